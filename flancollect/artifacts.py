@@ -1,0 +1,188 @@
+"""The files that flancollect writes for people and for itself: Lock, Manifest, Report.
+
+All are JSON with sorted keys and a final newline, written to a temporary file and renamed, so that a file
+is there whole or not at all. Lock and Manifest hold no times and no paths of this machine: equal inputs
+give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flancollect.errors import FlancollectError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Artifact(BaseModel):
+    """Any written file: unknown keys mean another version wrote it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitLock(Artifact):
+    """One split of a source: exact row count, and column name to Arrow type, in file order."""
+
+    rows: int
+    columns: dict[str, str]
+
+
+class SourceLock(Artifact):
+    """What a source was when it was looked at. `revision`: Hub commit, or `sha256:` over its content."""
+
+    revision: str
+    splits: dict[str, SplitLock]
+
+
+class Lock(Artifact):
+    """sources.lock.json: every source by its key (`flancollect.sources.source_key`)."""
+
+    format: int = 1
+    sources: dict[str, SourceLock] = Field(default_factory=dict)
+
+
+def canonical_json(value: Any) -> str:  # noqa: ANN401
+    """JSON with sorted keys and no spaces: the text that hashes are taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(value: Any) -> str:  # noqa: ANN401
+    """SHA-256 (hex) of the canonical JSON of a value."""
+    return sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it appears whole or not at all, also across power loss."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_artifact(path: Path, artifact: BaseModel) -> None:
+    """Write an artifact as readable JSON with sorted keys."""
+    text = json.dumps(artifact.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False)
+    write_atomically(path, (text + "\n").encode())
+
+
+def read_artifact(path: Path, model: type[M], error: type[FlancollectError]) -> M:
+    """Read an artifact; a broken or foreign file raises `error` with the path and what is wrong."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as problem:
+        raise error(f"{path}: cannot be read: {problem.strerror}") from problem
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise error(f"{path}: not a {model.__name__} of this version: {place}: {first['msg']}") from problem
+
+
+class ShardInfo(Artifact):
+    """One shard. `sha256` is over the file's bytes, `rows_sha256` over its rows however they are chunked."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    rows_sha256: str
+
+
+class JobRecord(Artifact):
+    """The record beside a rendered job's file; written last, so its presence means the job is done."""
+
+    rows: int
+    bytes: int
+    rows_sha256: str
+    dropped: dict[str, int] = Field(default_factory=dict)
+
+
+class TaskRows(Artifact):
+    """What one task gave in one variant. `dropped` counts the rows that were drawn and not used, by reason.
+
+    `rows_sha256` is over the mixture columns of its rows in their order, so that two builds compare by task.
+    """
+
+    task: str
+    submix: str
+    task_source: str
+    family: str
+    license: str
+    languages: list[str]
+    source_key: str
+    revision: str
+    variant: str
+    planned: int
+    rows: int
+    dropped: dict[str, int] = Field(default_factory=dict)
+    rows_sha256: str
+
+
+class Skipped(Artifact):
+    """A task that is not in the build, and whether its source, its card or the plan is why."""
+
+    task: str
+    reason: str
+    kind: Literal["source", "card", "plan", "held out"]
+
+
+class Coverage(Artifact):
+    """How many of the tasks asked for are there."""
+
+    planned_tasks: int
+    built_tasks: int
+    skipped_tasks: int
+
+
+class Manifest(Artifact):
+    """manifest.json: what a finished build holds. Without it a folder is no dataset.
+
+    `content_hash` is over schema and rows of all shards; `recipe_hash` over the mixture card and settings;
+    `catalogue_hash` over the cards, templates and styles used. `short` is rows planned minus rows built.
+    `recipe` holds the mixture or benchmark card as read.
+    """
+
+    format: Literal[1] = 1
+    flancollect: str
+    render_version: int
+    kind: Literal["mixture", "benchmark", "tasks"]
+    mixture: str
+    seed: int
+    rows_asked: int
+    rows: int
+    short: int
+    content_hash: str
+    recipe_hash: str
+    catalogue_hash: str
+    columns: dict[str, str]
+    shards: list[ShardInfo]
+    tasks: list[TaskRows]
+    skipped: list[Skipped] = Field(default_factory=list)
+    coverage: Coverage
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+class Report(Artifact):
+    """report.json: how one run of a build went on this machine. `times` is seconds by stage.
+
+    `fallbacks` counts, by template, the rows that reference Jinja rendered in place of compiled code.
+    """
+
+    times: dict[str, float]
+    wall_s: float
+    rows_per_s: float
+    peak_rss_mb: float
+    workers: int
+    rendered_jobs: int
+    reused_jobs: int
+    fallbacks: dict[str, int] = Field(default_factory=dict)

@@ -1,0 +1,244 @@
+"""Execute a plan: render every task, mix, write, and say what became of each row.
+
+The output folder is a dataset when its manifest is there, and not before. Stopped at any moment, the same
+command goes on where it was: finished jobs lie in `.work/rendered`, named by what they depend on.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from flancollect import __version__
+from flancollect.artifacts import (
+    Coverage,
+    Manifest,
+    Report,
+    ShardInfo,
+    Skipped,
+    TaskRows,
+    fingerprint,
+    write_artifact,
+)
+from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
+from flancollect.folder import claim
+from flancollect.jobs import Settings, TaskDone, job_fingerprint, run_task, settings_of
+from flancollect.plan import BuildPlan, Skip, TaskPlan
+from flancollect.pool import run_over
+from flancollect.prepare import Progress, Wanted, prepare
+from flancollect.render.compile import RENDER_VERSION
+from flancollect.render.table import TASK_SOURCES
+from flancollect.schemas import MIXTURE, columns_of
+from flancollect.writing.dataset_files import seal
+from flancollect.writing.hashing import content_hash
+from flancollect.writing.reading import WORK_FOLDER
+from flancollect.writing.shards import SHARD_BYTES, write_shards
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How to build. None of these changes a byte of the dataset, save `shard_bytes`."""
+
+    out: Path
+    workers: int = 1
+    strict: bool = False
+    overwrite: bool = False
+    discard_work: bool = False
+    shard_bytes: int = SHARD_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A finished build."""
+
+    manifest: Manifest
+    report: Report
+
+
+def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = None) -> Built:
+    """Build a mixture or benchmark into a folder.
+
+    Raises UsageError when the folder cannot be used, CardError or SourceError when no task could be built,
+    or, with `strict`, when any task was skipped. Interrupting leaves the folder ready to resume.
+    """
+    started = time.monotonic()
+    if options.workers < 1:
+        raise UsageError(f"--workers {options.workers}: at least one is needed")
+    _, plan = prepare(wanted, progress)
+    planned = time.monotonic()
+    _refuse_hopeless(plan.skipped, plan, strict=options.strict)
+    with claim(options.out, plan.recipe, overwrite=options.overwrite) as work, _disk_errors(options.out):
+        settings = settings_of(plan, wanted.access, work)
+        done = _render(plan, settings, options, progress)
+        rendered = time.monotonic()
+        skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
+        _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
+        files = [(f"{task.task}/{job.variant}", job.path) for task in done for job in task.jobs]
+        shards = write_shards(files, options.out, shard_bytes=options.shard_bytes, workers=options.workers)
+        manifest = _manifest(plan, settings, done, skipped, shards)
+        seal(options.out, manifest)
+        finished = time.monotonic()
+        report = _report(
+            {"plan": planned - started, "render": rendered - planned, "write": finished - rendered},
+            manifest,
+            done,
+            options.workers,
+        )
+        write_artifact(options.out / REPORT, report)
+    if options.discard_work:
+        shutil.rmtree(options.out / WORK_FOLDER)
+    return Built(manifest=manifest, report=report)
+
+
+def _render(
+    plan: BuildPlan, settings: Settings, options: BuildOptions, progress: Progress | None
+) -> list[TaskDone]:
+    """Every task's outcome, sorted by name. The longest tasks start first, so that none is left for last."""
+    longest_first = sorted(
+        (task for task in plan.tasks if task.jobs), key=lambda task: (-task.quota, task.name)
+    )
+    done: list[TaskDone] = []
+    for outcome in run_over(longest_first, partial(_run, settings=settings), _died, options.workers):
+        done.append(outcome)
+        if progress is not None:
+            progress("tasks", len(done), len(longest_first))
+        if options.strict and outcome.skip is not None:
+            raise _failure([outcome.skip])
+    return sorted(done, key=lambda outcome: outcome.task)
+
+
+def _run(plan: TaskPlan, settings: Settings) -> TaskDone:
+    return run_task(plan, settings)
+
+
+def _died(plan: TaskPlan) -> TaskDone:
+    reason = "the worker that built it died twice (killed, or out of memory)"
+    return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=reason))
+
+
+def _refuse_hopeless(
+    skips: Sequence[Skip], plan: BuildPlan, *, strict: bool, built: int | None = None
+) -> None:
+    """Stop when nothing can be built, and in strict mode when anything cannot."""
+    wrong = [skip for skip in skips if skip.kind != "held out"]
+    nothing = (not plan.rows) if built is None else (not built)
+    if (strict and wrong) or (nothing and wrong):
+        raise _failure(wrong)
+    if nothing:
+        raise UsageError(f"{plan.name}: nothing is left to build; every task is held out")
+
+
+def _failure(skips: Sequence[Skip]) -> FlancollectError:
+    """The error that a list of skipped tasks amounts to: of cards if every one is, of sources otherwise."""
+    shown = [f"{skip.task}: {skip.reason}" for skip in skips[:20]]
+    rest = [f"... and {len(skips) - 20} more tasks"] if len(skips) > 20 else []
+    text = "\n".join([*shown, *rest])
+    if all(skip.kind == "card" for skip in skips):
+        return CardFailure(text)
+    return SourceError(text)
+
+
+class CardFailure(FlancollectError):
+    """Tasks whose cards do not fit their sources; same exit code as CardError."""
+
+    exit_code = CardError.exit_code
+
+
+@contextmanager
+def _disk_errors(out: Path) -> Iterator[None]:
+    """A full or failing disk in plain words; what is finished stays for the next run."""
+    try:
+        yield
+    except OSError as error:
+        raise FlancollectError(
+            f"{out}: {error.strerror or error}; finished tasks are kept: make room and run the same command again"
+        ) from error
+
+
+def _manifest(
+    plan: BuildPlan,
+    settings: Settings,
+    done: Sequence[TaskDone],
+    skipped: Sequence[Skip],
+    shards: Sequence[ShardInfo],
+) -> Manifest:
+    plans = {task.name: task for task in plan.tasks}
+    rows = sum(shard.rows for shard in shards)
+    jobs = {f"{t.name}/{j.variant.name}": job_fingerprint(t, j, settings) for t in plan.tasks for j in t.jobs}
+    wrong = [skip for skip in skipped if skip.kind != "held out"]
+    built = sum(task.skip is None for task in done)
+    return Manifest(
+        flancollect=__version__,
+        render_version=RENDER_VERSION,
+        kind=plan.kind,
+        mixture=plan.name,
+        seed=plan.seed,
+        rows_asked=plan.asked,
+        rows=rows,
+        short=plan.rows - rows,
+        content_hash=content_hash(MIXTURE, shards),
+        recipe_hash=fingerprint(dict(plan.recipe)),
+        catalogue_hash=fingerprint(jobs),
+        columns=columns_of(MIXTURE),
+        shards=list(shards),
+        tasks=[row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)],
+        skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
+        coverage=Coverage(planned_tasks=built + len(wrong), built_tasks=built, skipped_tasks=len(wrong)),
+        recipe=dict(plan.recipe),
+    )
+
+
+def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
+    card = plan.task.card
+    for job in done.jobs:
+        yield TaskRows(
+            task=card.task,
+            submix=card.submix,
+            task_source=TASK_SOURCES.get(card.submix, card.submix),
+            family=card.family,
+            license=card.license,
+            languages=card.languages,
+            source_key=plan.source_key,
+            revision=plan.lock.revision,
+            variant=job.variant,
+            planned=job.planned,
+            rows=job.record.rows,
+            dropped=job.record.dropped,
+            rows_sha256=job.record.rows_sha256,
+        )
+
+
+def _report(times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone], workers: int) -> Report:
+    wall = sum(times.values())
+    jobs = [job for task in done for job in task.jobs]
+    return Report(
+        times={stage: round(seconds, 3) for stage, seconds in times.items()},
+        wall_s=round(wall, 3),
+        rows_per_s=round(manifest.rows / wall, 1),
+        peak_rss_mb=round(_peak_rss_mb(), 1),
+        workers=workers,
+        rendered_jobs=sum(not job.reused for job in jobs),
+        reused_jobs=sum(job.reused for job in jobs),
+    )
+
+
+def _peak_rss_mb() -> float:
+    """Peak resident memory of this process plus that of the largest worker, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    usage = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage) * unit / (1024 * 1024)
+
+
+def default_workers() -> int:
+    """One worker per core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,79 @@
+"""From a YAML document to a card model, with every violation as a problem at its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from flancollect.cards.models import ANSWERS, SOURCES
+from flancollect.cards.strict_yaml import Document
+from flancollect.errors import Problem, did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+Loc = tuple[str | int, ...]
+
+
+def check_model(model: type[M], value: Any, document: Document) -> tuple[M | None, list[Problem]]:  # noqa: ANN401
+    """Validate a value that came from `document`; either the card or its problems."""
+    if not isinstance(value, dict):
+        return None, [Problem(document.file, 1, "a card is a mapping of keys to values")]
+    try:
+        return model.model_validate(value), []
+    except ValidationError as error:
+        return None, [
+            Problem(document.file, document.line_of(problem["loc"]), _sentence(model, value, problem))
+            for problem in error.errors(include_url=False)
+        ]
+
+
+def _sentence(model: type[BaseModel], value: Any, problem: Any) -> str:  # noqa: ANN401
+    loc: Loc = tuple(part for part in problem["loc"] if part != "[key]")
+    place = ".".join(map(str, loc))
+    if problem["type"] == "extra_forbidden":
+        key = str(loc[-1])
+        return f'unknown key "{place}".' + did_you_mean(
+            key, _keys_at(model, value, loc[:-1]), "Keys here", 20
+        )
+    if problem["type"] == "missing":
+        known = ", ".join(_keys_at(model, value, loc[:-1]))
+        return f'missing key "{place}". Keys here: {known}.'
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = problem["input"]
+    written = f' (written: "{shown}")' if isinstance(shown, str) and len(shown) < 80 else ""
+    return f"{place}: {message}{written}" if place else message
+
+
+def _keys_at(model: type[BaseModel], value: Any, loc: Loc) -> list[str]:  # noqa: ANN401
+    """The keys that the model at a location accepts; empty when the location is a free mapping."""
+    for part in loc:
+        value = value[part] if isinstance(value, dict | list) else None
+        found = (
+            _chosen(_models_in(model.model_fields[str(part)].annotation), value)
+            if part in model.model_fields
+            else model
+        )
+        if found is None:
+            return []
+        model = found
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _chosen(models: Iterator[type[BaseModel]], value: Any) -> type[BaseModel] | None:  # noqa: ANN401
+    """Of a union's models, the one whose naming key the value has."""
+    candidates: Sequence[type[BaseModel]] = list(models)
+    named = [
+        m
+        for m in candidates
+        for key, kind in (SOURCES | ANSWERS).items()
+        if kind is m and key in (value or {})
+    ]
+    return next(iter(named or candidates), None)

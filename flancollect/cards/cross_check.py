@@ -1,0 +1,137 @@
+"""Checks of cards against each other: names, needs, expressions, selections. Each yields problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.expression import ExpressionError, compile_expression
+from flancollect.cards.models import Answer, ChoicesAnswer, OptionsAnswer, Select, TaskCard, TextAnswer
+from flancollect.cards.select import select
+from flancollect.cards.splits import parse_split
+from flancollect.cards.styles import unknown_styles
+from flancollect.errors import Problem, did_you_mean
+
+
+def task_problems(task: Task) -> Iterator[Problem]:
+    """What is wrong with a task card, given its family."""
+    card, family = task.card, task.family
+    for name in sorted(set(family.needs) - set(card.fields)):
+        yield task.problem(
+            "fields", f'family {family.name} needs "{name}". Given: {", ".join(card.fields) or "none"}.'
+        )
+    for name in sorted(set(card.fields) - set(family.needs)):
+        yield task.problem(
+            f"fields.{name}",
+            f"family {family.name} does not need it." + did_you_mean(name, family.needs, "Needs"),
+        )
+    for place, text in expressions(card):
+        message = _expression_error(text)
+        if message:
+            yield task.problem(place, message)
+    for split, text in card.splits.items():
+        try:
+            parse_split(text)
+        except ValueError as error:
+            yield task.problem(f"splits.{split}", str(error))
+    for name in card.templates or []:
+        known = [w.name for w in family.wordings]
+        if name not in known:
+            yield task.problem(
+                "templates",
+                f'family {family.name} has no wording "{name}".' + did_you_mean(name, known, "Wordings"),
+            )
+    if family.options == "closed" and not isinstance(card.answer, ChoicesAnswer):
+        yield task.problem("answer", f"family {family.name} has closed options; give `choices` and `index`")
+    if family.options == "open" and isinstance(card.answer, TextAnswer):
+        yield task.problem(
+            "answer", f"family {family.name} lists options; give `options` (or `choices`) and `index`"
+        )
+
+
+def expressions(card: TaskCard) -> Iterator[tuple[str, str]]:
+    """Every expression of a card with its dotted place, in the card's order."""
+    if card.where is not None:
+        yield "where", card.where
+    for name, text in card.fields.items():
+        yield f"fields.{name}", text
+    yield from _answer_expressions(card.answer)
+    if card.exemplars is not None:
+        yield "exemplars", card.exemplars
+
+
+def _answer_expressions(answer: Answer) -> Iterator[tuple[str, str]]:
+    if isinstance(answer, TextAnswer):
+        yield "answer.text", answer.text
+        if answer.also is not None:
+            yield "answer.also", answer.also
+        return
+    if isinstance(answer, OptionsAnswer):
+        yield "answer.options", answer.options
+    yield "answer.index", answer.index
+
+
+@lru_cache(maxsize=4096)
+def _expression_error(text: str) -> str | None:
+    try:
+        compile_expression(text)
+    except ExpressionError as error:
+        return str(error)
+    return None
+
+
+def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
+    """Names in mixtures that nothing has, selections that choose nothing, and tasks chosen twice."""
+    for name, written in catalog.mixtures.items():
+        card, document = written.card, written.document
+        for held in card.hold_out:
+            if held not in catalog.benchmarks:
+                what = f'hold_out: no benchmark "{held}".' + did_you_mean(
+                    held, catalog.benchmarks, "Benchmarks"
+                )
+                yield Problem(document.file, document.line_of(("hold_out",)), what)
+        for place, what in unknown_styles(catalog.styles, card.styles):
+            yield Problem(document.file, document.line_of(place), what)
+        taken: dict[str, str] = {}
+        for part_name, part in card.parts.items():
+            place_line = document.line_of(("parts", part_name))
+            wanted = part.select or Select(submix=part_name)
+            chosen = select(catalog.tasks.values(), wanted)
+            for what in _select_problems(catalog, wanted, chosen):
+                yield Problem(document.file, place_line, f"parts.{part_name}: {what}")
+            doubled = [task for task in chosen if task in taken]
+            if doubled:
+                other = taken[doubled[0]]
+                what = f'parts.{part_name}: task "{doubled[0]}" is in part "{other}" already ({len(doubled)} such tasks); a mixture takes a task once'
+                yield Problem(document.file, place_line, what)
+            taken |= dict.fromkeys(chosen, part_name)
+
+
+def _select_problems(catalog: Catalog, wanted: Select, chosen: Sequence[str]) -> Iterator[str]:
+    submixes = sorted({task.card.submix for task in catalog.tasks.values()})
+    if wanted.submix is not None and wanted.submix not in submixes:
+        yield f'no task has the submix "{wanted.submix}".' + did_you_mean(wanted.submix, submixes, "Submixes")
+        return
+    for glob in wanted.tasks or []:
+        if not select(catalog.tasks.values(), Select(tasks=[glob.removeprefix("!")])):
+            yield f'no task matches "{glob}".' + did_you_mean(glob, catalog.tasks, "Tasks", 6)
+    if not chosen:
+        yield "no task matches all of its keys together"
+
+
+def benchmark_problems(catalog: Catalog) -> Iterator[Problem]:
+    """Names in benchmarks that nothing has, and selections that choose nothing."""
+    for written in catalog.benchmarks.values():
+        card, document = written.card, written.document
+        chosen = select(catalog.tasks.values(), card.select)
+        for what in _select_problems(catalog, card.select, chosen):
+            yield Problem(document.file, document.line_of(("select",)), f"select: {what}")
+        for place, what in unknown_styles(catalog.styles, card.ask.styles):
+            yield Problem(document.file, document.line_of(("ask", *place)), what)
+        if isinstance(card.ask.templates, list):
+            known = sorted({w.name for name in chosen for w in catalog.tasks[name].family.wordings})
+            for name in card.ask.templates:
+                if name not in known:
+                    what = f'ask.templates: no wording "{name}".' + did_you_mean(name, known, "Wordings")
+                    yield Problem(document.file, document.line_of(("ask", "templates")), what)

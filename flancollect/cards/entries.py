@@ -1,0 +1,52 @@
+"""What a loaded catalogue holds: tasks with their family looked up, mixtures and benchmarks with their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from flancollect.cards.family import FamilySpec
+from flancollect.cards.models import Benchmark, Mixture, TaskCard
+from flancollect.cards.strict_yaml import Document
+from flancollect.cards.styles import StyleSet
+from flancollect.errors import Problem
+
+C = TypeVar("C", Mixture, Benchmark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task card with its family looked up. `root` is the catalogue folder that relative files start from."""
+
+    card: TaskCard
+    family: FamilySpec
+    root: Path
+    file: str
+    lines: Mapping[str, int]
+
+    def problem(self, place: str, what: str) -> Problem:
+        """A problem of this card at a dotted place such as `fields.premise`."""
+        return Problem(
+            self.file, self.lines.get(place, self.lines.get(place.split(".")[0], 1)), f"{place}: {what}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written(Generic[C]):
+    """A mixture or benchmark card and the document it came from."""
+
+    card: C
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """All cards by name, names sorted; styles in file order."""
+
+    tasks: Mapping[str, Task]
+    families: Mapping[str, FamilySpec]
+    mixtures: Mapping[str, Written[Mixture]]
+    benchmarks: Mapping[str, Written[Benchmark]]
+    styles: StyleSet

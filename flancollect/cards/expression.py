@@ -1,0 +1,215 @@
+"""The one expression language of cards and templates: Jinja, compiled once, bounded and without side doors.
+
+Text in, `Expression` (gives a native value per row) or `TextTemplate` (gives text per row) out. Cards come
+from strangers, so both run in the sandbox of `sandbox.py`: no template can reach Python, change a row, or
+use more than a bounded amount of time and memory. Whatever goes wrong is an ExpressionError in plain words.
+Compiled values may be used by several threads at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from jinja2 import Template, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+
+from flancollect.cards import bounds
+from flancollect.cards.rewrite import parts, steps_of, undeclared
+from flancollect.cards.sandbox import BoundedEnvironment
+from flancollect.errors import did_you_mean
+
+T = TypeVar("T")
+
+MAX_SOURCE = 100_000  # characters of one expression or template
+
+_RESULT = "result"
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_UNDEFINED_NAME = re.compile(r"'(.*)' is undefined", re.DOTALL)
+
+
+class ExpressionError(ValueError):
+    """An expression or template that cannot be compiled, or fails on a row: what, where, what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Code:
+    """Compiled text. `call_steps` is what one call of one of its macros counts."""
+
+    text: str
+    template: Template
+    call_steps: int
+
+    def run(self, row: Mapping[str, Any], finish: Callable[[Context, Iterator[str]], T]) -> T:
+        """Run over one row with a full budget; `finish` takes the context and the pieces of output."""
+        template = self.template
+        names = {**template.environment.globals, **row}
+        context = Context(template.environment, names, None, template.blocks)
+        token = bounds.start(self.call_steps)
+        try:
+            return finish(context, template.root_render_func(context))
+        except Exception as error:
+            raise _at_run_time(error, self, row) from error
+        finally:
+            bounds.stop(token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A compiled expression. `column` is the name when the whole expression is one bare variable."""
+
+    text: str
+    variables: frozenset[str]
+    column: str | None
+    code: _Code = field(repr=False, compare=False)
+
+    def evaluate(self, row: Mapping[str, Any]) -> Any:
+        """The native value over one row: a bare column as it stands, all else within the bounds."""
+        if self.column is None:
+            return self.code.run(row, _result)
+        if self.column not in row:
+            raise ExpressionError(_no_such_name(self.column, row))
+        return row[self.column]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTemplate:
+    """A compiled template: reference Jinja, compiled once."""
+
+    text: str
+    variables: frozenset[str]
+    code: _Code = field(repr=False, compare=False)
+
+    def render(self, row: Mapping[str, Any]) -> str:
+        """The text over one row. Raises ExpressionError."""
+        return self.code.run(row, _output)
+
+
+def make_environment() -> BoundedEnvironment:
+    """A fresh environment; `environment()` is the shared one."""
+    return BoundedEnvironment()
+
+
+@lru_cache(maxsize=1)
+def environment() -> BoundedEnvironment:
+    """The one environment of the process. Nothing may be added to it after the fact."""
+    return make_environment()
+
+
+def compile_expression(text: str) -> Expression:
+    """Compile an expression such as `doc.options | first`. Raises ExpressionError."""
+    try:
+        tree = _parse_expression(text)
+        column = tree.name if isinstance(tree, nodes.Name) else None
+        whole = nodes.Template([nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)], lineno=1)
+        variables, code = _compile(text, whole)
+    except Exception as error:
+        raise _at_compile_time(error, text, expression=True) from error
+    if column is not None:
+        variables |= {column}
+    return Expression(text=text, variables=variables, column=column, code=code)
+
+
+def compile_template(text: str) -> TextTemplate:
+    """Compile a template such as `{{ premise }}{{ options | para }}`. Raises ExpressionError."""
+    try:
+        _check_length(text)
+        variables, code = _compile(text, environment().parse(text))
+    except Exception as error:
+        raise _at_compile_time(error, text, expression=False) from error
+    return TextTemplate(text=text, variables=variables, code=code)
+
+
+def _parse_expression(text: str) -> nodes.Expr:
+    _check_length(text)
+    parser = Parser(environment(), text, state="variable")
+    tree = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError(f'"{parser.stream.current}" stands after the end of the expression', 1)
+    return tree
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_SOURCE:
+        raise bounds.BoundError(f"more than {MAX_SOURCE:,} characters of source")
+
+
+def _compile(text: str, tree: nodes.Template) -> tuple[frozenset[str], _Code]:
+    env = environment()
+    tree.set_environment(env)
+    call_steps = steps_of(parts(tree))
+    template = env.from_string(tree)
+    return frozenset(undeclared(tree, env)), _Code(text=text, template=template, call_steps=call_steps)
+
+
+def _output(_: Context, pieces: Iterator[str]) -> str:
+    return bounds.concat(pieces)
+
+
+def _result(context: Context, pieces: Iterator[str]) -> Any:
+    for _ in pieces:
+        pass
+    value = context.vars[_RESULT]
+    if type(value) in _PLAIN:
+        return bounds.made(value)
+    if isinstance(value, Undefined):
+        int(value)  # any use but printing says what is undefined
+    if isinstance(value, Iterator):
+        value = list(bounds.reading(value))
+    bounds.text(bounds.weigh(value))
+    return value
+
+
+# --- errors ------------------------------------------------------------------------------------------------
+
+
+def _at_compile_time(error: Exception, text: str, expression: bool) -> ExpressionError:
+    if isinstance(error, TemplateSyntaxError):
+        hint = "; an expression is written without {{ }}" if expression and "{{" in text else ""
+        return ExpressionError(f"{error.message}{hint} ({_place(text, error.lineno)})")
+    return ExpressionError(f"cannot be compiled: {_said(error)} ({_place(text, 1)})")
+
+
+def _at_run_time(error: Exception, code: _Code, row: Mapping[str, Any]) -> ExpressionError:
+    undefined = _UNDEFINED_NAME.fullmatch(str(error)) if isinstance(error, UndefinedError) else None
+    what = _no_such_name(undefined[1], row) if undefined else _said(error)
+    return ExpressionError(f"{what} ({_place(code.text, _line_of(error, code.template))})")
+
+
+def _said(error: Exception) -> str:
+    message = str(error)[:400]
+    if isinstance(error, bounds.BoundError):
+        return f"too much for one row: {message}"
+    if isinstance(error, SecurityError):
+        return f"{message} Only data, and plain methods of text, lists and mappings, can be used."
+    if isinstance(error, RecursionError):
+        return "nested too deep, or calling itself without end"
+    if isinstance(error, UndefinedError):
+        return message
+    return f"{type(error).__name__}: {message}"
+
+
+def _no_such_name(name: str, row: Mapping[str, Any]) -> str:
+    return f'no value named "{name}".{did_you_mean(name, map(str, row))}'
+
+
+def _line_of(error: Exception, template: Template) -> int:
+    """The line of the template where the error was raised; 1 where that is unknown."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
+def _place(text: str, line: int) -> str:
+    lines = text.splitlines() or [""]
+    shown = lines[min(line, len(lines)) - 1].strip()
+    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
+    return f"in `{shown}`" if len(lines) == 1 else f"line {line}: `{shown}`"

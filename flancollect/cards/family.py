@@ -1,0 +1,209 @@
+"""Families as resolved: every wording with its name, place, and what it shows.
+
+A Wording carries its texts, not compiled templates, so that plans can travel to worker processes; rendering
+compiles each text once per process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flancollect.cards.expression import ExpressionError, compile_template
+from flancollect.cards.models import Family, FieldType, Template
+from flancollect.cards.strict_yaml import Document
+from flancollect.cards.variants import Variant
+from flancollect.errors import Problem, did_you_mean
+
+RESERVED = ("answer", "options", "choices")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """One template of one family. `id` is `family/forward/name`; `line` is where it starts in `file`."""
+
+    id: str
+    direction: Literal["forward", "inverted"]
+    name: str
+    intro: str | None
+    input: str
+    target: str
+    options: Literal["either", "required", "never"]
+    shows_options: bool
+    held_out: bool
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilySpec:
+    """A family with its parents' parts filled in, wordings in the order of the files."""
+
+    name: str
+    needs: Mapping[str, FieldType]
+    options: Literal["closed", "open", "none"]
+    example: Mapping[str, Any]
+    wordings: tuple[Wording, ...]
+    file: str
+
+    def serving(self, variant: Variant) -> tuple[Wording, ...]:
+        """The wordings that a variant may use, held out or not."""
+        unfit = "never" if variant.options else "required"
+        return tuple(
+            w
+            for w in self.wordings
+            if w.direction == variant.direction and (self.options == "none" or w.options != unfit)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFamily:
+    """A family card and the document it came from."""
+
+    card: Family
+    document: Document
+
+
+def resolve_families(written: Mapping[str, WrittenFamily]) -> tuple[dict[str, FamilySpec], list[Problem]]:
+    """Fill in `extends` and check every wording; a family with problems is left out."""
+    resolved: dict[str, FamilySpec] = {}
+    problems: list[Problem] = []
+    for name, family in sorted(written.items()):
+        found = _extends_problem(name, written)
+        if found is None:
+            spec = _merge(family, written)
+            found_here = list(_family_problems(spec, family))
+            resolved |= {} if found_here else {name: spec}
+            problems += found_here
+        else:
+            problems.append(found)
+    return resolved, problems
+
+
+def _extends_problem(name: str, written: Mapping[str, WrittenFamily]) -> Problem | None:
+    family, seen = written[name], {name}
+    while (parent := family.card.extends) is not None:
+        line = family.document.line_of(("extends",))
+        if parent not in written:
+            return Problem(
+                family.document.file,
+                line,
+                f'no family "{parent}".' + did_you_mean(parent, written, "Families"),
+            )
+        if parent in seen:
+            return Problem(family.document.file, line, f'family "{name}" extends itself through "{parent}"')
+        seen.add(parent)
+        family = written[parent]
+    return None
+
+
+def _merge(family: WrittenFamily, written: Mapping[str, WrittenFamily]) -> FamilySpec:
+    card = family.card
+    own = tuple(_wordings(family))
+    if card.extends is None:
+        needs, options, example, wordings = card.needs, card.options, card.example, own
+    else:
+        parent = _merge(written[card.extends], written)
+        replaced = {(w.direction, w.name) for w in own}
+        kept = tuple(w for w in parent.wordings if (w.direction, w.name) not in replaced)
+        needs = {**parent.needs, **card.needs}
+        options = card.options if "options" in card.model_fields_set else parent.options
+        example, wordings = {**parent.example, **card.example}, own + kept
+    return FamilySpec(
+        name=card.family,
+        needs=needs,
+        options=options,
+        example=example,
+        wordings=wordings,
+        file=family.document.file,
+    )
+
+
+def _wordings(family: WrittenFamily) -> Iterator[Wording]:
+    groups: tuple[tuple[Literal["forward", "inverted"], dict[str, Template]], ...] = (
+        ("forward", family.card.forward),
+        ("inverted", family.card.inverted),
+    )
+    for direction, templates in groups:
+        for name, template in templates.items():
+            yield Wording(
+                id=f"{family.card.family}/{direction}/{name}",
+                direction=direction,
+                name=name,
+                intro=template.intro,
+                input=template.input,
+                target=template.target,
+                options=template.options,
+                shows_options="options" in _variables(template.input)
+                or "options" in _variables(template.intro or ""),
+                held_out=template.held_out,
+                file=family.document.file,
+                line=family.document.line_of((direction, name)),
+            )
+
+
+def _variables(text: str) -> frozenset[str]:
+    try:
+        return compile_template(text).variables
+    except ExpressionError:
+        return frozenset()  # reported with its place by _wording_problems
+
+
+def _family_problems(spec: FamilySpec, family: WrittenFamily) -> Iterator[Problem]:
+    document = family.document
+    for name in spec.needs:
+        if name in RESERVED or not name.isidentifier():
+            reason = "is taken" if name in RESERVED else "is not a variable name"
+            yield Problem(
+                document.file,
+                document.line_of(("needs", name)),
+                f"needs.{name}: the name {reason}; choose another",
+            )
+    expected = {*spec.needs, "answer"} | ({"options"} if spec.options != "none" else set())
+    for name in sorted(expected ^ set(spec.example)):
+        what = "lacks" if name in expected else "has, but the family does not need,"
+        yield Problem(document.file, document.line_of(("example",)), f'the example {what} "{name}"')
+    for wording in spec.wordings:
+        if wording.file == document.file:
+            yield from _wording_problems(wording, spec, document)
+    if spec.options != "none" and not any(w.shows_options for w in spec.wordings):
+        yield Problem(
+            document.file,
+            document.line_of(("options",)),
+            f"options: {spec.options}, but no wording shows {{{{ options }}}}",
+        )
+
+
+def _wording_problems(wording: Wording, spec: FamilySpec, document: Document) -> Iterator[Problem]:
+    known = [*spec.needs, "answer", "choices"] + (["options"] if spec.options != "none" else [])
+    for part, text in (("intro", wording.intro), ("input", wording.input), ("target", wording.target)):
+        if text is None:
+            continue
+        line = document.line_of((wording.direction, wording.name, part))
+        place = f"{wording.direction}.{wording.name}.{part}"
+        try:
+            used = compile_template(text).variables
+        except ExpressionError as error:
+            yield Problem(document.file, line, f"{place}: {error}")
+            continue
+        for name in sorted(used - set(known)):
+            yield Problem(
+                document.file,
+                line,
+                f'{place}: no variable "{name}".' + did_you_mean(name, known, "Variables"),
+            )
+        if "options" in used and (
+            wording.direction == "inverted" or part == "target" or wording.options == "never"
+        ):
+            yield Problem(
+                document.file,
+                line,
+                f"{place}: options are shown in the input of forward wordings that allow them, not here",
+            )
+    if wording.options == "required" and not wording.shows_options:
+        yield Problem(
+            document.file,
+            wording.line,
+            f"{wording.direction}.{wording.name}: options: required, but the input does not show {{{{ options }}}}",
+        )

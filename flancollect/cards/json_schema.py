@@ -1,0 +1,38 @@
+"""JSON Schemas of the cards, so that editors complete and check YAML while it is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flancollect.artifacts import write_atomically
+from flancollect.cards.models import Benchmark, Expand, Family, Mixture, Styles, TaskCard
+from flancollect.errors import UsageError
+
+
+def card_schemas() -> dict[str, dict[str, Any]]:
+    """The schema of every kind of card by name."""
+    schemas = {
+        name: model.model_json_schema()
+        for name, model in (
+            ("task", TaskCard),
+            ("family", Family),
+            ("styles", Styles),
+            ("mixture", Mixture),
+            ("benchmark", Benchmark),
+        )
+    }
+    schemas["task"]["properties"]["expand"] = Expand.model_json_schema()
+    return schemas
+
+
+def write_schemas(schemas: dict[str, dict[str, Any]], out: Path) -> list[Path]:
+    """Write `<kind>.schema.json` files and give their paths."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, schema in schemas.items():
+            write_atomically(out / f"{name}.schema.json", (json.dumps(schema, indent=1) + "\n").encode())
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+    return [out / f"{name}.schema.json" for name in schemas]

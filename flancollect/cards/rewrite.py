@@ -1,0 +1,159 @@
+"""The tree of a template, before code is made of it: refusals, and filters that count.
+
+Jinja's hooks see operators and calls. Loops, comparisons, slices, `~` and dictionary keys become plain
+Python, so they are sent here through filters of `sandbox.py` whose names hold a space, which no template
+can write.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.meta import TrackingCodeGenerator
+from jinja2.visitor import NodeTransformer
+
+from flancollect.cards import bounds
+from flancollect.cards.filters import LEFT_OUT
+from flancollect.errors import did_you_mean
+
+MAX_NODES = 20_000
+BODY_PARTS = 16  # a loop step or macro call over a larger body counts once more for every so many parts
+
+LOOP, OPERAND, PART, JOINED = "loop steps", "an operand", "a part", "joined text"
+
+_SEARCHES = frozenset({"in", "notin"})
+_FILES = "include, import, extends and block are no part of cards; write the text out"
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Include: _FILES,
+    nodes.Import: _FILES,
+    nodes.FromImport: _FILES,
+    nodes.Extends: _FILES,
+    nodes.Block: _FILES,
+    nodes.ScopedEvalContextModifier: "autoescape is no part of cards: they write plain text",
+}
+
+
+def rewrite(tree: nodes.Template, env: Environment) -> nodes.Template:
+    """Rewrite a tree in place. Raises TemplateSyntaxError for what is no part of cards, or BoundError."""
+    if parts(tree) > MAX_NODES:
+        raise bounds.BoundError(f"more than {MAX_NODES:,} parts")
+    for node in tree.find_all(tuple(_REFUSED)):
+        _refuse(_REFUSED[type(node)], node)
+    _Rewriter(env).visit(tree)
+    return tree
+
+
+def undeclared(tree: nodes.Template, env: Environment) -> set[str]:
+    """Names that the tree takes from the row."""
+    finder = TrackingCodeGenerator(env)
+    finder.optimizer = None
+    finder.visit(tree)
+    return finder.undeclared_identifiers
+
+
+def parts(tree: nodes.Node) -> int:
+    """How many nodes a tree has."""
+    return 1 + sum(1 for _ in tree.find_all(nodes.Node))
+
+
+def steps_of(size: int) -> int:
+    """Loop steps that one pass over a body of this many nodes counts."""
+    return 1 + size // BODY_PARTS
+
+
+class _Rewriter(NodeTransformer):
+    """Refuses what is no part of cards, and puts counting filters where work would go unseen."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802
+        """Count the steps."""
+        weight = steps_of(sum(map(parts, node.body)))
+        self.generic_visit(node)
+        node.iter = self._through(LOOP, node.iter, nodes.Const(weight))
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
+        """`a ~ b`."""
+        self.generic_visit(node)
+        return self._through(JOINED, *node.nodes)
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802
+        """Count both sides, unless one is a constant, which any comparison soon tells apart."""
+        self.generic_visit(node)
+        right = node.ops[0]
+        searched = right.op in _SEARCHES
+        if len(node.ops) == 1 and (_constant(right.expr) or (_constant(node.expr) and not searched)):
+            return node
+        node.expr = self._through(OPERAND, node.expr)
+        for operand in node.ops:
+            operand.expr = self._through(OPERAND, operand.expr)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802
+        """Slices make texts and lists; a tuple as key is walked through."""
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            ends = (node.arg.start, node.arg.stop, node.arg.step)
+            return self._through(
+                PART, node.node, *(nodes.Const(None) if end is None else end for end in ends)
+            )
+        if not _constant(node.arg):
+            node.arg = self._through(OPERAND, node.arg)
+        return node
+
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802
+        """The keys of a dictionary."""
+        self.generic_visit(node)
+        if not _constant(node.key):
+            node.key = self._through(OPERAND, node.key)
+        return node
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
+        """Python's own names are nobody's data."""
+        if node.attr.startswith("__"):
+            _refuse(f'"{node.attr}" belongs to Python, not to the data; templates cannot reach it', node)
+        return self.generic_visit(node)
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Const:  # noqa: N802
+        """A literal number has its size, too."""
+        if isinstance(node.value, int):
+            bounds.made(node.value)
+        return node
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
+        """Unknown and left out filters are refused now, not when a row first meets them."""
+        self._known_filter(node.name, node)
+        if node.name == "map" and node.args and isinstance(node.args[0], nodes.Const):
+            self._known_filter(node.args[0].value, node)
+        return self.generic_visit(node)
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
+        """The same for tests."""
+        if node.name not in self.env.tests:
+            _refuse(f'no test named "{node.name}".{did_you_mean(node.name, sorted(self.env.tests))}', node)
+        return self.generic_visit(node)
+
+    def _known_filter(self, name: Any, node: nodes.Node) -> None:
+        if name in LEFT_OUT:
+            _refuse(f"the filter `{name}` is no part of cards: {LEFT_OUT[name]}", node)
+        if name not in self.env.filters:
+            known = sorted(known for known in self.env.filters if " " not in known)
+            _refuse(f'no filter named "{name}".{did_you_mean(str(name), known)}', node)
+
+    def _through(self, name: str, first: Any, *rest: nodes.Expr) -> nodes.Filter:
+        place = {"lineno": first.lineno, "environment": self.env}
+        return nodes.Filter(first, name, list(rest), [], None, None, **place)
+
+
+def _constant(node: nodes.Expr) -> bool:
+    """A literal, or a list of literals."""
+    if isinstance(node, nodes.List | nodes.Tuple):
+        return all(isinstance(item, nodes.Const) for item in node.items)
+    return isinstance(node, nodes.Const)
+
+
+def _refuse(what: str, node: nodes.Node) -> NoReturn:
+    raise TemplateSyntaxError(what, node.lineno)

@@ -1,0 +1,279 @@
+"""`flancollect build`, `plan` and `lock`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flancollect.cli.options import (
+    CACHE,
+    CacheDir,
+    Catalogs,
+    Json,
+    LockFile,
+    MirrorFile,
+    Offline,
+    Only,
+    Rows,
+    Seed,
+    access_of,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from flancollect.artifacts import Manifest
+    from flancollect.build import Built
+    from flancollect.plan import BuildPlan
+
+MOST_SKIPS_SHOWN = 10
+
+Name = Annotated[
+    str, typer.Argument(metavar="MIXTURE", help="A mixture, benchmark, submix, or task (globs too).")
+]
+
+
+def build(
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The build folder.")],
+    rows: Rows = None,
+    seed: Seed = 0,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; default one per core.")
+    ] = None,
+    mirror: MirrorFile = None,
+    catalog: Catalogs = None,
+    only: Only = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop when any task must be skipped.")] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Use the lock as it is; never look at a source first.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another build in the folder.")
+    ] = False,
+    discard_work: Annotated[
+        bool,
+        typer.Option("--discard-work", help="Delete the rendered tables at the end; rebuilding starts anew."),
+    ] = False,
+    offline: Offline = False,
+    cache: CacheDir = CACHE,
+    lock: LockFile = None,
+    json: Json = False,
+) -> None:
+    """Build a mixture into a folder that datasets.load_from_disk opens. Stopped, it resumes; changed, it updates."""
+    from flancollect.build import BuildOptions, default_workers  # noqa: PLC0415
+    from flancollect.build import build as run  # noqa: PLC0415
+    from flancollect.cli.progress import progress  # noqa: PLC0415
+    from flancollect.prepare import Wanted  # noqa: PLC0415
+
+    wanted = Wanted(
+        name=name,
+        catalogs=tuple(catalog or ()),
+        rows=rows,
+        seed=seed,
+        only=tuple(only or ()),
+        access=access_of(mirror, offline, cache),
+        lock=lock,
+        known_from="frozen" if frozen else "sources",
+    )
+    options = BuildOptions(
+        out=out,
+        workers=default_workers() if workers is None else workers,
+        strict=strict,
+        overwrite=overwrite,
+        discard_work=discard_work,
+    )
+    with progress() as report:
+        built = run(wanted, options, report)
+    _print_built(built, out, json)
+
+
+def plan(
+    name: Name,
+    rows: Rows = None,
+    seed: Seed = 0,
+    mirror: MirrorFile = None,
+    catalog: Catalogs = None,
+    only: Only = None,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Look at the sources, as build does (implied by --mirror).")
+    ] = False,
+    offline: Offline = False,
+    cache: CacheDir = CACHE,
+    lock: LockFile = None,
+    json: Json = False,
+) -> None:
+    """Show the quota of every task and variant, and what would be skipped, before any work.
+
+    Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards.
+    """
+    from flancollect.cli.progress import progress  # noqa: PLC0415
+    from flancollect.prepare import Wanted, prepare  # noqa: PLC0415
+
+    wanted = Wanted(
+        name=name,
+        catalogs=tuple(catalog or ()),
+        rows=rows,
+        seed=seed,
+        only=tuple(only or ()),
+        access=access_of(mirror, offline, cache),
+        lock=lock,
+        known_from="sources" if resolve or mirror is not None else "declared",
+    )
+    with progress() as report:
+        _, planned = prepare(wanted, report)
+    if json:
+        print_json(_plan_dict(planned))
+        return
+    _print_plan(planned)
+
+
+def lock(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[TASK]...", help="Task globs; default all.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: the embedded sources.lock.json.")
+    ] = None,
+    mirror: MirrorFile = None,
+    catalog: Catalogs = None,
+    offline: Offline = False,
+    cache: CacheDir = CACHE,
+    json: Json = False,
+) -> None:
+    """Look at sources and write down commit, columns and row counts of each."""
+    from flancollect.cli.progress import progress  # noqa: PLC0415
+    from flancollect.prepare import write_lock  # noqa: PLC0415
+
+    with progress() as report:
+        path, locked, failed = write_lock(
+            tuple(names or ()), tuple(catalog or ()), access_of(mirror, offline, cache), out, report
+        )
+    for key, reason in sorted(failed.items()):
+        print(f"not locked: {key}: {reason}", file=sys.stderr)
+    if json:
+        print_json({"lock": str(path), "locked": locked, "failed": failed})
+        return
+    print(f"{path}: {locked} sources locked, {len(failed)} not reached")
+
+
+def _print_built(built: Built, out: Path, json: bool) -> None:
+    manifest, report = built.manifest, built.report
+    if json:
+        print_json({"out": str(out), **built_dict(built)})
+        return
+    coverage = manifest.coverage
+    print(f"{manifest.mixture}: {manifest.rows:,} rows of {manifest.rows_asked:,} asked for, in {out}")
+    print(
+        f"coverage: {coverage.built_tasks} of {coverage.planned_tasks} tasks built, {coverage.skipped_tasks} skipped; "
+        f"{report.rendered_jobs} jobs rendered, {report.reused_jobs} reused"
+    )
+    if manifest.short:
+        print(f"short: {manifest.short:,} planned rows are missing; see `dropped` in manifest.json")
+    for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):
+        print(f"dropped: {count:,} rows: {reason}")
+    _print_skips([(skip.task, skip.kind, skip.reason) for skip in manifest.skipped])
+    print(f"content hash {manifest.content_hash}")
+    print(
+        f"{report.wall_s:.1f} s, {report.rows_per_s:,.0f} rows/s, peak {report.peak_rss_mb:,.0f} MB, {report.workers} workers"
+    )
+
+
+def built_dict(built: Built) -> dict[str, Any]:
+    """What `build --json` prints, save the folder."""
+    manifest, report = built.manifest, built.report
+    return {
+        "mixture": manifest.mixture,
+        "seed": manifest.seed,
+        "rows": manifest.rows,
+        "rows_asked": manifest.rows_asked,
+        "short": manifest.short,
+        "tasks": manifest.coverage.built_tasks,
+        "planned_tasks": manifest.coverage.planned_tasks,
+        "skipped": [skip.model_dump() for skip in manifest.skipped],
+        "dropped": _drops(manifest),
+        "shards": len(manifest.shards),
+        "content_hash": manifest.content_hash,
+        "rendered_jobs": report.rendered_jobs,
+        "reused_jobs": report.reused_jobs,
+        "workers": report.workers,
+        "wall_s": report.wall_s,
+        "rows_per_s": report.rows_per_s,
+        "peak_rss_mb": report.peak_rss_mb,
+    }
+
+
+def _drops(manifest: Manifest) -> dict[str, int]:
+    drops: dict[str, int] = {}
+    for task in manifest.tasks:
+        for reason, count in task.dropped.items():
+            drops[reason] = drops.get(reason, 0) + count
+    return dict(sorted(drops.items()))
+
+
+def _print_skips(skips: list[tuple[str, str, str]]) -> None:
+    """Skipped tasks, grouped by reason, the commonest first."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for task, kind, reason in skips:
+        by_reason.setdefault((kind, reason), []).append(task)
+    ordered = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (kind, reason), tasks in ordered[:MOST_SKIPS_SHOWN]:
+        named = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks ({tasks[0]}, ...)"
+        print(f"skipped ({kind}): {named}: {reason}")
+    if len(ordered) > MOST_SKIPS_SHOWN:
+        print(f"skipped: {len(ordered) - MOST_SKIPS_SHOWN} further reasons; --json lists them all")
+
+
+def _plan_dict(planned: BuildPlan) -> dict[str, Any]:
+    return {
+        "mixture": planned.name,
+        "seed": planned.seed,
+        "rows_asked": planned.asked,
+        "rows": planned.rows,
+        "parts": _parts(planned),
+        "tasks": [
+            {
+                "task": task.name,
+                "part": task.part,
+                "available": task.rows,
+                "weight": float(task.weight),
+                "capacity": task.capacity,
+                "quota": task.quota,
+                "variants": {job.variant.name: job.quota for job in task.jobs},
+                "revision": task.lock.revision,
+            }
+            for task in planned.tasks
+        ],
+        "skipped": [
+            {"task": skip.task, "kind": skip.kind, "reason": skip.reason} for skip in planned.skipped
+        ],
+    }
+
+
+def _parts(planned: BuildPlan) -> dict[str, dict[str, Any]]:
+    parts: dict[str, dict[str, Any]] = {}
+    for task in planned.tasks:
+        part = parts.setdefault(task.part, {"tasks": 0, "rows": 0, "share": 0.0})
+        part["tasks"] += 1
+        part["rows"] += task.quota
+    for part in parts.values():
+        part["share"] = round(part["rows"] / max(planned.rows, 1), 6)
+    return dict(sorted(parts.items()))
+
+
+def _print_plan(planned: BuildPlan) -> None:
+    print("task\tpart\tavailable\tquota\tvariants")
+    for task in planned.tasks:
+        variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)
+        print(f"{task.name}\t{task.part}\t{task.rows}\t{task.quota}\t{variants}")
+    for name, part in _parts(planned).items():
+        print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows ({part['share']:.1%})")
+    _print_skips([(skip.task, skip.kind, skip.reason) for skip in planned.skipped])
+    short = (
+        f"; {planned.asked - planned.rows:,} fewer than asked for: all that exists"
+        if planned.rows < planned.asked
+        else ""
+    )
+    print(f"{planned.rows:,} rows planned{short}")

@@ -1,0 +1,121 @@
+"""`flancollect cards`: check, list, show, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flancollect.cli.options import Catalogs, Json, print_json
+
+app = typer.Typer(
+    help="The catalogue: check it, list it, look at a card, export its schemas.", no_args_is_help=True
+)
+
+
+@app.command()
+def check(catalog: Catalogs = None) -> None:
+    """Check every card, template and style, and try every wording on its family's example."""
+    from flancollect.cards.catalog import load_catalog  # noqa: PLC0415
+    from flancollect.examples import check_catalog  # noqa: PLC0415
+
+    loaded = load_catalog(catalog or [])
+    check_catalog(loaded)
+    for submix, count in _counts(loaded.tasks.values()).items():
+        print(f"{submix}: {count} tasks")
+    wordings = sum(len(family.wordings) for family in loaded.families.values())
+    print(
+        f"{len(loaded.tasks)} tasks, {len(loaded.families)} families, {wordings} wordings, "
+        f"{len(loaded.mixtures)} mixtures, {len(loaded.benchmarks)} benchmarks: no problems"
+    )
+
+
+@app.command("list")
+def list_(
+    submix: Annotated[str | None, typer.Option("--submix", help="Only this submix.")] = None,
+    catalog: Catalogs = None,
+    json: Json = False,
+) -> None:
+    """List the tasks."""
+    from flancollect.cards.catalog import load_catalog  # noqa: PLC0415
+    from flancollect.errors import UsageError, did_you_mean  # noqa: PLC0415
+
+    tasks = load_catalog(catalog or []).tasks.values()
+    submixes = _counts(tasks)
+    if submix is not None and submix not in submixes:
+        raise UsageError(f'--submix: no submix "{submix}".' + did_you_mean(submix, submixes, "Submixes"))
+    listed = [_row(task) for task in tasks if submix in (None, task.card.submix)]
+    if json:
+        print_json(listed)
+        return
+    for row in listed:
+        print(
+            "\t".join(str(row[name]) for name in ("task", "submix", "family", "cluster", "license", "source"))
+        )
+
+
+@app.command()
+def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
+    """Show one task as it was resolved: its card, its family's needs and wordings."""
+    from flancollect.cards.catalog import load_catalog  # noqa: PLC0415
+    from flancollect.errors import UsageError, did_you_mean  # noqa: PLC0415
+
+    tasks = load_catalog(catalog or []).tasks
+    if task not in tasks:
+        raise UsageError(f'no task "{task}".' + did_you_mean(task, tasks, "Tasks", 6))
+    found = tasks[task]
+    card = {"file": found.file, **found.card.model_dump(mode="json", exclude_none=True)}
+    wordings = [
+        f"{w.direction}/{w.name}" + (" (held out)" if w.held_out else "") for w in found.family.wordings
+    ]
+    if json:
+        print_json({**card, "wordings": wordings})
+        return
+    for name, value in card.items():
+        print(f"{name}: {value}")
+    print("wordings: " + ", ".join(wordings))
+
+
+@app.command()
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write one file per kind of card.")
+    ] = None,
+) -> None:
+    """Export JSON Schemas of all cards, for editors."""
+    from flancollect.cards.json_schema import card_schemas  # noqa: PLC0415
+
+    schemas = card_schemas()
+    if out is None:
+        print_json(schemas)
+        return
+    from flancollect.cards.json_schema import write_schemas  # noqa: PLC0415
+
+    for path in write_schemas(schemas, out):
+        print(path)
+
+
+def _row(task: Any) -> dict[str, object]:  # noqa: ANN401
+    from flancollect.prepare import key_of  # noqa: PLC0415
+
+    card = task.card
+    return {
+        "task": card.task,
+        "submix": card.submix,
+        "family": card.family,
+        "source": key_of(task),
+        "license": card.license,
+        "languages": card.languages,
+        "cluster": card.cluster,
+        "metric": card.metric,
+        "rows": card.rows,
+        "file": task.file,
+    }
+
+
+def _counts(tasks: Any) -> dict[str, int]:  # noqa: ANN401
+    counts: dict[str, int] = {}
+    for task in tasks:
+        counts[task.card.submix] = counts.get(task.card.submix, 0) + 1
+    return dict(sorted(counts.items()))

@@ -1,0 +1,64 @@
+"""Arguments and options that several commands share, and what they amount to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from flancollect.sources.table import Access
+
+Catalogs = Annotated[
+    list[Path] | None,
+    typer.Option("--catalog", metavar="DIR", help="A folder of further cards; may be repeated."),
+]
+MirrorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mirror",
+        metavar="FILE",
+        envvar="FLANCOLLECT_MIRROR",
+        help="A mirror.yaml: where sources lie on this disk.",
+    ),
+]
+Offline = Annotated[bool, typer.Option("--offline", envvar="HF_HUB_OFFLINE", help="Never touch the network.")]
+LockFile = Annotated[
+    Path | None,
+    typer.Option("--lock", metavar="FILE", help="Use this lock in place of the embedded sources.lock.json."),
+]
+CacheDir = Annotated[
+    Path,
+    typer.Option(
+        "--cache", metavar="DIR", envvar="FLANCOLLECT_CACHE", help="Where downloaded files are kept."
+    ),
+]
+Rows = Annotated[
+    int | None, typer.Option("--rows", min=1, help="Rows in total, in place of the mixture's size.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Another seed is another draw of everything.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="GLOB", help="Only tasks that match; may be repeated, !GLOB excludes."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+CACHE = Path("~/.cache/flancollect")
+
+
+def access_of(mirror: Path | None, offline: bool, cache: Path) -> Access:
+    """How sources may be reached, from the options."""
+    from flancollect.sources.mirror import load_mirror  # noqa: PLC0415
+    from flancollect.sources.table import Access  # noqa: PLC0415
+
+    return Access(
+        mirror=load_mirror(mirror) if mirror is not None else None, offline=offline, cache=cache.expanduser()
+    )
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401
+    """Print a value as readable JSON on stdout."""
+    import json  # noqa: PLC0415
+
+    print(json.dumps(value, indent=1, ensure_ascii=False))

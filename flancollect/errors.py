@@ -1,0 +1,79 @@
+"""The error tree. Every message says where, what, what there is, and what to do.
+
+FlancollectError                exit code
+├── UsageError                  2   the command cannot be carried out as asked
+├── CardError                   3   bad cards, templates or styles: a list of problems, all at once
+├── SourceError                 4   a source cannot be read
+└── CheckError                  5   a check failed: verify, diff, licence, contamination
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class FlancollectError(Exception):
+    """Any failure that flancollect foresees; the command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(FlancollectError):
+    """The command's arguments, or the folders they name, do not allow it."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in one place of one file. `line` is 1-based; 0 means the whole file."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        """Render as the `file:line  what` that editors and terminals link."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}  {self.what}"
+
+
+class CardError(FlancollectError):
+    """Every problem found in cards, templates and styles, sorted by file and line."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[CardError], tuple[tuple[Problem, ...]]]:
+        """Let worker processes hand the error back whole."""
+        return type(self), (self.problems,)
+
+
+class SourceError(FlancollectError):
+    """A source is missing, unreachable or not what its card says."""
+
+    exit_code = 4
+
+
+class CheckError(FlancollectError):
+    """A check of a finished build failed."""
+
+    exit_code = 5
+
+
+def did_you_mean(word: str, known: Iterable[str], label: str = "Known", most: int = 12) -> str:
+    """Say what exists, and the nearest spelling if one is near: ` Known: a, b. Did you mean "a"?`.
+
+    `known` keeps its order; past `most` entries the rest is counted, not listed.
+    """
+    names = list(known)
+    if not names:
+        return f" {label}: none."
+    shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f" {label}: {shown}." + (f' Did you mean "{near[0]}"?' if near else "")

@@ -1,0 +1,60 @@
+"""Every wording tried on its family's own example: what golden tests show, and what `cards check` proves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flancollect.cards.entries import Catalog
+from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.models import DialogStyle, OptionStyle
+from flancollect.errors import CardError, Problem
+from flancollect.normalise import Row, content_key
+from flancollect.render.zero_shot import Example, render_examples
+
+PLAIN_OPTIONS = OptionStyle(header="Options:", item="- {{ text }}")
+PLAIN_DIALOG = DialogStyle(speakers=["A", "B"], turn="{{ speaker }}: {{ text }}")
+
+
+def check_catalog(catalog: Catalog) -> None:
+    """Render every wording of every family on the example. Raises CardError with all that fail."""
+    problems = [problem for family in catalog.families.values() for problem in example_problems(family)]
+    if problems:
+        raise CardError(problems)
+
+
+def example_problems(family: FamilySpec) -> Iterator[Problem]:
+    """Wordings that fail on the family's example, exceed their bounds, or come out empty."""
+    style = PLAIN_OPTIONS if family.options != "none" else None
+    for wording in family.wordings:
+        try:
+            example = render_example(family, wording, style)
+        except CardError as error:
+            yield from error.problems
+            continue
+        for part, text in (("input", example.input), ("target", example.target)):
+            if not text.strip():
+                yield Problem(
+                    wording.file, wording.line, f"{wording.direction}.{wording.name}.{part}: comes out empty"
+                )
+
+
+def render_example(family: FamilySpec, wording: Wording, style: OptionStyle | None) -> Example:
+    """One wording on the family's example; options are listed in `style` where the wording shows any."""
+    shown = style if wording.shows_options else None
+    return render_examples([example_row(family)], wording, family, shown, PLAIN_DIALOG)[0]
+
+
+def example_row(family: FamilySpec) -> Row:
+    """The family's example as a row; turns are written out line by line."""
+    fields = {name: _typed(family.example[name], kind) for name, kind in family.needs.items()}
+    options = tuple(family.example.get("options", ()))
+    answer = str(family.example["answer"])
+    index = options.index(answer) if answer in options else None
+    return Row(id=0, fields=fields, answer=answer, options=options, index=index, content=content_key(fields))
+
+
+def _typed(value: object, kind: str) -> object:
+    """Strict YAML gives text; a number is written as one."""
+    if kind == "number" and isinstance(value, str):
+        return float(value) if "." in value else int(value)
+    return value

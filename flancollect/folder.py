@@ -1,0 +1,96 @@
+"""A build's output folder: whose it is, and that only one build works in it at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flancollect.artifacts import Manifest, canonical_json, write_atomically
+from flancollect.errors import CheckError, UsageError
+from flancollect.writing.reading import MANIFEST, SHARD_FILES, WORK_FOLDER, read_manifest
+
+RECIPE = "recipe.json"
+RENDERED = "rendered"
+
+
+@contextmanager
+def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[Path]:
+    """Take an output folder for one recipe and give the folder of rendered tables in it.
+
+    A folder that is new, empty, or of the same mixture, rows and seed is taken (the same build goes on, or
+    is brought up to date); anything else raises UsageError unless `overwrite`, and nothing is changed.
+    """
+    work = out / WORK_FOLDER
+    try:
+        _refuse_foreign(out, recipe, overwrite=overwrite)
+        (work / RENDERED).mkdir(parents=True, exist_ok=True)
+        lock = (work / "lock").open("w")
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: cannot be written: {error.strerror}; choose another folder"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(f"--out {out}: another build is working in this folder") from error
+        write_atomically(work / RECIPE, (canonical_json(recipe) + "\n").encode())
+        yield work / RENDERED
+
+
+def _refuse_foreign(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not out.is_dir():
+        raise UsageError(f"--out {out}: is a file; name a folder")
+    found = _recipe_of(out)
+    if found is None:
+        raise UsageError(f"--out {out}: holds files that are no build of flancollect; choose an empty folder")
+    if _identity(found) == _identity(recipe):
+        return
+    if not overwrite:
+        raise UsageError(
+            f"--out {out}: holds another build ({_described(found)}); you asked for {_described(recipe)}. "
+            "Choose another folder, or pass --overwrite to replace it."
+        )
+    for name in (MANIFEST, "dataset_info.json", "state.json", "report.json"):
+        (out / name).unlink(missing_ok=True)
+    for shard in sorted(out.glob(SHARD_FILES)):
+        shard.unlink()
+    shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
+
+
+def _recipe_of(out: Path) -> Mapping[str, Any] | None:
+    """The recipe that a folder was made with, finished or not; None for a folder that is not ours."""
+    if (out / MANIFEST).is_file():
+        try:
+            manifest: Manifest = read_manifest(out)
+        except CheckError:
+            return None
+        return manifest.recipe
+    try:
+        recipe: Mapping[str, Any] = json.loads((out / WORK_FOLDER / RECIPE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return recipe
+
+
+def _identity(recipe: Mapping[str, Any]) -> tuple[object, ...]:
+    return (_name(recipe), recipe.get("rows"), recipe.get("seed"), tuple(recipe.get("only", ())))
+
+
+def _name(recipe: Mapping[str, Any]) -> str:
+    for kind in ("mixture", "benchmark"):
+        if kind in recipe:
+            return f"{kind} {recipe[kind][kind]}"
+    return "unknown"
+
+
+def _described(recipe: Mapping[str, Any]) -> str:
+    only = f", only {' '.join(recipe['only'])}" if recipe.get("only") else ""
+    return f"{_name(recipe)}, {recipe.get('rows'):,} rows, seed {recipe.get('seed')}{only}"

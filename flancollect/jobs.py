@@ -1,0 +1,210 @@
+"""One task from source to rendered tables: what a worker does, in any order, on any machine, with equal bytes.
+
+Every job's table is a file named by the fingerprint of all that it depends on, with a JSON record beside it
+that is written last. A record that is there means the job is done: resuming and rebuilding are the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from flancollect.artifacts import JobRecord, fingerprint, read_artifact, write_artifact
+from flancollect.cards.models import Shots
+from flancollect.cards.splits import SplitSlice
+from flancollect.cards.styles import StyleSet
+from flancollect.errors import CardError, FlancollectError, SourceError
+from flancollect.plan import BuildPlan, Job, Skip, TaskPlan
+from flancollect.render.compile import RENDER_VERSION
+from flancollect.render.picks import Names, pick
+from flancollect.render.table import ExampleStore, render_prompts, to_batch
+from flancollect.schemas import MIXTURE
+from flancollect.sources.table import Access
+from flancollect.task_rows import MORSEL_ROWS, Pool, TaskRows
+from flancollect.writing.hashing import rows_sha256
+from flancollect.writing.rendered import open_rendered, write_rendered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all tasks of one build share. `work` is the folder of rendered tables."""
+
+    seed: int
+    max_repeat: int
+    shots: Shots
+    styles: StyleSet
+    access: Access
+    work: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDone:
+    """A rendered job: its file, its record, and whether it was there already."""
+
+    variant: str
+    planned: int
+    path: Path
+    record: JobRecord
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDone:
+    """What became of one task: its jobs, or why it was skipped."""
+
+    task: str
+    jobs: tuple[JobDone, ...] = ()
+    skip: Skip | None = None
+
+
+def settings_of(plan: BuildPlan, access: Access, work: Path) -> Settings:
+    """The settings that a plan's tasks share."""
+    return Settings(
+        seed=plan.seed,
+        max_repeat=plan.max_repeat,
+        shots=plan.shots,
+        styles=plan.styles,
+        access=access,
+        work=work,
+    )
+
+
+def run_task(plan: TaskPlan, settings: Settings) -> TaskDone:
+    """Render every job of one task that is not rendered yet. A failing source or template skips the task."""
+    try:
+        return TaskDone(task=plan.name, jobs=tuple(_run_jobs(plan, settings)))
+    except CardError as error:
+        return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
+    except SourceError as error:
+        return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=str(error)))
+
+
+def job_fingerprint(plan: TaskPlan, job: Job, settings: Settings) -> str:
+    """The name of a job's work: a hash of everything that its rows depend on, and of nothing else."""
+    styles, few_shot = _styles_used(plan, job, settings.styles), job.variant.few_shot
+    return fingerprint(
+        {
+            "render_version": RENDER_VERSION,
+            "seed": settings.seed,
+            "card": plan.task.card.model_dump(
+                mode="json", exclude={"source", "rows", "license", "citation", "metric"}
+            ),
+            "source": [plan.source_key, plan.lock.revision],
+            "split": _slice_of(plan.split),
+            "pool": _slice_of(plan.pool) if few_shot else None,
+            "held_out": [_slice_of(slice_) for slice_ in plan.held_out],
+            "needs": dict(plan.task.family.needs),
+            "variant": job.variant.name,
+            "quota": job.quota,
+            "max_repeat": settings.max_repeat,
+            "wordings": [[w.id, w.intro, w.input, w.target] for w in job.wordings],
+            "shots": settings.shots.model_dump() if few_shot else None,
+            "styles": {
+                kind: {name: style.model_dump() for name, style in getattr(styles, kind).items()}
+                for kind in ("options", "shots", "dialogs")
+            },
+        }
+    )
+
+
+def render_batches(plan: TaskPlan, job: Job, settings: Settings) -> Iterator[pa.RecordBatch]:
+    """The rows of one job (schema RENDERED) in the order they are drawn, without writing anything."""
+    source = TaskRows(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
+    banned = source.banned()
+    yield from _batches(source, job, settings, banned, source.pool(job.variant, banned), Counter())
+
+
+def styles_for(plan: TaskPlan, styles: StyleSet) -> StyleSet:
+    """The styles of a build as one task's picks see them: dialog styles only where a field holds turns."""
+    has_turns = "turns" in plan.task.family.needs.values()
+    return styles if has_turns else StyleSet(options=styles.options, shots=styles.shots)
+
+
+# --- inside ------------------------------------------------------------------------------------------------
+
+
+def _slice_of(slice_: SplitSlice) -> list[str | None]:
+    return [slice_.name, slice_.start, slice_.stop]
+
+
+def _styles_used(plan: TaskPlan, job: Job, styles: StyleSet) -> StyleSet:
+    lists_options = job.variant.options and any(w.shows_options for w in job.wordings)
+    seen = styles_for(plan, styles)
+    return StyleSet(
+        options=seen.options if lists_options else {},
+        shots=seen.shots if job.variant.few_shot else {},
+        dialogs=seen.dialogs,
+    )
+
+
+def _run_jobs(plan: TaskPlan, settings: Settings) -> Iterator[JobDone]:
+    missing: list[tuple[Job, Path]] = []
+    done: dict[str, JobDone] = {}
+    for job in plan.jobs:
+        path = settings.work / f"{job_fingerprint(plan, job, settings)}.arrow"
+        record = path.with_suffix(".json")
+        if record.exists() and path.exists():
+            found = read_artifact(record, JobRecord, FlancollectError)
+            done[job.variant.name] = _job_done(job, path, found, reused=True)
+        else:
+            missing.append((job, path))
+    if missing:
+        source = TaskRows(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
+        banned = source.banned()
+        for job, path in missing:
+            done[job.variant.name] = _render_job(source, job, settings, banned, path)
+    yield from (done[job.variant.name] for job in plan.jobs)
+
+
+def _job_done(job: Job, path: Path, record: JobRecord, *, reused: bool) -> JobDone:
+    return JobDone(variant=job.variant.name, planned=job.quota, path=path, record=record, reused=reused)
+
+
+def _render_job(
+    source: TaskRows, job: Job, settings: Settings, banned: frozenset[int], path: Path
+) -> JobDone:
+    plan, dropped = source.plan, Counter[str]()
+    pool = source.pool(job.variant, banned)
+    info = write_rendered(path, _batches(source, job, settings, banned, pool, dropped))
+    record = JobRecord(
+        rows=info.rows, bytes=info.bytes, rows_sha256=_rows_hash(path), dropped=dict(sorted(dropped.items()))
+    )
+    if not info.rows:
+        path.unlink()
+        reasons = "; ".join(f"{count} rows: {reason}" for reason, count in record.dropped.items())
+        raise SourceError(f"{plan.source_key}: none of {plan.rows} rows is usable ({reasons})")
+    write_artifact(path.with_suffix(".json"), record)
+    return _job_done(job, path, record, reused=False)
+
+
+def _rows_hash(path: Path) -> str:
+    with open_rendered(path) as batches:
+        return rows_sha256((batch.drop_columns(["order"]) for batch in batches), MIXTURE)
+
+
+def _batches(
+    source: TaskRows, job: Job, settings: Settings, banned: frozenset[int], pool: Pool, dropped: Counter[str]
+) -> Iterator[pa.RecordBatch]:
+    """Rendered rows until the quota is met or every row has been used `max_repeat` times."""
+    plan, left = source.plan, job.quota
+    store = ExampleStore(plan.task.family, settings.styles)
+    styles = styles_for(plan, settings.styles)
+    for repeat in range(settings.max_repeat):
+        names = Names(seed=settings.seed, task=plan.name, variant=job.variant, repeat=repeat)
+        order = source.order(names, pool)
+        while left and len(order):
+            spare = left // 8 + 16 if dropped else 0
+            size = min(MORSEL_ROWS, left + spare)
+            ids, order = order[:size], order[size:]
+            rows = source.read(plan.split.name, ids, dropped, banned)
+            picked = [
+                (row, pick(names, row, job.wordings, styles, pool.rows, settings.shots)) for row in rows
+            ]
+            prompts = render_prompts(picked, store, styles, settings.shots.max_input_bytes, dropped)
+            kept, left = prompts[:left], max(left - len(prompts), 0)
+            if kept:
+                yield to_batch(kept, names, plan.task.card.submix, plan.split.name, pool.source)

@@ -1,0 +1,74 @@
+"""The lock: what every source was when it was looked at, and looking at many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from flancollect.artifacts import Lock, SourceLock, read_artifact
+from flancollect.cards.models import Source
+from flancollect.errors import SourceError, UsageError
+from flancollect.sources import describe
+from flancollect.sources.table import Access
+
+Resolved = dict[str, SourceLock | SourceError]
+
+
+def load_lock(path: Path) -> Lock:
+    """Read sources.lock.json.
+
+    Raises:
+        UsageError: it cannot be read, or another version wrote it.
+    """
+    lock = read_artifact(path, Lock, UsageError)
+    if lock.format != Lock().format:
+        raise UsageError(
+            f"{path}: format {lock.format} of another version; run `flancollect lock` to write it anew"
+        )
+    return lock
+
+
+def resolve_sources(  # noqa: PLR0913, PLR0917 (each is a decision of its caller)
+    sources: Mapping[str, tuple[Source, Path]],
+    access: Access,
+    lock: Lock | None,
+    frozen: bool,
+    threads: int = 16,
+    progress: Callable[[int, int], None] | None = None,
+) -> Resolved:
+    """What every source is now, by key in sorted order; a source that fails has its error as value.
+
+    `lock` pins: the entry of a Hub commit, of unchanged files or of the present generators is used as it is.
+    With `frozen` nothing is looked at, and only `lock` counts. `progress` is told (done, total).
+    """
+    entries = lock.sources if lock is not None else {}
+    if frozen:
+        return {key: entries.get(key) or _not_locked(key) for key in sorted(sources)}
+    found: Resolved = {}
+    with ThreadPoolExecutor(threads) as pool:
+        futures = {pool.submit(_resolve, *sources[key], access, entries.get(key)): key for key in sources}
+        for done, future in enumerate(as_completed(futures), start=1):
+            found[futures[future]] = future.result()
+            if progress is not None:
+                progress(done, len(sources))
+    return {key: found[key] for key in sorted(found)}
+
+
+def _resolve(
+    source: Source, root: Path, access: Access, known: SourceLock | None
+) -> SourceLock | SourceError:
+    try:
+        return describe(source, root, access, known)
+    except SourceError as error:
+        return error
+
+
+def _not_locked(key: str) -> SourceError:
+    return SourceError(f"{key}: not in sources.lock.json: run `flancollect lock`")
+
+
+def update_lock(old: Lock, resolved: Mapping[str, SourceLock | SourceError]) -> Lock:
+    """The lock with new entries in place; a source that failed keeps the entry it had."""
+    new = {key: entry for key, entry in resolved.items() if isinstance(entry, SourceLock)}
+    return Lock(sources=dict(sorted({**old.sources, **new}.items())))

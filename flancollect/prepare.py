@@ -1,0 +1,163 @@
+"""From a name on the command line to a plan: find what is meant, learn what its sources are, share out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
+from flancollect.cards.catalog import embedded_root, load_catalog
+from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.models import Benchmark, FileSource, Mixture, Select
+from flancollect.cards.select import matches, select
+from flancollect.cards.splits import parse_split
+from flancollect.errors import SourceError, UsageError, did_you_mean
+from flancollect.lock import load_lock, resolve_sources, update_lock
+from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
+from flancollect.sources import source_key
+from flancollect.sources.table import Access
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done, and how much there is."""
+
+LOCK_FILE = "sources.lock.json"
+DECLARED = "declared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to plan: a mixture, benchmark, submix or task by name, and the settings that shape the rows.
+
+    `known_from`: `sources` looks at every source, at the commit that the lock pins; `frozen` takes the lock
+    alone; `declared` reaches nothing, and fills gaps in the lock with the sizes that cards declare.
+    """
+
+    name: str
+    catalogs: tuple[Path, ...] = ()
+    rows: int | None = None
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    access: Access = Access()
+    lock: Path | None = None
+    known_from: Literal["sources", "frozen", "declared"] = "sources"
+
+
+def prepare(
+    wanted: Wanted,
+    progress: Progress | None = None,
+    *,
+    card: Mixture | Benchmark | None = None,
+    adjust: Callable[[Mixture | Benchmark], Mixture | Benchmark] | None = None,
+) -> tuple[Catalog, BuildPlan]:
+    """Load the catalogue, look up the name, look at the sources, and plan.
+
+    `card` stands in for the name, `adjust` changes the card before planning. Raises CardError for bad cards, UsageError for a name or glob that nothing has.
+    """
+    if wanted.rows is not None and wanted.rows < 1:
+        raise UsageError(f"--rows {wanted.rows}: ask for at least one row")
+    catalog = load_catalog(wanted.catalogs)
+    card = card or find(catalog, wanted.name)
+    card = adjust(card) if adjust else card
+    names = _tasks_of(catalog, card)
+    if wanted.only:
+        names = [name for name in names if matches(name, wanted.only)]
+        if not names:
+            raise UsageError(f"--only {' '.join(wanted.only)}: no task of {wanted.name} matches")
+    tasks = [catalog.tasks[name] for name in names]
+    keys = {task.card.task: key_of(task) for task in catalog.tasks.values()}
+    known = learn(tasks, wanted, progress)
+    known |= dict.fromkeys(set(keys.values()) - set(known), SourceError("not part of this plan"))
+    if isinstance(card, Benchmark):
+        plan = plan_benchmark(
+            catalog, card, known, keys, rows=wanted.rows, seed=wanted.seed, only=wanted.only
+        )
+    else:
+        plan = plan_mixture(catalog, card, known, keys, rows=wanted.rows, seed=wanted.seed, only=wanted.only)
+    return catalog, plan
+
+
+def find(catalog: Catalog, name: str) -> Mixture | Benchmark:
+    """The mixture or benchmark of a name; a submix, task or task glob makes a mixture of all its rows."""
+    if name in catalog.mixtures:
+        return catalog.mixtures[name].card
+    if name in catalog.benchmarks:
+        return catalog.benchmarks[name].card
+    mixture = implicit_mixture(catalog, name)
+    if mixture is None:
+        known = [*catalog.mixtures, *catalog.benchmarks, *catalog.tasks]
+        raise UsageError(
+            f'no mixture, benchmark, submix or task "{name}".' + did_you_mean(name, known, "There are", 12)
+        )
+    return mixture
+
+
+def key_of(task: Task) -> str:
+    """The key of a task's source; paths inside a private catalogue are told apart by the catalogue's name."""
+    source, key = task.card.source, source_key(task.card.source)
+    if isinstance(source, FileSource) and task.root != embedded_root():
+        local = any("://" not in place for places in source.files_of().values() for place in places)
+        return f"{key} in {task.root.name}" if local else key
+    return key
+
+
+def learn(
+    tasks: Sequence[Task], wanted: Wanted, progress: Progress | None
+) -> dict[str, SourceLock | SourceError]:
+    """What is known of each task's source, by source key; a failure is a value."""
+    lock = load_lock(wanted.lock or embedded_root() / LOCK_FILE)
+    sources = {key_of(task): (task.card.source, task.root) for task in tasks}
+    if wanted.known_from == "declared":
+        by_key = {key_of(task): task for task in tasks}
+        return {key: _locked_or_declared(task, lock.sources.get(key)) for key, task in by_key.items()}
+    report = None if progress is None else (lambda done, total: progress("sources", done, total))
+    return dict(
+        resolve_sources(sources, wanted.access, lock, frozen=wanted.known_from == "frozen", progress=report)
+    )
+
+
+def _locked_or_declared(task: Task, entry: SourceLock | None) -> SourceLock | SourceError:
+    if entry is not None:
+        return entry
+    if task.card.rows is None:
+        return SourceError("size unknown: the source is not in the lock and the card declares no `rows`")
+    train = parse_split(task.card.splits.get("train", "train"))
+    return SourceLock(revision=DECLARED, splits={train.name: SplitLock(rows=task.card.rows, columns={})})
+
+
+def _tasks_of(catalog: Catalog, card: Mixture | Benchmark) -> list[str]:
+    if isinstance(card, Benchmark):
+        return select(catalog.tasks.values(), card.select)
+    wanted = [part.select or Select(submix=name) for name, part in card.parts.items()]
+    return sorted({name for chosen in wanted for name in select(catalog.tasks.values(), chosen)})
+
+
+def write_lock(
+    globs: Sequence[str],
+    catalogs: Sequence[Path],
+    access: Access,
+    out: Path | None,
+    progress: Progress | None = None,
+) -> tuple[Path, int, dict[str, str]]:
+    """Look at the sources of all tasks that match and write the lock; sources not reached keep their entry.
+
+    Gives the lock's path, how many sources were reached, and why others were not, by source key.
+    """
+    catalog = load_catalog(catalogs)
+    tasks = [task for name, task in catalog.tasks.items() if not globs or matches(name, globs)]
+    if not tasks:
+        raise UsageError(
+            f"no task matches {' '.join(globs)}." + did_you_mean(globs[0], catalog.tasks, "Tasks", 6)
+        )
+    path = out or embedded_root() / LOCK_FILE
+    old = load_lock(path)
+    sources = {key_of(task): (task.card.source, task.root) for task in tasks}
+    report = None if progress is None else (lambda done, total: progress("sources", done, total))
+    resolved = resolve_sources(sources, access, Lock(), frozen=False, progress=report)
+    try:
+        write_artifact(path, update_lock(old, resolved))
+    except OSError as error:
+        raise UsageError(f"--out {path}: cannot be written: {error.strerror}") from error
+    failed = {key: str(entry) for key, entry in resolved.items() if isinstance(entry, SourceError)}
+    return path, len(resolved) - len(failed), failed

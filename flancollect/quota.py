@@ -1,0 +1,125 @@
+"""Weights, capacities and a total become integer quotas: exact, pure, the same on every machine.
+
+Shares are exact fractions; no float enters. The method is water-filling (an item whose share exceeds its
+capacity gets its capacity, the others share the rest) followed by the largest-remainder method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import lcm
+
+
+def weight_of(value: float) -> Fraction:
+    """The weight exactly as it was written in decimals: 0.1 is 1/10, not its nearest binary number.
+
+    Raises ValueError for infinities and NaN.
+    """
+    return Fraction(str(value))
+
+
+def apportion(total: int, weights: Sequence[Fraction], capacities: Sequence[int | None]) -> list[int]:
+    """Share `total` out by weight, no item above its capacity (None = no bound).
+
+    The sum is exactly min(total, capacities of the items with weight); an item of weight 0 gets 0, so a
+    total above those capacities stays unfilled and the caller must say so. Where no capacity binds, each
+    quota is within 1 of its exact share. Equal remainders favour the earlier item: give items in name order
+    and the outcome depends on names alone. Raises ValueError on a negative number or unequal lengths.
+    """
+    _check(total, weights, capacities)
+    units = _integers(weights)
+    quotas, left = _saturate(total, units, capacities)
+    return _round(quotas, left, units)
+
+
+def _check(total: int, weights: Sequence[Fraction], capacities: Sequence[int | None]) -> None:
+    if len(weights) != len(capacities):
+        raise ValueError(f"{len(weights)} weights but {len(capacities)} capacities")
+    if total < 0 or min(weights, default=0) < 0 or min((cap or 0 for cap in capacities), default=0) < 0:
+        raise ValueError("total, weights and capacities cannot be negative")
+
+
+def _integers(weights: Sequence[Fraction]) -> list[int]:
+    """The weights times their least common denominator: integers in the same proportions."""
+    scale = lcm(*(weight.denominator for weight in weights))
+    return [weight.numerator * (scale // weight.denominator) for weight in weights]
+
+
+def _saturate(
+    total: int, units: Sequence[int], capacities: Sequence[int | None]
+) -> tuple[list[int | None], int]:
+    """Fill the items whose share exceeds their capacity; the others stay None and share what is left.
+
+    Taken by rising capacity per weight: once one item holds its whole share, so do all after it, for
+    filling an item never lowers the share of the others.
+    """
+    quotas: list[int | None] = [None if unit else 0 for unit in units]
+    bounded = [
+        (Fraction(cap, unit), i, cap)
+        for i, (unit, cap) in enumerate(zip(units, capacities, strict=True))
+        if unit and cap is not None
+    ]
+    left, shared = total, sum(units)
+    for _, i, cap in sorted(bounded):
+        if cap * shared > left * units[i]:
+            break
+        quotas[i] = cap
+        left -= cap
+        shared -= units[i]
+    return quotas, left
+
+
+def _round(quotas: Sequence[int | None], left: int, units: Sequence[int]) -> list[int]:
+    """Give the unfilled items the floor of their shares, and what remains to the largest remainders.
+
+    One more than the floor is within capacity, since the share is strictly below it.
+    """
+    out = [quota or 0 for quota in quotas]
+    unfilled = [i for i, quota in enumerate(quotas) if quota is None]
+    shared = sum(units[i] for i in unfilled)
+    remainders: list[tuple[int, int]] = []
+    for i in unfilled:
+        out[i], remainder = divmod(left * units[i], shared)
+        remainders.append((-remainder, i))
+    over = left - sum(out[i] for i in unfilled) if unfilled else 0
+    for _, i in sorted(remainders)[:over]:
+        out[i] += 1
+    return out
+
+
+def share_out(
+    quotas: Sequence[int], shares: Sequence[Mapping[str, Fraction]], capacities: Sequence[int]
+) -> list[dict[str, int]]:
+    """Split each item's quota among the names it has shares for, no name above the item's capacity.
+
+    Row sums are exact. Rounding is carried from item to item, so that over many small quotas the totals by
+    name follow the shares: a thousand items with one row each still give every variant its part. Raises
+    ValueError where an item's quota exceeds its capacity times its names.
+    """
+    owed: dict[str, Fraction] = {}
+    return [
+        _split(quota, named, capacity, owed)
+        for quota, named, capacity in zip(quotas, shares, capacities, strict=True)
+    ]
+
+
+def _split(
+    quota: int, named: Mapping[str, Fraction], capacity: int, owed: dict[str, Fraction]
+) -> dict[str, int]:
+    """One item's split; `owed` keeps by name what rounding has withheld so far."""
+    if quota > capacity * len(named):
+        raise ValueError(f"a quota of {quota} over {len(named)} names of at most {capacity} rows each")
+    total = sum(named.values())
+    exact = {name: quota * share / total for name, share in named.items()}
+    if any(share > capacity for share in exact.values()):
+        filled = apportion(quota, list(named.values()), [capacity] * len(named))
+        return dict(zip(named, filled, strict=True))
+    given = {name: int(share) for name, share in exact.items()}
+    for name in named:
+        owed[name] = owed.get(name, Fraction(0)) + exact[name] - given[name]
+    for _ in range(quota - sum(given.values())):
+        due = max((name for name in named if given[name] < capacity), key=lambda name: owed[name])
+        given[due] += 1
+        owed[due] -= 1
+    return given

@@ -1,0 +1,66 @@
+"""Lists of answer options in many styles, and the answer as the style wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from flancollect.cards.models import OptionStyle
+from flancollect.render.compile import render_columns
+
+_ROMAN = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+
+
+def options_text(style: OptionStyle, options: Sequence[str]) -> str:
+    """The list as shown in a prompt: header, then every option; no blank line around it."""
+    items = [_item(style.item, option, i) for i, option in enumerate(options)]
+    body = style.between.join(items)
+    if not style.header:
+        return body
+    return f"{style.header}{'' if style.header[-1].isspace() else chr(10)}{body}"
+
+
+def answer_text(style: OptionStyle | None, answer: str, index: int | None) -> str:
+    """The answer as a target: its text, or its label where the style asks for labels."""
+    if style is None or style.label is None or index is None:
+        return answer
+    return _label(style.label, index)
+
+
+def enumerators(index: int) -> dict[str, str]:
+    """What enumerates the option at a 0-based position: number, lower, upper (a..z, aa..), roman."""
+    return {
+        "number": str(index + 1),
+        "lower": _letters(index),
+        "upper": _letters(index).upper(),
+        "roman": _roman(index + 1),
+    }
+
+
+@lru_cache(maxsize=65536)
+def _item(template: str, option: str, index: int) -> str:
+    columns = {name: [value] for name, value in enumerators(index).items()}
+    return render_columns(template, {"text": [option], **columns}, 1)[0]
+
+
+@lru_cache(maxsize=4096)
+def _label(template: str, index: int) -> str:
+    return render_columns(template, {name: [value] for name, value in enumerators(index).items()}, 1)[0]
+
+
+def _letters(index: int) -> str:
+    """Spreadsheet letters: a..z, aa, ab, ..."""
+    letters = ""
+    number = index + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return letters
+
+
+def _roman(number: int) -> str:
+    numeral = ""
+    for value, letters in _ROMAN:
+        count, number = divmod(number, value)
+        numeral += letters * count
+    return numeral

@@ -1,0 +1,93 @@
+"""Sources: the three places rows come from (Hub, files, generators), opened to one kind of table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flancollect.artifacts import SourceLock, canonical_json
+from flancollect.cards.models import FileSource, HubSource, Source, SyntheticSource
+from flancollect.errors import SourceError
+from flancollect.sources import synthetic
+from flancollect.sources.files import describe_files, open_files
+from flancollect.sources.hub import describe_hub, open_hub
+from flancollect.sources.table import Access, SourceTable
+
+Opened = tuple[SourceTable, str]  # a split, and the revision that was read
+
+_REVISION = f"synthetic:{synthetic.GENERATOR_VERSION}"
+
+
+def source_key(source: Source) -> str:
+    """The name of a source in the lock: readable, and different for different sources."""
+    return _KEYS[type(source)](source)
+
+
+def describe(source: Source, root: Path, access: Access, known: SourceLock | None = None) -> SourceLock:
+    """What a source is now: revision, and rows and columns of every split.
+
+    `root` is the catalogue folder that holds the card. A `known` entry that still holds is given back
+    without reading rows; one of a Hub commit always holds.
+
+    Raises:
+        SourceError: the source cannot be reached or read.
+    """
+    return _DESCRIBE[type(source)](source, root, access, known)
+
+
+def open_table(
+    source: Source, split: str, root: Path, access: Access, lock: SourceLock | None
+) -> SourceTable:
+    """One split of a source, by the source's own name of it, as it was locked.
+
+    Raises:
+        SourceError: no such split or config, not readable, or no longer what `lock` says.
+    """
+    table, revision = _OPEN[type(source)](source, split, root, access, lock)
+    if lock is not None and revision != lock.revision:
+        then, now = lock.revision[:19], revision[:19]
+        raise SourceError(
+            f"{source_key(source)}: changed since it was locked (then {then}, now {now}): "
+            f"run `flancollect lock`"
+        )
+    return table
+
+
+def _hub_key(source: HubSource) -> str:
+    config = source.config.replace("%", "%25").replace("@", "%40")
+    return f"hub:{source.hub}/{config}@{source.revision}"
+
+
+def _files_key(source: FileSource) -> str:
+    said = source.model_dump(exclude_defaults=True)
+    if said.keys() == {"files", "format"} and isinstance(source.files, str):
+        return f"files:{source.format}:{source.files}"
+    return f"files:{canonical_json(said)}"
+
+
+def _synthetic_key(source: SyntheticSource) -> str:
+    sizes = {"rows": source.rows, "validation_rows": source.validation_rows, "test_rows": source.test_rows}
+    return f"synthetic:{quote(source.synthetic)}?{urlencode({**source.parameters(), **sizes})}"
+
+
+def _describe_synthetic(source: SyntheticSource, known: SourceLock | None) -> SourceLock:
+    return known if known is not None and known.revision == _REVISION else synthetic.describe(source)
+
+
+_KEYS: Mapping[type, Callable[[Any], str]] = {
+    HubSource: _hub_key,
+    FileSource: _files_key,
+    SyntheticSource: _synthetic_key,
+}
+_DESCRIBE: Mapping[type, Callable[[Any, Path, Access, SourceLock | None], SourceLock]] = {
+    HubSource: lambda source, _root, access, known: describe_hub(source, access, known),
+    FileSource: describe_files,
+    SyntheticSource: lambda source, _root, _access, known: _describe_synthetic(source, known),
+}
+_OPEN: Mapping[type, Callable[[Any, str, Path, Access, SourceLock | None], Opened]] = {
+    HubSource: lambda source, split, _root, access, lock: open_hub(source, split, access, lock),
+    FileSource: lambda source, split, root, access, _lock: open_files(source, split, root, access),
+    SyntheticSource: lambda source, split, *_: (synthetic.open_split(source, split), _REVISION),
+}

@@ -1,0 +1,87 @@
+"""Parquet files, here or far, as tables of which only the asked row groups and columns are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flancollect.errors import SourceError
+from flancollect.sources.table import Part, SourceTable, table_of_parts
+
+
+def unreadable(name: str, error: Exception) -> SourceError:
+    """The SourceError for a file that pyarrow or the operating system cannot read."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return SourceError(f"{name}: not a readable Parquet file: {reason}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParquetSource:
+    """A Parquet file: its `name` for messages, how to open it, and what to say when reading it fails.
+
+    `open` gives a seekable binary file that is a context manager.
+    """
+
+    name: str
+    open: Callable[[], Any]
+    failed: Callable[[str, Exception], SourceError] = unreadable
+
+
+def open_parquet(files: Sequence[ParquetSource]) -> SourceTable:
+    """One table over Parquet files in order. Reads their footers only.
+
+    Raises:
+        SourceError: a file is damaged, or its columns differ from those of the first; so may `take`.
+    """
+    footers = [(file, *_footer(file)) for file in files]
+    first, _, schema = footers[0]
+    parts: list[Part] = []
+    for file, metadata, own in footers:
+        refuse_other_schema(first.name, schema, file.name, own)
+        for group in range(metadata.num_row_groups):
+            read = partial(_read_group, file, metadata, group)
+            parts.append(Part(rows=metadata.row_group(group).num_rows, read=read))
+    return table_of_parts(parts, schema)
+
+
+def refuse_other_schema(first: str, schema: pa.Schema, name: str, own: pa.Schema) -> None:
+    """Raise SourceError, naming both files, when the columns of the second are not those of the first."""
+    if own.equals(schema):
+        return
+    texts = [", ".join(f"{field.name}: {field.type}" for field in each) for each in (schema, own)]
+    raise SourceError(f"{name}: its columns ({texts[1]}) differ from those of {first} ({texts[0]})")
+
+
+def _footer(file: ParquetSource) -> tuple[pq.FileMetaData, pa.Schema]:
+    with _told(file), file.open() as handle:
+        metadata = pq.read_metadata(handle)
+        schema = metadata.schema.to_arrow_schema().remove_metadata()
+    if len(set(schema.names)) < len(schema.names):
+        raise SourceError(f"{file.name}: two columns have the same name ({', '.join(schema.names)})")
+    return metadata, schema
+
+
+def _read_group(
+    file: ParquetSource, metadata: pq.FileMetaData, group: int, columns: Sequence[str]
+) -> pa.Table:
+    names = list(columns)
+    with _told(file), file.open() as handle:
+        reader = pq.ParquetFile(handle, metadata=metadata, pre_buffer=True)
+        return reader.read_row_group(group, columns=names, use_threads=False).select(names)
+
+
+@contextmanager
+def _told(file: ParquetSource) -> Iterator[None]:
+    """Turn what clients and pyarrow raise into a SourceError that names the file."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001, RUF100 (file systems raise what they like)
+        raise file.failed(file.name, error) from error

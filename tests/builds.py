@@ -1,0 +1,107 @@
+"""Small rendered tables and finished builds for tests of what reads and writes them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from flancollect.artifacts import Coverage, Manifest, TaskRows, fingerprint
+from flancollect.draw import draws, key
+from flancollect.schemas import MIXTURE, RENDERED, columns_of
+from flancollect.writing.dataset_files import seal
+from flancollect.writing.hashing import content_hash, rows_sha256
+from flancollect.writing.rendered import open_rendered, write_rendered
+from flancollect.writing.shards import write_shards
+
+Jobs = Mapping[tuple[str, str], pa.Table]
+
+
+def rendered_rows(task: str, variant: str, rows: int, text: str = "") -> pa.Table:
+    """Rows of one job, in source order; few-shot variants have exemplars, `opt` variants options."""
+    order = draws(key("test", task, variant), np.arange(rows, dtype=np.int64))
+    return pa.Table.from_pylist(
+        [_row(task, variant, i, int(order[i]), text) for i in range(rows)], schema=RENDERED
+    )
+
+
+def _row(task: str, variant: str, i: int, order: int, text: str) -> dict[str, object]:
+    few, options = variant.startswith("fs"), "_opt" in variant
+    return {
+        "order": order,
+        "inputs": f"{text}Question {i} of {task}, ünïcode {'x' * (i % 7)}",
+        "targets": "" if i % 5 == 4 else f"answer {i}",
+        "task_source": "Flan2021",
+        "task_name": task,
+        "template_type": variant,
+        "template_id": f"qa/forward/ask_{i % 3}",
+        "provenance": {
+            "split": "train",
+            "source_row": i,
+            "repeat": 0,
+            "option_style": "dashes" if options else None,
+            "shot_style": ("plain", "numbered")[i % 2] if few else None,
+            "dialog_style": None,
+            "exemplar_source": "pool" if few else None,
+            "exemplars": [i + 1 + n for n in range(1 + i % 3)] if few else [],
+            "options": ["yes", "no"] if options else [],
+            "answer": f"answer {i}",
+        },
+    }
+
+
+def small_jobs(rows: int = 40) -> dict[tuple[str, str], pa.Table]:
+    """Three jobs of two tasks."""
+    names = [("boolq", "zs_opt"), ("rte", "fs_noopt"), ("rte", "zs_opt")]
+    return {name: rendered_rows(*name, rows) for name in names}
+
+
+def build(out: Path, jobs: Jobs, *, shard_bytes: int = 4000, seed: int = 0, revision: str = "1") -> Manifest:
+    """Write and seal a build of these jobs, as `flancollect build` does."""
+    work = out / ".work" / "rendered"
+    work.mkdir(parents=True, exist_ok=True)
+    files = []
+    for (task, variant), table in sorted(jobs.items()):
+        files.append((f"{task}.{variant}", work / f"{task}.{variant}.arrow"))
+        write_rendered(files[-1][1], [table])
+    shards = write_shards(files, out, shard_bytes=shard_bytes)
+    rows = sum(shard.rows for shard in shards)
+    manifest = Manifest(
+        flancollect="0.1.0",
+        render_version=1,
+        kind="mixture",
+        mixture="small",
+        seed=seed,
+        rows_asked=rows + 2,
+        rows=rows,
+        short=2,
+        content_hash=content_hash(MIXTURE, shards),
+        recipe_hash=fingerprint("recipe"),
+        catalogue_hash=fingerprint("catalogue"),
+        columns=columns_of(MIXTURE),
+        shards=shards,
+        tasks=[_task_rows(name, path, revision) for name, (_, path) in zip(sorted(jobs), files, strict=True)],
+        coverage=Coverage(planned_tasks=2, built_tasks=2, skipped_tasks=0),
+    )
+    seal(out, manifest)
+    return manifest
+
+
+def _task_rows(name: tuple[str, str], path: Path, revision: str) -> TaskRows:
+    with open_rendered(path) as batches:
+        mixture = [batch.select(MIXTURE.names) for batch in batches]
+        return TaskRows(
+            task=name[0],
+            submix="flan2021",
+            task_source="Flan2021",
+            family="qa",
+            license="cc-by-4.0",
+            languages=["en"],
+            source_key=f"hub:org/{name[0]}",
+            revision=revision,
+            variant=name[1],
+            planned=sum(batch.num_rows for batch in mixture) + 1,
+            rows=sum(batch.num_rows for batch in mixture),
+            dropped={"too long": 1},
+            rows_sha256=rows_sha256(mixture, MIXTURE),
+        )

@@ -1,0 +1,190 @@
+"""The starter collection: the grid's design, what its mixtures train on, and what its benchmarks keep."""
+
+from collections import Counter
+
+import pytest
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.cards.expression import compile_expression, compile_template
+from flancollect.cards.models import ChoicesAnswer, OptionsAnswer, Select
+from flancollect.cards.select import select
+from flancollect.sources.synthetic import candidates, problems
+from tests.sources.synthetic.cells import first_rows
+
+MIXTURES = ["starter", "starter-6", "starter-12", "starter-full", "chain-direct", "chain-cot"]
+CELLS = Select(clusters=["select and reorder"])
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    return load_catalog()
+
+
+@pytest.fixture(scope="module")
+def tasks(catalog):
+    return [task for task in catalog.tasks.values() if task.card.submix == "starter"]
+
+
+def trained(catalog, name):
+    """Tasks that a mixture trains on, by its parts, less the tasks that its benchmarks hold out."""
+    mixture = catalog.mixtures[name].card
+    chosen = {
+        task
+        for part_name, part in mixture.parts.items()
+        for task in select(catalog.tasks.values(), part.select or Select(submix=part_name))
+    }
+    for held in mixture.hold_out:
+        benchmark = catalog.benchmarks[held].card
+        if "tasks" in benchmark.holds_out:
+            chosen -= asked(catalog, held)
+    return chosen
+
+
+def asked(catalog, name):
+    return set(select(catalog.tasks.values(), catalog.benchmarks[name].card.select))
+
+
+def cells_of(names):
+    """(operation, kind of item) of the grid's tasks among these names."""
+    return [
+        tuple(name.removeprefix("select_").rsplit("_", 1)) for name in names if name.startswith("select_")
+    ]
+
+
+def test_there_are_at_least_110_tasks_in_12_clusters(tasks):
+    assert len(tasks) >= 110
+    assert len({task.card.cluster for task in tasks}) >= 12
+
+
+def test_every_operation_is_trained_with_two_kinds_and_every_kind_with_six_operations(catalog):
+    cells = cells_of(trained(catalog, "starter"))
+    assert len(cells) == 24
+    assert set(Counter(operation for operation, _ in cells).values()) == {2}
+    assert Counter(kind for _, kind in cells) == dict.fromkeys(["letters", "words", "numbers", "names"], 6)
+
+
+def test_held_out_cells_are_all_the_others_and_no_mixture_trains_on_them(catalog):
+    held = asked(catalog, "starter-cells")
+    grid = set(select(catalog.tasks.values(), CELLS))
+    assert held == grid - trained(catalog, "starter")
+    assert len(held) == 24
+    for name in MIXTURES:
+        assert not trained(catalog, name) & held
+
+
+def test_smaller_grids_lie_in_larger_ones_and_are_balanced(catalog):
+    grids = [cells_of(trained(catalog, name)) for name in ("starter-6", "starter-12", "starter")]
+    assert [len(grid) for grid in grids] == [6, 12, 24]
+    assert set(grids[0]) < set(grids[1]) < set(grids[2])
+    assert len({operation for operation, _ in grids[0]}) == 6
+    assert set(Counter(kind for _, kind in grids[1]).values()) == {3}
+    assert len({kind for _, kind in grids[0]}) == 4
+
+
+def test_chain_mixtures_differ_in_the_family_only(catalog):
+    direct, cot = (trained(catalog, name) for name in ("chain-direct", "chain-cot"))
+    assert {name.replace("_direct_", "_chain_") for name in direct} == cot
+    assert len(cot) == 6
+    for name in direct:
+        other = catalog.tasks[name.replace("_direct_", "_chain_")].card
+        assert catalog.tasks[name].card.source == other.source
+    sizes = {catalog.mixtures[name].card.size for name in ("chain-direct", "chain-cot")}
+    assert len(sizes) == 1
+
+
+def test_longer_chains_are_held_out_everywhere(catalog):
+    longer = asked(catalog, "chain-direct-longer") | asked(catalog, "chain-cot-longer")
+    assert len(longer) == 8
+    assert not any(trained(catalog, name) & longer for name in MIXTURES)
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_examples_and_phrasings_are_asked_of_just_the_trained_tasks(catalog, name):
+    for kind, templates in (("examples", "trained"), ("phrasings", "held_out")):
+        benchmark = catalog.benchmarks[f"{name}-{kind}"].card
+        assert asked(catalog, f"{name}-{kind}") == trained(catalog, name)
+        assert benchmark.ask.templates == templates
+        assert benchmark.ask.shots == 0
+        assert benchmark.benchmark in catalog.mixtures[name].card.hold_out
+
+
+def test_every_source_names_a_generator_and_all_its_parameters(tasks):
+    assert [f"{task.card.task}: {wrong}" for task in tasks for wrong in problems(task.card.source)] == []
+
+
+def test_every_family_has_eight_to_ten_wordings_and_two_of_them_held_out(catalog, tasks):
+    families = {task.family.name: task.family for task in tasks}
+    assert {name for name in catalog.families if name.startswith("starter_")} == set(families)
+    for family in families.values():
+        forward = [w for w in family.wordings if w.direction == "forward"]
+        assert 8 <= len(forward) <= 10
+        assert sum(w.held_out for w in forward) == 2
+        assert len({w.input for w in forward}) == len(forward)
+
+
+def sample(task, count=3):
+    source = task.card.source
+    stream = candidates(source.synthetic, source.parameters())
+    return [next(stream) for _ in range(count)]
+
+
+def test_expressions_give_text_and_answers_lie_among_the_options(tasks):
+    for task in tasks:
+        card = task.card
+        for row in sample(task):
+            for text in card.fields.values():
+                value = compile_expression(text).evaluate(row)
+                assert isinstance(value, str)
+                assert value
+            if isinstance(card.answer, ChoicesAnswer):
+                assert 0 <= compile_expression(card.answer.index).evaluate(row) < len(card.answer.choices)
+            elif isinstance(card.answer, OptionsAnswer):
+                options = compile_expression(card.answer.options).evaluate(row)
+                assert 0 <= compile_expression(card.answer.index).evaluate(row) < len(options)
+            else:
+                assert compile_expression(card.answer.text).evaluate(row)
+
+
+def answer_of(card, row):
+    if isinstance(card.answer, ChoicesAnswer):
+        return card.answer.choices, card.answer.choices[row[card.answer.index]]
+    if isinstance(card.answer, OptionsAnswer):
+        return row["options"], row["options"][row[card.answer.index]]
+    return [], row[card.answer.text]
+
+
+def test_every_wording_renders_to_short_clean_text_that_shows_every_field_it_needs(tasks):
+    for task in tasks:
+        (row,) = sample(task, 1)
+        options, answer = answer_of(task.card, row)
+        fields = {name: compile_expression(text).evaluate(row) for name, text in task.card.fields.items()}
+        listed = "Options:\n" + "\n".join(f"- {option}" for option in options) if options else ""
+        values = {**fields, "answer": answer, "choices": options, "options": listed}
+        for wording in task.family.wordings:
+            shown = {
+                name: v for name, v in values.items() if name != "options" or task.family.options != "none"
+            }
+            if wording.options == "never" and "options" in shown:
+                shown["options"] = ""
+            prompt = compile_template(wording.input).render(shown)
+            target = compile_template(wording.target).render(shown)
+            assert len(prompt.split()) < 110, (wording.id, prompt)
+            assert "  " not in prompt.replace("\n", "|")
+            assert prompt == prompt.strip()
+            assert target == target.strip() != ""
+            assert "{" not in prompt + target
+
+
+def test_label_names_of_cards_match_their_generators(tasks):
+    for task in tasks:
+        card = task.card
+        if isinstance(card.answer, ChoicesAnswer) and "label" in card.answer.index:
+            source = card.source
+            rows = first_rows(source.synthetic, tuple(source.parameters()[n] for n in source_order(source)))
+            assert {row["label"] for row in rows} == set(range(len(card.answer.choices)))
+
+
+def source_order(source):
+    from flancollect.sources.synthetic import GENERATORS
+
+    return GENERATORS[source.synthetic].parameters

@@ -1,0 +1,76 @@
+from itertools import pairwise
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flancollect.artifacts import ShardInfo
+from flancollect.errors import FlancollectError
+from flancollect.schemas import MIXTURE, RENDERED
+from flancollect.writing.hashing import content_hash, rows_sha256
+from tests.builds import rendered_rows
+
+ROWS = rendered_rows("rte", "fs_opt", 40)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 40), max_size=6))
+def test_chunks_do_not_change_the_hash(cuts):
+    bounds = [0, *sorted(cuts), 40]
+    chunks = [ROWS.slice(a, b - a) for a, b in pairwise(bounds)]
+    assert rows_sha256(chunks, RENDERED) == rows_sha256([ROWS], RENDERED)
+
+
+def changed(column, at, value):
+    rows = ROWS.to_pylist()
+    target = rows[at] if column in rows[at] else rows[at]["provenance"]
+    assert target[column] != value
+    target[column] = value
+    return pa.Table.from_pylist(rows, schema=RENDERED)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("order", 1),
+        ("targets", "answer  7"),
+        ("option_style", None),
+        ("option_style", ""),
+        ("exemplars", []),
+        ("options", ["yesno", ""]),
+        ("repeat", 1),
+    ],
+)
+def test_any_change_of_a_value_changes_the_hash(column, value):
+    assert rows_sha256([changed(column, 7, value)], RENDERED) != rows_sha256([ROWS], RENDERED)
+
+
+def test_null_and_empty_text_differ():
+    null, empty = changed("option_style", 7, None), changed("option_style", 7, "")
+    assert rows_sha256([null], RENDERED) != rows_sha256([empty], RENDERED)
+
+
+def test_text_moved_between_columns_changes_the_hash():
+    swapped = ROWS.rename_columns({"inputs": "targets", "targets": "inputs"}).select(ROWS.column_names)
+    assert rows_sha256([swapped], RENDERED) != rows_sha256([ROWS], RENDERED)
+
+
+def test_the_order_of_rows_counts():
+    assert rows_sha256([ROWS.take(list(range(40))[::-1])], RENDERED) != rows_sha256([ROWS], RENDERED)
+
+
+def test_another_schema_is_refused():
+    with pytest.raises(FlancollectError, match="unknown column order"):
+        rows_sha256([ROWS], MIXTURE)
+
+
+def test_the_content_hash_is_of_rows_and_their_order_not_of_file_bytes():
+    shards = [
+        ShardInfo(file=f"{name}.arrow", rows=1, bytes=1, sha256=name, rows_sha256=f"rows {name}")
+        for name in "ab"
+    ]
+    rewritten = [shard.model_copy(update={"sha256": "other"}) for shard in shards]
+    assert content_hash(MIXTURE, shards) == content_hash(MIXTURE, rewritten)
+    assert content_hash(MIXTURE, shards) != content_hash(MIXTURE, shards[::-1])
+    assert content_hash(MIXTURE, shards) != content_hash(RENDERED, shards)
