@@ -47,12 +47,12 @@ class Lock(Artifact):
     sources: dict[str, SourceLock] = Field(default_factory=dict)
 
 
-def canonical_json(value: Any) -> str:  # noqa: ANN401
+def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: the text that hashes are taken of."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def fingerprint(value: Any) -> str:  # noqa: ANN401
+def fingerprint(value: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of a value."""
     return sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -118,6 +118,8 @@ class TaskRows(Artifact):
     task_source: str
     family: str
     license: str
+    citation: str | None = None
+    cluster: str = ""
     languages: list[str]
     source_key: str
     revision: str
@@ -129,15 +131,23 @@ class TaskRows(Artifact):
 
 
 class Skipped(Artifact):
-    """A task that is not in the build, and whether its source, its card or the plan is why."""
+    """A task that is not in the build, and whether its source, its card, its licence or the plan is why."""
 
     task: str
     reason: str
-    kind: Literal["source", "card", "plan", "held out"]
+    kind: Literal["source", "card", "plan", "held out", "licence"]
+
+
+class LicenceRows(Artifact):
+    """How many rows and tasks of a build are under one licence, as their cards name it."""
+
+    license: str
+    rows: int
+    tasks: int
 
 
 class Coverage(Artifact):
-    """How many of the tasks asked for are there."""
+    """How many of the tasks asked for are there. Tasks held out or refused for their licence do not count."""
 
     planned_tasks: int
     built_tasks: int
@@ -149,7 +159,8 @@ class Manifest(Artifact):
 
     `content_hash` is over schema and rows of all shards; `recipe_hash` over the mixture card and settings;
     `catalogue_hash` over the cards, templates and styles used. `short` is rows planned minus rows built.
-    `recipe` holds the mixture or benchmark card as read.
+    `recipe` holds the mixture or benchmark card as read. `license` is the licence that the whole can carry
+    and `license_reason` why; `licences` says how many rows each source licence covers, the most rows first.
     """
 
     format: Literal[1] = 1
@@ -169,6 +180,9 @@ class Manifest(Artifact):
     tasks: list[TaskRows]
     skipped: list[Skipped] = Field(default_factory=list)
     coverage: Coverage
+    license: str = "unknown"
+    license_reason: str = ""
+    licences: list[LicenceRows] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -11,7 +11,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from pathlib import Path
 from flancollect import __version__
 from flancollect.artifacts import (
     Coverage,
+    LicenceRows,
     Manifest,
     Report,
     ShardInfo,
@@ -31,7 +33,8 @@ from flancollect.artifacts import (
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.folder import claim
 from flancollect.jobs import Settings, TaskDone, job_fingerprint, run_task, settings_of
-from flancollect.plan import BuildPlan, Skip, TaskPlan
+from flancollect.licences import combined
+from flancollect.plan import AS_ASKED, BuildPlan, Skip, TaskPlan
 from flancollect.pool import run_over
 from flancollect.prepare import Progress, Wanted, prepare
 from flancollect.render.compile import RENDER_VERSION
@@ -68,8 +71,9 @@ class Built:
 def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = None) -> Built:
     """Build a mixture or benchmark into a folder.
 
-    Raises UsageError when the folder cannot be used, CardError or SourceError when no task could be built,
-    or, with `strict`, when any task was skipped. Interrupting leaves the folder ready to resume.
+    Raises UsageError when the folder cannot be used, CheckError when the licence policy takes no task,
+    CardError or SourceError when no task could be built, or, with `strict`, when any task was skipped.
+    Interrupting leaves the folder ready to resume.
     """
     started = time.monotonic()
     if options.workers < 1:
@@ -130,10 +134,14 @@ def _refuse_hopeless(
     skips: Sequence[Skip], plan: BuildPlan, *, strict: bool, built: int | None = None
 ) -> None:
     """Stop when nothing can be built, and in strict mode when anything cannot."""
-    wrong = [skip for skip in skips if skip.kind != "held out"]
+    wrong = [skip for skip in skips if skip.kind not in AS_ASKED]
     nothing = (not plan.rows) if built is None else (not built)
     if (strict and wrong) or (nothing and wrong):
         raise _failure(wrong)
+    refused = [skip for skip in skips if skip.kind == "licence"]
+    if nothing and refused:
+        shown = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:20])
+        raise CheckError(f"{plan.name}: the licence policy leaves nothing to build\n{shown}")
     if nothing:
         raise UsageError(f"{plan.name}: nothing is left to build; every task is held out")
 
@@ -144,11 +152,11 @@ def _failure(skips: Sequence[Skip]) -> FlancollectError:
     rest = [f"... and {len(skips) - 20} more tasks"] if len(skips) > 20 else []
     text = "\n".join([*shown, *rest])
     if all(skip.kind == "card" for skip in skips):
-        return CardFailure(text)
+        return MisfitError(text)
     return SourceError(text)
 
 
-class CardFailure(FlancollectError):
+class MisfitError(FlancollectError):
     """Tasks whose cards do not fit their sources; same exit code as CardError."""
 
     exit_code = CardError.exit_code
@@ -161,7 +169,7 @@ def _disk_errors(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise FlancollectError(
-            f"{out}: {error.strerror or error}; finished tasks are kept: make room and run the same command again"
+            f"{out}: {error.strerror or error}; finished tasks are kept: make room and run it again"
         ) from error
 
 
@@ -175,7 +183,9 @@ def _manifest(
     plans = {task.name: task for task in plan.tasks}
     rows = sum(shard.rows for shard in shards)
     jobs = {f"{t.name}/{j.variant.name}": job_fingerprint(t, j, settings) for t in plan.tasks for j in t.jobs}
-    wrong = [skip for skip in skipped if skip.kind != "held out"]
+    wrong = [skip for skip in skipped if skip.kind not in AS_ASKED]
+    tasks = [row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)]
+    licence = combined(row.license for row in tasks if row.rows)
     built = sum(task.skip is None for task in done)
     return Manifest(
         flancollect=__version__,
@@ -191,11 +201,27 @@ def _manifest(
         catalogue_hash=fingerprint(jobs),
         columns=columns_of(MIXTURE),
         shards=list(shards),
-        tasks=[row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)],
+        tasks=tasks,
         skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
         coverage=Coverage(planned_tasks=built + len(wrong), built_tasks=built, skipped_tasks=len(wrong)),
+        license=licence.id,
+        license_reason=licence.reason,
+        licences=licence_rows(tasks),
         recipe=dict(plan.recipe),
     )
+
+
+def licence_rows(tasks: Iterable[TaskRows]) -> list[LicenceRows]:
+    """Rows and tasks by the licence that their cards name, the most rows first."""
+    rows: Counter[str] = Counter()
+    names: dict[str, set[str]] = {}
+    for task in tasks:
+        rows[task.license] += task.rows
+        names.setdefault(task.license, set()).add(task.task)
+    return [
+        LicenceRows(license=name, rows=rows[name], tasks=len(names[name]))
+        for name in sorted(rows, key=lambda name: (-rows[name], name))
+    ]
 
 
 def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
@@ -207,6 +233,8 @@ def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
             task_source=TASK_SOURCES.get(card.submix, card.submix),
             family=card.family,
             license=card.license,
+            citation=card.citation,
+            cluster=card.cluster,
             languages=card.languages,
             source_key=plan.source_key,
             revision=plan.lock.revision,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
 
 from flancollect.cards.cross_check import expressions
 from flancollect.cards.entries import Task
@@ -17,7 +16,7 @@ ROW = "row"
 
 def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
     """The columns that a card's expressions read, in source order; all of them when one says `row`."""
-    used = {name for place, text in expressions(card) if place != "exemplars" for name in _variables(text)}
+    used = {name for place, text in expressions(card) if place != "exemplars" for name in compile_expression(text).variables}
     return list(available) if ROW in used else [name for name in available if name in used]
 
 
@@ -29,10 +28,6 @@ def column_problems(task: Task, source_key: str, columns: Collection[str]) -> li
             place, f'no column "{name}" in {source_key}.' + did_you_mean(name, list(columns), "Columns", 30)
         )
         for place, text in expressions(task.card)
-        for name in sorted(_variables(text) - set(known))
+        for name in sorted(compile_expression(text).variables - set(known))
     ]
 
-
-@lru_cache(maxsize=4096)
-def _variables(text: str) -> frozenset[str]:
-    return compile_expression(text).variables

@@ -23,7 +23,9 @@ def check_catalog(catalog: Catalog) -> None:
 
 
 def example_problems(family: FamilySpec) -> Iterator[Problem]:
-    """Wordings that fail on the family's example, exceed their bounds, or come out empty."""
+    """Wordings that fail on the family's example, exceed their bounds, or come out empty; none without one."""
+    if not family.example:
+        return
     style = PLAIN_OPTIONS if family.options != "none" else None
     for wording in family.wordings:
         try:

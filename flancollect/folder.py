@@ -81,7 +81,8 @@ def _recipe_of(out: Path) -> Mapping[str, Any] | None:
 
 
 def _identity(recipe: Mapping[str, Any]) -> tuple[object, ...]:
-    return (_name(recipe), recipe.get("rows"), recipe.get("seed"), tuple(recipe.get("only", ())))
+    settings = (recipe.get(name) for name in ("rows", "seed", "license_policy"))
+    return (_name(recipe), *settings, tuple(recipe.get("only", ())))
 
 
 def _name(recipe: Mapping[str, Any]) -> str:
@@ -93,4 +94,5 @@ def _name(recipe: Mapping[str, Any]) -> str:
 
 def _described(recipe: Mapping[str, Any]) -> str:
     only = f", only {' '.join(recipe['only'])}" if recipe.get("only") else ""
-    return f"{_name(recipe)}, {recipe.get('rows'):,} rows, seed {recipe.get('seed')}{only}"
+    policy = f", licence policy {recipe['license_policy']}" if recipe.get("license_policy") else ""
+    return f"{_name(recipe)}, {recipe.get('rows'):,} rows, seed {recipe.get('seed')}{only}{policy}"

@@ -1,4 +1,4 @@
-"""One task from source to rendered tables: what a worker does, in any order, on any machine, with equal bytes.
+"""One task from source to rendered tables: what a worker does, in any order, with equal bytes.
 
 Every job's table is a file named by the fingerprint of all that it depends on, with a JSON record beside it
 that is written last. A record that is there means the job is done: resuming and rebuilding are the same.
@@ -24,7 +24,7 @@ from flancollect.render.picks import Names, pick
 from flancollect.render.table import ExampleStore, render_prompts, to_batch
 from flancollect.schemas import MIXTURE
 from flancollect.sources.table import Access
-from flancollect.task_rows import MORSEL_ROWS, Pool, TaskRows
+from flancollect.task_source import MORSEL_ROWS, Pool, TaskSource
 from flancollect.writing.hashing import rows_sha256
 from flancollect.writing.rendered import open_rendered, write_rendered
 
@@ -113,7 +113,7 @@ def job_fingerprint(plan: TaskPlan, job: Job, settings: Settings) -> str:
 
 def render_batches(plan: TaskPlan, job: Job, settings: Settings) -> Iterator[pa.RecordBatch]:
     """The rows of one job (schema RENDERED) in the order they are drawn, without writing anything."""
-    source = TaskRows(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
+    source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
     banned = source.banned()
     yield from _batches(source, job, settings, banned, source.pool(job.variant, banned), Counter())
 
@@ -153,7 +153,7 @@ def _run_jobs(plan: TaskPlan, settings: Settings) -> Iterator[JobDone]:
         else:
             missing.append((job, path))
     if missing:
-        source = TaskRows(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
+        source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
         banned = source.banned()
         for job, path in missing:
             done[job.variant.name] = _render_job(source, job, settings, banned, path)
@@ -165,7 +165,7 @@ def _job_done(job: Job, path: Path, record: JobRecord, *, reused: bool) -> JobDo
 
 
 def _render_job(
-    source: TaskRows, job: Job, settings: Settings, banned: frozenset[int], path: Path
+    source: TaskSource, job: Job, settings: Settings, banned: frozenset[int], path: Path
 ) -> JobDone:
     plan, dropped = source.plan, Counter[str]()
     pool = source.pool(job.variant, banned)
@@ -187,7 +187,7 @@ def _rows_hash(path: Path) -> str:
 
 
 def _batches(
-    source: TaskRows, job: Job, settings: Settings, banned: frozenset[int], pool: Pool, dropped: Counter[str]
+    source: TaskSource, job: Job, settings: Settings, banned: frozenset[int], pool: Pool, dropped: Counter[str]
 ) -> Iterator[pa.RecordBatch]:
     """Rendered rows until the quota is met or every row has been used `max_repeat` times."""
     plan, left = source.plan, job.quota

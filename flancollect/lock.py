@@ -29,7 +29,7 @@ def load_lock(path: Path) -> Lock:
     return lock
 
 
-def resolve_sources(  # noqa: PLR0913, PLR0917 (each is a decision of its caller)
+def resolve_sources(
     sources: Mapping[str, tuple[Source, Path]],
     access: Access,
     lock: Lock | None,

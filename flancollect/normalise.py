@@ -9,12 +9,18 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from flancollect.cards.entries import Task
-from flancollect.cards.expression import Expression, ExpressionError, compile_expression
-from flancollect.cards.models import Answer, ChoicesAnswer, OptionsAnswer, TaskCard, TextAnswer
+from flancollect.cards.expression import ExpressionError, compile_expression
+from flancollect.cards.models import (
+    Answer,
+    ChoicesAnswer,
+    OptionsAnswer,
+    RenderedAnswer,
+    TaskCard,
+    TextAnswer,
+)
 from flancollect.columns import DOC, ROW
 from flancollect.draw import key
 
@@ -26,6 +32,7 @@ OTHER_REASONS = "other reasons"
 class Row:
     """One usable row. `options` is empty and `index` None for free-text answers.
 
+    `answer` is empty where the target that a wording renders is the answer.
     `content` is a 64-bit key of the fields alone: rows that ask the same thing share it.
     """
 
@@ -61,9 +68,13 @@ def normalise(
                 raise Unusable("held out for a benchmark")
             usable.append(row)
         except Unusable as reason:
-            text = str(reason)
-            dropped[text if text in dropped or len(dropped) < MOST_REASONS else OTHER_REASONS] += 1
+            count_dropped(dropped, str(reason))
     return usable
+
+
+def count_dropped(dropped: Counter[str], reason: str) -> None:
+    """Count one row that falls away; past so many different reasons the others are one."""
+    dropped[reason if reason in dropped or len(dropped) < MOST_REASONS else OTHER_REASONS] += 1
 
 
 def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]) -> list[Row]:
@@ -71,7 +82,7 @@ def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]
     if task.card.exemplars is None:
         return []
     try:
-        found = _compiled(task.card.exemplars).evaluate({DOC: doc})
+        found = compile_expression(task.card.exemplars).evaluate({DOC: doc})
     except ExpressionError as error:
         dropped[f"exemplars: {error}"[:200]] += 1
         return []
@@ -99,7 +110,7 @@ def content_key(fields: Mapping[str, Any]) -> int:
 def _fields(task: Task, card: TaskCard, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, kind in task.family.needs.items():
         value = _value(f"fields.{name}", card.fields[name], scope)
-        if value is None:
+        if value is None and kind != "any":
             raise Unusable(f"null in fields.{name}")
         wrong = _mismatch(value, kind)
         if wrong:
@@ -107,7 +118,7 @@ def _fields(task: Task, card: TaskCard, scope: Mapping[str, Any]) -> Iterator[tu
         yield name, value
 
 
-def _mismatch(value: Any, kind: str) -> str | None:  # noqa: ANN401
+def _mismatch(value: Any, kind: str) -> str | None:
     """What is wrong with a value for a need of this kind, with the filter that would mend it."""
     if kind == "text" and not isinstance(value, str):
         return f"{type(value).__name__} where the family needs text; write `| string`"
@@ -130,6 +141,8 @@ def _answer(answer: Answer, scope: Mapping[str, Any]) -> tuple[str, tuple[str, .
         if not text.strip():
             raise Unusable("empty answer")
         return text, (), None
+    if isinstance(answer, RenderedAnswer):
+        return "", (), None
     options = _options(answer, scope)
     index = _value("answer.index", answer.index, scope)
     if index is None:
@@ -159,8 +172,8 @@ def _options(answer: ChoicesAnswer | OptionsAnswer, scope: Mapping[str, Any]) ->
     return tuple(options)
 
 
-def _value(place: str, text: str, scope: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    expression = _compiled(text)
+def _value(place: str, text: str, scope: Mapping[str, Any]) -> Any:
+    expression = compile_expression(text)
     try:
         return scope[expression.column] if expression.column is not None else expression.evaluate(scope)
     except KeyError:
@@ -168,7 +181,3 @@ def _value(place: str, text: str, scope: Mapping[str, Any]) -> Any:  # noqa: ANN
     except ExpressionError as error:
         raise Unusable(f"{place}: {error}"[:200]) from error
 
-
-@lru_cache(maxsize=4096)
-def _compiled(text: str) -> Expression:
-    return compile_expression(text)

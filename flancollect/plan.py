@@ -21,9 +21,13 @@ from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.columns import column_problems
 from flancollect.errors import FlancollectError
+from flancollect.licences import Policy, PolicyName, named_policy, refusal
 from flancollect.quota import apportion, share_out, weight_of
 
-SkipKind = Literal["source", "card", "plan", "held out"]
+SkipKind = Literal["source", "card", "plan", "held out", "licence"]
+AS_ASKED: frozenset[SkipKind] = frozenset({"held out", "licence"})
+"""The kinds of skips that are what the user asked for, and no failure."""
+
 Known = Mapping[str, "SourceLock | FlancollectError"]
 
 
@@ -130,14 +134,17 @@ def plan_mixture(
     rows: int | None = None,
     seed: int = 0,
     only: Sequence[str] = (),
+    license_policy: PolicyName | None = None,
 ) -> BuildPlan:
     """Plan a training mixture.
 
     `keys` gives the source key of every task, `known` what is known of each source: its lock entry, or why
-    there is none. `only` narrows the tasks by glob. The quotas add up to exactly `rows` (default the
+    there is none. `only` narrows the tasks by glob; tasks whose licence the mixture or `license_policy` does
+    not take are skipped. The quotas add up to exactly `rows` (default the
     mixture's size), or to all that exists if that is less.
     """
     held_tasks, held_wordings, held_rows = _held_out(catalog, mixture.hold_out)
+    policies = policies_of(mixture, license_policy)
     skips: list[Skip] = []
     parts: dict[str, list[_Candidate]] = {}
     for part_name, part in mixture.parts.items():
@@ -151,6 +158,10 @@ def plan_mixture(
                 )
                 continue
             task = catalog.tasks[name]
+            refused = refusal(task.card.license, policies)
+            if refused:
+                skips.append(Skip(task=name, kind="licence", reason=refused))
+                continue
             banned = held_wordings.get(name, frozenset())
             open_to = _open_variants(
                 task, part.variants, lambda w, banned=banned: not w.held_out and w.id not in banned
@@ -158,7 +169,13 @@ def plan_mixture(
             found = _candidate(task, "train", held_rows.get(name, ()), known, keys, open_to)
             skips.append(found) if isinstance(found, Skip) else parts[part_name].append(found)
     asked = mixture.size if rows is None else rows
-    recipe = {"mixture": mixture.model_dump(mode="json"), "rows": asked, "seed": seed, "only": sorted(only)}
+    recipe = {
+        "mixture": mixture.model_dump(mode="json"),
+        "rows": asked,
+        "seed": seed,
+        "only": sorted(only),
+        "license_policy": license_policy,
+    }
     return BuildPlan(
         name=mixture.mixture,
         kind="mixture",
@@ -182,15 +199,21 @@ def plan_benchmark(
     rows: int | None = None,
     seed: int = 0,
     only: Sequence[str] = (),
+    license_policy: PolicyName | None = None,
 ) -> BuildPlan:
     """Plan a benchmark's questions: each task's split, at most `rows_per_task`, one variant, fixed styles."""
     skips: list[Skip] = []
     plans: list[TaskPlan] = []
     ask = benchmark.ask
+    policies = policies_of(benchmark, license_policy)
     for name in select(catalog.tasks.values(), benchmark.select):
         if only and not matches(name, only):
             continue
         task = catalog.tasks[name]
+        refused = refusal(task.card.license, policies)
+        if refused:
+            skips.append(Skip(task=name, kind="licence", reason=refused))
+            continue
         open_to = _open_variants(task, {ask.variant: 1.0}, lambda w: _asked(w, ask))
         found = _candidate(task, benchmark.split, (), known, keys, open_to)
         if isinstance(found, Skip):
@@ -219,8 +242,19 @@ def plan_benchmark(
             "rows": asked,
             "seed": seed,
             "only": sorted(only),
+            "license_policy": license_policy,
         },
     )
+
+
+def policies_of(card: Mixture | Benchmark, named: PolicyName | None) -> tuple[Policy, ...]:
+    """The licence policies that a task must pass: the mixture's own and the one asked for by name."""
+    policies = [] if named is None else [named_policy(named)]
+    if isinstance(card, Mixture) and card.license is not None:
+        rule = card.license
+        allow, deny = (frozenset(map(str.lower, names)) for names in (rule.allow, rule.deny))
+        policies.append(Policy(name=f"mixture {card.mixture}", allow=allow, deny=deny))
+    return tuple(policies)
 
 
 def _asked(wording: Wording, ask: Ask) -> bool:
@@ -232,7 +266,7 @@ def _asked(wording: Wording, ask: Ask) -> bool:
 def _held_out(
     catalog: Catalog, benchmarks: Iterable[str]
 ) -> tuple[dict[str, str], dict[str, frozenset[str]], dict[str, tuple[SplitSlice, ...]]]:
-    """What benchmarks keep out: whole tasks (with the benchmark's name), and by task wordings and slices of rows."""
+    """What benchmarks keep out: tasks (and for which benchmark), and by task wordings and slices of rows."""
     tasks: dict[str, str] = {}
     wordings: dict[str, frozenset[str]] = {}
     rows: dict[str, tuple[SplitSlice, ...]] = {}
@@ -252,7 +286,7 @@ def _held_out(
 def _open_variants(
     task: Task,
     variants: Iterable[str],
-    allowed: Any,  # noqa: ANN401
+    allowed: Any,
 ) -> tuple[tuple[Variant, tuple[Wording, ...]], ...]:
     """The variants that the task's family has wordings for, with those wordings."""
     found = []

@@ -1,9 +1,9 @@
-"""From a name on the command line to a plan: find what is meant, learn what its sources are, share out rows."""
+"""From a name on the command line to a plan: find what is meant, look at its sources, share out rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +14,9 @@ from flancollect.cards.models import Benchmark, FileSource, Mixture, Select
 from flancollect.cards.select import matches, select
 from flancollect.cards.splits import parse_split
 from flancollect.errors import SourceError, UsageError, did_you_mean
+from flancollect.licences import PolicyName, refusal
 from flancollect.lock import load_lock, resolve_sources, update_lock
-from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
+from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture, policies_of
 from flancollect.sources import source_key
 from flancollect.sources.table import Access
 
@@ -30,8 +31,9 @@ DECLARED = "declared"
 class Wanted:
     """What to plan: a mixture, benchmark, submix or task by name, and the settings that shape the rows.
 
-    `known_from`: `sources` looks at every source, at the commit that the lock pins; `frozen` takes the lock
-    alone; `declared` reaches nothing, and fills gaps in the lock with the sizes that cards declare.
+    `license_policy` skips tasks whose licence it does not take. `known_from`: `sources` looks at every
+    source, at the commit that the lock pins; `frozen` takes the lock alone; `declared` reaches nothing, and
+    fills gaps in the lock with the sizes that cards declare.
     """
 
     name: str
@@ -39,7 +41,8 @@ class Wanted:
     rows: int | None = None
     seed: int = 0
     only: tuple[str, ...] = ()
-    access: Access = Access()
+    license_policy: PolicyName | None = None
+    access: Access = field(default_factory=Access)
     lock: Path | None = None
     known_from: Literal["sources", "frozen", "declared"] = "sources"
 
@@ -53,7 +56,8 @@ def prepare(
 ) -> tuple[Catalog, BuildPlan]:
     """Load the catalogue, look up the name, look at the sources, and plan.
 
-    `card` stands in for the name, `adjust` changes the card before planning. Raises CardError for bad cards, UsageError for a name or glob that nothing has.
+    `card` stands in for the name, `adjust` changes the card before planning. Raises CardError for bad
+    cards, UsageError for a name or glob that nothing has.
     """
     if wanted.rows is not None and wanted.rows < 1:
         raise UsageError(f"--rows {wanted.rows}: ask for at least one row")
@@ -65,16 +69,33 @@ def prepare(
         names = [name for name in names if matches(name, wanted.only)]
         if not names:
             raise UsageError(f"--only {' '.join(wanted.only)}: no task of {wanted.name} matches")
-    tasks = [catalog.tasks[name] for name in names]
+    policies = policies_of(card, wanted.license_policy)
+    tasks = [catalog.tasks[name] for name in names if not refusal(catalog.tasks[name].card.license, policies)]
     keys = {task.card.task: key_of(task) for task in catalog.tasks.values()}
     known = learn(tasks, wanted, progress)
     known |= dict.fromkeys(set(keys.values()) - set(known), SourceError("not part of this plan"))
     if isinstance(card, Benchmark):
         plan = plan_benchmark(
-            catalog, card, known, keys, rows=wanted.rows, seed=wanted.seed, only=wanted.only
+            catalog,
+            card,
+            known,
+            keys,
+            rows=wanted.rows,
+            seed=wanted.seed,
+            only=wanted.only,
+            license_policy=wanted.license_policy,
         )
     else:
-        plan = plan_mixture(catalog, card, known, keys, rows=wanted.rows, seed=wanted.seed, only=wanted.only)
+        plan = plan_mixture(
+            catalog,
+            card,
+            known,
+            keys,
+            rows=wanted.rows,
+            seed=wanted.seed,
+            only=wanted.only,
+            license_policy=wanted.license_policy,
+        )
     return catalog, plan
 
 
@@ -151,7 +172,7 @@ def write_lock(
             f"no task matches {' '.join(globs)}." + did_you_mean(globs[0], catalog.tasks, "Tasks", 6)
         )
     path = out or embedded_root() / LOCK_FILE
-    old = load_lock(path)
+    old = load_lock(path) if path.exists() else Lock()
     sources = {key_of(task): (task.card.source, task.root) for task in tasks}
     report = None if progress is None else (lambda done, total: progress("sources", done, total))
     resolved = resolve_sources(sources, access, Lock(), frozen=False, progress=report)

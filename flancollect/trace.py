@@ -18,13 +18,13 @@ from flancollect.plan import BuildPlan, TaskPlan
 from flancollect.prepare import Wanted, prepare
 from flancollect.render.picks import Pick
 from flancollect.render.table import ExampleStore, Prompt, render_prompts
-from flancollect.task_rows import TaskRows
+from flancollect.task_source import TaskSource
 from flancollect.writing.reading import read_manifest, shard_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """All that is known of one row. `rendered_again` is whether its text came out the same, letter by letter."""
+    """All that is known of one row. `rendered_again` is whether its text came out the same."""
 
     row: int
     task: str
@@ -64,7 +64,7 @@ def why(out: Path, row: int, wanted: Wanted) -> Trace:
     stored = _stored_row(out, manifest, row)
     plan = _plan_again(manifest, stored, wanted)
     task = _task_plan(plan, stored)
-    source = TaskRows(plan=task, seed=plan.seed, shots=plan.shots, access=wanted.access)
+    source = TaskSource(plan=task, seed=plan.seed, shots=plan.shots, access=wanted.access)
     made_from, prompts = _render_again(plan, source, stored)
     wording = prompts[0].pick.wording if prompts else None
     provenance = stored["provenance"]
@@ -119,7 +119,7 @@ def _task_plan(plan: BuildPlan, stored: Mapping[str, Any]) -> TaskPlan:
     raise CheckError(f"task {stored['task_name']} cannot be read again: {reasons}")
 
 
-def _render_again(plan: BuildPlan, source: TaskRows, stored: Mapping[str, Any]) -> tuple[Row, list[Prompt]]:
+def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]) -> tuple[Row, list[Prompt]]:
     provenance = stored["provenance"]
     family = source.plan.task.family
     wording = next((w for w in family.wordings if w.id == stored["template_id"]), None)
@@ -137,7 +137,7 @@ def _render_again(plan: BuildPlan, source: TaskRows, stored: Mapping[str, Any]) 
     return row, render_prompts([(row, pick)], store, plan.styles, plan.shots.max_input_bytes, Counter())
 
 
-def _exemplars(source: TaskRows, provenance: Mapping[str, Any]) -> Sequence[Row]:
+def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Row]:
     numbers = provenance["exemplars"]
     if provenance["exemplar_source"] == "card":
         table = source.table(source.plan.pool.name)
@@ -146,7 +146,7 @@ def _exemplars(source: TaskRows, provenance: Mapping[str, Any]) -> Sequence[Row]
     return [_read_one(source, source.plan.pool.name, number) for number in numbers]
 
 
-def _read_one(source: TaskRows, split: str, number: int) -> Row:
+def _read_one(source: TaskSource, split: str, number: int) -> Row:
     lost: Counter[str] = Counter()
     rows = source.read(split, np.array([number], dtype=np.int64), lost)
     if not rows:

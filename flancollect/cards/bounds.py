@@ -22,11 +22,12 @@ MAX_TEXT = 4_000_000
 MAX_ITEMS = 1_000_000
 MAX_BITS = 4_096
 MAX_WORK = 20_000_000
-ITEM = 8  # bytes of a reference: what one list item counts in characters
+ITEM = 16  # what one list item or number counts in characters
 ESCAPED = 5  # characters that Markup makes of a quote
 
 _SMALL = (int, float, bool, type(None))
-_LISTS = (list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
+_SMALL_KINDS = frozenset({float, bool, type(None)})
+_HOLDERS = (dict, list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
 
 
 class BoundError(Exception):
@@ -35,11 +36,12 @@ class BoundError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """What is left for one row. `call_steps` is what one call of a macro counts."""
+    """What is left for one row. `call_steps` is what one call of a macro counts; `draws` were made so far."""
 
     steps: int = MAX_STEPS
     work: int = MAX_WORK
     call_steps: int = 1
+    draws: int = 0
 
 
 _budget: ContextVar[Budget] = ContextVar("budget")
@@ -70,6 +72,13 @@ def call() -> int:
     return budget.call_steps
 
 
+def drawn() -> int:
+    """Count one keyed draw, and say how many the row made before it."""
+    budget = _budget.get(None) or Budget()
+    budget.draws += 1
+    return budget.draws - 1
+
+
 def work(amount: int) -> None:
     """Count characters handled."""
     budget = _budget.get(None) or Budget()
@@ -93,31 +102,49 @@ def items(count: int) -> None:
 
 
 def weigh(value: object, most: int = MAX_WORK) -> int:
-    """Characters in a value with all that it holds, as often as it holds it; stops counting past `most`."""
-    if isinstance(value, str | bytes):
-        return len(value)
+    """Characters in a value with all that it holds, as often as it holds it; stops counting past `most`.
+
+    Raises UndefinedError for an undefined value in it and TypeError for what is not data.
+    """
     total = 0
     rest = [value]
     while rest and total <= most:
         value = rest.pop()
-        if isinstance(value, str | bytes):
-            total += len(value)
-        elif isinstance(value, dict):
-            total += 2 * ITEM * len(value)
+        kind = type(value)
+        if kind is str or kind is bytes:
+            total += len(value)  # type: ignore[arg-type]
+        elif kind is list or kind is tuple:
+            total += ITEM * len(value)  # type: ignore[arg-type]
             if total <= most:
-                rest.extend(value.keys())
-                rest.extend(value.values())
-        elif isinstance(value, _LISTS):
-            total += ITEM * len(value)
-            if total <= most:
-                rest.extend(value)
-        elif isinstance(value, int):
-            total += ITEM + (value.bit_length() >> 1)
-        elif isinstance(value, Undefined):
-            int(value)  # any use but printing says what is undefined
+                rest.extend(value)  # type: ignore[arg-type]
+        elif kind in _SMALL_KINDS:
+            total += ITEM
         else:
-            total += ITEM * (len(value) if isinstance(value, range) else 1)
+            total += _weigh_one(value, rest)
     return total
+
+
+def _weigh_one(value: Any, rest: list[Any]) -> int:
+    """The weight of a value itself; what it holds is added to `rest`."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, int):
+        return ITEM + (value.bit_length() >> 1)
+    if isinstance(value, _HOLDERS):
+        if len(value) <= MAX_ITEMS:
+            rest.extend(value)
+            if isinstance(value, dict):
+                rest.extend(value.values())
+        return ITEM * len(value)
+    if isinstance(value, range):
+        return ITEM * len(value)
+    if isinstance(value, Undefined):
+        int(value)  # any use but printing says what is undefined
+    if callable(value) or isinstance(value, Iterator):
+        raise TypeError(
+            "a function or lazy list stands where data is needed; call it with (), or add `| list`"
+        )
+    return ITEM
 
 
 def read(value: T) -> T:
@@ -144,7 +171,7 @@ def made(value: T) -> T:
     elif isinstance(value, int):
         if value.bit_length() > MAX_BITS:
             raise BoundError(f"a whole number of more than {MAX_BITS:,} bits")
-    elif isinstance(value, list | tuple | set):
+    elif isinstance(value, list | tuple | set | dict):
         items(len(value))
     return value
 
@@ -191,6 +218,9 @@ def add(left: Any, right: Any) -> Any:
 
 def subtract(left: Any, right: Any) -> Any:
     """`left - right`."""
+    if not isinstance(left, _SMALL):
+        read(left)
+        read(right)
     return _number(left - right)
 
 

@@ -104,7 +104,8 @@ def _kind(path: Path, document: Document) -> str:
     order = ("task", "mixture", "benchmark", "family")  # a task card names its family too
     kind = next((key for key in order if key in keys), None)
     if kind is None:
-        what = f"not a card: it needs one of the keys {', '.join(KINDS)}. Keys here: {', '.join(map(str, keys)) or 'none'}."
+        here = ", ".join(map(str, keys)) or "none"
+        what = f"not a card: it needs one of the keys {', '.join(KINDS)}. Keys here: {here}."
         raise CardError([Problem(document.file, 1, what)])
     return kind
 
@@ -179,7 +180,7 @@ def _tasks(
             continue
         lines = {".".join(map(str, path)): line for path, line in file.document.lines.items()}
         try:
-            for value in expand(file.document.value, file.document, file.path, wordings):
+            for value in expand(file.document, file.path, wordings):
                 card, found = check_model(TaskCard, value, file.document)
                 problems += found
                 if card is None:
@@ -187,7 +188,8 @@ def _tasks(
                 task = _task(card, file, lines, families, problems)
                 if card.task in tasks:
                     first = tasks[card.task]
-                    what = f'task: "{card.task}" exists already at {first.file}:{first.lines.get("task", 1)}; rename one'
+                    place = f"{first.file}:{first.lines.get('task', 1)}"
+                    what = f'task: "{card.task}" exists already at {place}; rename one'
                     problems.append(Problem(file.document.file, file.document.line_of(("task",)), what))
                 elif task is not None:
                     tasks[card.task] = task

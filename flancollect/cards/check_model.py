@@ -15,7 +15,7 @@ M = TypeVar("M", bound=BaseModel)
 Loc = tuple[str | int, ...]
 
 
-def check_model(model: type[M], value: Any, document: Document) -> tuple[M | None, list[Problem]]:  # noqa: ANN401
+def check_model(model: type[M], value: Any, document: Document) -> tuple[M | None, list[Problem]]:
     """Validate a value that came from `document`; either the card or its problems."""
     if not isinstance(value, dict):
         return None, [Problem(document.file, 1, "a card is a mapping of keys to values")]
@@ -28,7 +28,7 @@ def check_model(model: type[M], value: Any, document: Document) -> tuple[M | Non
         ]
 
 
-def _sentence(model: type[BaseModel], value: Any, problem: Any) -> str:  # noqa: ANN401
+def _sentence(model: type[BaseModel], value: Any, problem: Any) -> str:
     loc: Loc = tuple(part for part in problem["loc"] if part != "[key]")
     place = ".".join(map(str, loc))
     if problem["type"] == "extra_forbidden":
@@ -45,10 +45,10 @@ def _sentence(model: type[BaseModel], value: Any, problem: Any) -> str:  # noqa:
     return f"{place}: {message}{written}" if place else message
 
 
-def _keys_at(model: type[BaseModel], value: Any, loc: Loc) -> list[str]:  # noqa: ANN401
+def _keys_at(model: type[BaseModel], value: Any, loc: Loc) -> list[str]:
     """The keys that the model at a location accepts; empty when the location is a free mapping."""
     for part in loc:
-        value = value[part] if isinstance(value, dict | list) else None
+        value = value[part] if isinstance(value, dict) and part in value else None
         found = (
             _chosen(_models_in(model.model_fields[str(part)].annotation), value)
             if part in model.model_fields
@@ -60,14 +60,14 @@ def _keys_at(model: type[BaseModel], value: Any, loc: Loc) -> list[str]:  # noqa
     return list(model.model_fields)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
         yield from _models_in(inner)
 
 
-def _chosen(models: Iterator[type[BaseModel]], value: Any) -> type[BaseModel] | None:  # noqa: ANN401
+def _chosen(models: Iterator[type[BaseModel]], value: Any) -> type[BaseModel] | None:
     """Of a union's models, the one whose naming key the value has."""
     candidates: Sequence[type[BaseModel]] = list(models)
     named = [

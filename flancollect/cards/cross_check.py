@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.expression import ExpressionError, compile_expression
-from flancollect.cards.models import Answer, ChoicesAnswer, OptionsAnswer, Select, TaskCard, TextAnswer
-from flancollect.cards.select import select
+from flancollect.cards.models import (
+    Answer,
+    ChoicesAnswer,
+    LicenseRule,
+    OptionsAnswer,
+    RenderedAnswer,
+    Select,
+    TaskCard,
+    TextAnswer,
+)
+from flancollect.cards.select import matches, select
 from flancollect.cards.splits import parse_split
 from flancollect.cards.styles import unknown_styles
 from flancollect.errors import Problem, did_you_mean
+from flancollect.licences import DENIED, LICENCES, OTHER, UNKNOWN, licence_ids, misspelled
 
 
 def task_problems(task: Task) -> Iterator[Problem]:
@@ -42,12 +51,22 @@ def task_problems(task: Task) -> Iterator[Problem]:
                 "templates",
                 f'family {family.name} has no wording "{name}".' + did_you_mean(name, known, "Wordings"),
             )
+    yield from _licence_problems(task)
     if family.options == "closed" and not isinstance(card.answer, ChoicesAnswer):
         yield task.problem("answer", f"family {family.name} has closed options; give `choices` and `index`")
-    if family.options == "open" and isinstance(card.answer, TextAnswer):
+    if family.options == "open" and isinstance(card.answer, TextAnswer | RenderedAnswer):
         yield task.problem(
             "answer", f"family {family.name} lists options; give `options` (or `choices`) and `index`"
         )
+
+
+def _licence_problems(task: Task) -> Iterator[Problem]:
+    """Licences that look like known ones misspelled; any other text stands for terms not known here."""
+    for name in licence_ids(task.card.license):
+        meant = misspelled(name)
+        if meant:
+            what = f'no licence "{name}". Did you mean "{meant}"? Another licence is written `other`, or'
+            yield task.problem("license", f"{what} `LicenseRef-` and its name.")
 
 
 def expressions(card: TaskCard) -> Iterator[tuple[str, str]]:
@@ -66,13 +85,12 @@ def _answer_expressions(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "answer.text", answer.text
         if answer.also is not None:
             yield "answer.also", answer.also
-        return
-    if isinstance(answer, OptionsAnswer):
-        yield "answer.options", answer.options
-    yield "answer.index", answer.index
+    elif isinstance(answer, ChoicesAnswer | OptionsAnswer):
+        if isinstance(answer, OptionsAnswer):
+            yield "answer.options", answer.options
+        yield "answer.index", answer.index
 
 
-@lru_cache(maxsize=4096)
 def _expression_error(text: str) -> str | None:
     try:
         compile_expression(text)
@@ -83,7 +101,7 @@ def _expression_error(text: str) -> str | None:
 
 def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
     """Names in mixtures that nothing has, selections that choose nothing, and tasks chosen twice."""
-    for name, written in catalog.mixtures.items():
+    for written in catalog.mixtures.values():
         card, document = written.card, written.document
         for held in card.hold_out:
             if held not in catalog.benchmarks:
@@ -93,6 +111,8 @@ def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
                 yield Problem(document.file, document.line_of(("hold_out",)), what)
         for place, what in unknown_styles(catalog.styles, card.styles):
             yield Problem(document.file, document.line_of(place), what)
+        for key, what in _rule_problems(catalog, card.license):
+            yield Problem(document.file, document.line_of(("license", key)), f"license.{key}: {what}")
         taken: dict[str, str] = {}
         for part_name, part in card.parts.items():
             place_line = document.line_of(("parts", part_name))
@@ -103,9 +123,22 @@ def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
             doubled = [task for task in chosen if task in taken]
             if doubled:
                 other = taken[doubled[0]]
-                what = f'parts.{part_name}: task "{doubled[0]}" is in part "{other}" already ({len(doubled)} such tasks); a mixture takes a task once'
+                what = f'task "{doubled[0]}" is in part "{other}" already ({len(doubled)} such tasks)'
+                what = f"parts.{part_name}: {what}; a mixture takes a task once"
                 yield Problem(document.file, place_line, what)
             taken |= dict.fromkeys(chosen, part_name)
+
+
+def _rule_problems(catalog: Catalog, rule: LicenseRule | None) -> Iterator[tuple[str, str]]:
+    """Names in a licence rule that are neither licences nor words for what licences ask."""
+    if rule is None:
+        return
+    ids = {*LICENCES, UNKNOWN, OTHER}
+    ids.update(name for task in catalog.tasks.values() for name in licence_ids(task.card.license))
+    for place, names, known in (("allow", rule.allow, ids), ("deny", rule.deny, {*ids, *DENIED})):
+        for name in names:
+            if name.lower() not in known:
+                yield place, f'no licence "{name}".' + did_you_mean(name.lower(), sorted(known), "Known", 60)
 
 
 def _select_problems(catalog: Catalog, wanted: Select, chosen: Sequence[str]) -> Iterator[str]:
@@ -114,7 +147,7 @@ def _select_problems(catalog: Catalog, wanted: Select, chosen: Sequence[str]) ->
         yield f'no task has the submix "{wanted.submix}".' + did_you_mean(wanted.submix, submixes, "Submixes")
         return
     for glob in wanted.tasks or []:
-        if not select(catalog.tasks.values(), Select(tasks=[glob.removeprefix("!")])):
+        if glob not in catalog.tasks and not any(matches(name, [glob.removeprefix("!")]) for name in catalog.tasks):
             yield f'no task matches "{glob}".' + did_you_mean(glob, catalog.tasks, "Tasks", 6)
     if not chosen:
         yield "no task matches all of its keys together"

@@ -1,4 +1,4 @@
-"""What a loaded catalogue holds: tasks with their family looked up, mixtures and benchmarks with their place."""
+"""What a loaded catalogue holds: tasks with their family looked up, mixtures and benchmarks in place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ C = TypeVar("C", Mixture, Benchmark)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task card with its family looked up. `root` is the catalogue folder that relative files start from."""
+    """A task card with its family looked up. `root` is the folder that relative files start from."""
 
     card: TaskCard
     family: FamilySpec
@@ -29,7 +29,9 @@ class Task:
     def problem(self, place: str, what: str) -> Problem:
         """A problem of this card at a dotted place such as `fields.premise`."""
         return Problem(
-            self.file, self.lines.get(place, self.lines.get(place.split(".")[0], 1)), f"{place}: {what}"
+            self.file,
+            self.lines.get(place, self.lines.get(place.split(".", maxsplit=1)[0], 1)),
+            f"{place}: {what}",
         )
 
 

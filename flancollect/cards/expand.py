@@ -19,13 +19,12 @@ from flancollect.errors import CardError, Problem
 IndexRow = Mapping[str, str]
 
 
-def expand(
-    value: Mapping[str, Any], document: Document, path: Path, families: Mapping[str, list[str]]
-) -> Iterator[dict[str, Any]]:
+def expand(document: Document, path: Path, families: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
     """The card values of one document, in index order. Raises CardError.
 
     `families` gives the forward wordings of every family by name, for `over: templates`.
     """
+    value = document.value if isinstance(document.value, dict) else {}
     if "expand" not in value:
         yield dict(value)
         return
@@ -34,17 +33,14 @@ def expand(
     try:
         over = Expand.model_validate(value["expand"]).over
     except ValueError as error:
-        raise CardError(
-            [Problem(document.file, line, "write `expand: {over: index.csv}` or `expand: {over: templates}`")]
-        ) from error
+        what = "write `expand: {over: index.csv}` or `expand: {over: templates}`"
+        raise CardError([Problem(document.file, line, what)]) from error
     if over == "templates":
-        names = families.get(str(body.get("family")), [])
-        for name in names:
+        for name in families.get(str(body.get("family")), []):
             yield {**_filled(body, {"template": name}, document), "templates": [name]}
         return
-    for row in read_index(
-        _beside(path, over, document, line), f"{document.file.rpartition('/')[0]}/{over}".lstrip("/")
-    ):
+    shown_as = f"{document.file.rpartition('/')[0]}/{over}".lstrip("/")
+    for row in read_index(_beside(path, over, document, line), shown_as):
         yield _filled(body, row, document)
 
 
@@ -100,7 +96,7 @@ def read_index(path: Path, shown_as: str) -> list[IndexRow]:
     return [dict(zip(header, cells, strict=True)) for _, cells in rows]
 
 
-def _filled(value: Any, row: IndexRow, document: Document, at: tuple[str | int, ...] = ()) -> Any:  # noqa: ANN401
+def _filled(value: Any, row: IndexRow, document: Document, at: tuple[str | int, ...] = ()) -> Any:
     if isinstance(value, str):
         return _fill_text(value, row, document, at) if "{{" in value else value
     if isinstance(value, dict):

@@ -101,8 +101,9 @@ def environment() -> BoundedEnvironment:
     return make_environment()
 
 
+@lru_cache(maxsize=16384)
 def compile_expression(text: str) -> Expression:
-    """Compile an expression such as `doc.options | first`. Raises ExpressionError."""
+    """Compile an expression such as `doc.options | first`, once per process. Raises ExpressionError."""
     try:
         tree = _parse_expression(text)
         column = tree.name if isinstance(tree, nodes.Name) else None
@@ -115,8 +116,12 @@ def compile_expression(text: str) -> Expression:
     return Expression(text=text, variables=variables, column=column, code=code)
 
 
+@lru_cache(maxsize=16384)
 def compile_template(text: str) -> TextTemplate:
-    """Compile a template such as `{{ premise }}{{ options | para }}`. Raises ExpressionError."""
+    """Compile a template such as `{{ premise }}{{ options | para }}`, once per process and text.
+
+    Raises ExpressionError.
+    """
     try:
         _check_length(text)
         variables, code = _compile(text, environment().parse(text))
@@ -161,7 +166,7 @@ def _result(context: Context, pieces: Iterator[str]) -> Any:
         int(value)  # any use but printing says what is undefined
     if isinstance(value, Iterator):
         value = list(bounds.reading(value))
-    bounds.text(bounds.weigh(value))
+    bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
     return value
 
 
@@ -170,7 +175,7 @@ def _result(context: Context, pieces: Iterator[str]) -> Any:
 
 def _at_compile_time(error: Exception, text: str, expression: bool) -> ExpressionError:
     if isinstance(error, TemplateSyntaxError):
-        hint = "; an expression is written without {{ }}" if expression and "{{" in text else ""
+        hint = "; write it without {{ }}" if expression and "{{" in text else ""
         return ExpressionError(f"{error.message}{hint} ({_place(text, error.lineno)})")
     return ExpressionError(f"cannot be compiled: {_said(error)} ({_place(text, 1)})")
 
@@ -184,7 +189,7 @@ def _at_run_time(error: Exception, code: _Code, row: Mapping[str, Any]) -> Expre
 def _said(error: Exception) -> str:
     message = str(error)[:400]
     if isinstance(error, bounds.BoundError):
-        return f"too much for one row: {message}"
+        return f"too much: {message}"
     if isinstance(error, SecurityError):
         return f"{message} Only data, and plain methods of text, lists and mappings, can be used."
     if isinstance(error, RecursionError):

@@ -161,7 +161,7 @@ def _family_problems(spec: FamilySpec, family: WrittenFamily) -> Iterator[Proble
                 f"needs.{name}: the name {reason}; choose another",
             )
     expected = {*spec.needs, "answer"} | ({"options"} if spec.options != "none" else set())
-    for name in sorted(expected ^ set(spec.example)):
+    for name in sorted(expected ^ set(spec.example)) if spec.example else ():
         what = "lacks" if name in expected else "has, but the family does not need,"
         yield Problem(document.file, document.line_of(("example",)), f'the example {what} "{name}"')
     for wording in spec.wordings:
@@ -205,5 +205,5 @@ def _wording_problems(wording: Wording, spec: FamilySpec, document: Document) ->
         yield Problem(
             document.file,
             wording.line,
-            f"{wording.direction}.{wording.name}: options: required, but the input does not show {{{{ options }}}}",
+            f"{wording.direction}.{wording.name}: options: required, but no {{{{ options }}}} in the input",
         )

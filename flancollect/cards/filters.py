@@ -28,6 +28,7 @@ from jinja2.tests import TESTS
 
 from flancollect.cards import bounds
 from flancollect.cards.formatting import call_method, joinable, percent
+from flancollect.cards.keyed_choice import KEYED, choice
 
 Function = Callable[..., Any]
 
@@ -35,10 +36,6 @@ _MAX_DIGITS = 400
 _MAX_INDENT = 64
 
 LEFT_OUT = {
-    "choice": "the engine has no unkeyed randomness; give each row its choice in the card, or write several"
-    " templates",
-    "random": "the engine has no unkeyed randomness; give each row its choice in the card, or write several"
-    " templates",
     "shuffle": "the engine has no unkeyed randomness; write the order in the card",
     "urlize": "it writes HTML; write the text itself",
     "xmlattr": "it writes HTML; write the text itself",
@@ -46,6 +43,9 @@ LEFT_OUT = {
 }
 # Take their argument as it is: they look at no more than its first or last part, or at nothing.
 _LIGHT = frozenset({"attr", "count", "d", "default", "first", "items", "last", "length"})
+# Make a small object of every few characters on the way.
+_HEAVY = frozenset({"striptags", "title", "urlencode", "wordcount"})
+_HEAVY_FACTOR = 16
 _PER_ITEM = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
 _COMPARING = (
     *("in", "==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan"),
@@ -106,7 +106,7 @@ def zipped(*lists: Any) -> list[tuple[Any, ...]]:
 def as_text(value: Any) -> str:
     """`str(value)`, asking for the room first."""
     if not isinstance(value, str | int | float):
-        bounds.text(bounds.weigh(value))
+        bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
     return str(value)
 
 
@@ -132,18 +132,33 @@ def _metered(function: Function) -> Function:
     return run
 
 
+def _heavy(function: Function) -> Function:
+    """A filter that costs more than its text is long."""
+
+    @functools.wraps(function)
+    def run(value: Any, *args: Any) -> Any:
+        bounds.text(bounds.weigh(value, bounds.MAX_TEXT) * _HEAVY_FACTOR)
+        return function(value, *args)
+
+    return run
+
+
 def _per_item(function: Function) -> Function:
     """A lazy filter that does something for every item: each is a loop step."""
 
     @functools.wraps(function)
     def run(context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(context, bounds.counted(value), *args, **kwargs)
+        return function(context, bounds.counted(value) if value else value, *args, **kwargs)
 
     return run
 
 
 def _center(value: Any, width: int = 80) -> str:
     return str(call_method(as_text_or_safe(value).center, (width,), {}))
+
+
+def _trim(value: Any, chars: str | None = None) -> str:
+    return str(call_method(as_text_or_safe(value).strip, (chars,), {}))
 
 
 def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
@@ -214,12 +229,12 @@ def _int(value: Any, default: int = 0, base: int = 10) -> int:
 def _tojson(context: EvalContext, value: Any, indent: int | None = None) -> str:
     if indent is not None and not 0 <= indent <= _MAX_INDENT:
         raise bounds.BoundError(f"an indent of more than {_MAX_INDENT} spaces")
-    bounds.text(bounds.weigh(value) * (1 + (indent or 0)))
+    bounds.text(bounds.weigh(value, bounds.MAX_TEXT) * (1 + (indent or 0)))
     return bounds.made(do_tojson(context, value, indent))
 
 
 @pass_environment
-def _wordwrap(  # noqa: PLR0913, PLR0917 - Jinja's signature
+def _wordwrap(
     environment: Environment,
     value: str,
     width: int = 79,
@@ -227,7 +242,7 @@ def _wordwrap(  # noqa: PLR0913, PLR0917 - Jinja's signature
     wrapstring: str | None = None,
     break_on_hyphens: bool = True,
 ) -> str:
-    bounds.text(len(value) * (16 + len(wrapstring or "")))
+    bounds.text(len(value) * (4 * _HEAVY_FACTOR + len(wrapstring or "")))
     return do_wordwrap(environment, value, width, break_long_words, wrapstring, break_on_hyphens)
 
 
@@ -246,7 +261,9 @@ def tests() -> dict[str, Any]:
 def _bounded(name: str, function: Function) -> Function:
     if name in _LIGHT:
         return function
-    return _per_item(function) if name in _PER_ITEM else _metered(function)
+    if name in _PER_ITEM:
+        return _per_item(function)
+    return _heavy(_metered(function)) if name in _HEAVY else _metered(function)
 
 
 _OWN: dict[str, Function] = {
@@ -255,6 +272,7 @@ _OWN: dict[str, Function] = {
     "numbered": numbered,
     "para": para,
     "line": line,
+    **dict.fromkeys(sorted(KEYED), choice),
     "batch": _batch,
     "center": _center,
     "format": _format,
@@ -267,6 +285,7 @@ _OWN: dict[str, Function] = {
     "string": as_text_or_safe,
     "sum": _sum,
     "tojson": _tojson,
+    "trim": _trim,
     "wordwrap": _wordwrap,
 }
 # A text before these tests is a format string to Python.

@@ -45,7 +45,7 @@ def percent(left: Any, right: Any) -> Any:
     if not isinstance(left, str):
         return left % right
     values = right if isinstance(right, tuple) else (right,)
-    room = bounds.weigh(values) * (left.count("%") if isinstance(right, Mapping) else 1)
+    room = bounds.weigh(values, bounds.MAX_TEXT) * (left.count("%") if isinstance(right, Mapping) else 1)
     bounds.text(
         (len(left) + room + _widths(left, values)) * (bounds.ESCAPED if isinstance(left, Markup) else 1)
     )
@@ -73,12 +73,13 @@ class BoundedFormatter(SandboxedFormatter):
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Apply `!r`, `!s` or `!a`."""
         if conversion:
-            bounds.text(bounds.weigh(value))
+            bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Write one field."""
-        bounds.text(bounds.weigh(value) + sum(map(_number, _DIGITS.findall(str(format_spec)))))
+        room = bounds.weigh(value, bounds.MAX_TEXT) + sum(map(_number, _DIGITS.findall(str(format_spec))))
+        bounds.text(room)
         return super().format_field(value, format_spec)
 
 
@@ -143,6 +144,15 @@ def _searched(owner: str, args: tuple[Any, ...], _: dict[str, Any]) -> None:
         bounds.work(len(owner) * len(args[0]) >> 6)
 
 
+def _split(owner: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    separator = args[0] if args else kwargs.get("sep")
+    if isinstance(separator, str) and separator:
+        _searched(owner, args or (separator,), kwargs)
+        bounds.items(owner.count(separator) + 1)
+    else:
+        bounds.items(len(owner) // 2 + 1)
+
+
 _ROOM: dict[str, Callable[[str, tuple[Any, ...], dict[str, Any]], None]] = {
     "center": _width,
     "ljust": _width,
@@ -150,4 +160,7 @@ _ROOM: dict[str, Callable[[str, tuple[Any, ...], dict[str, Any]], None]] = {
     "zfill": _width,
     "expandtabs": _tabs,
     "replace": _replaced,
+    "rsplit": _split,
+    "split": _split,
+    "splitlines": _split,
 }

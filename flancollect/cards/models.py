@@ -24,10 +24,13 @@ Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0)]
 FieldType = Literal["text", "number", "list", "turns", "any"]
 VariantName = Literal[
     "zs_opt", "fs_opt", "zs_noopt", "fs_noopt", "zs_opt_inv", "fs_opt_inv", "zs_noopt_inv", "fs_noopt_inv"
 ]
+SplitName = Literal["train", "validation", "test"]
+StyleKind = Literal["options", "shots", "dialogs"]
 Metric = Literal["accuracy", "exact_match", "f1", "squad", "bleu", "rouge", "pearson", "number"]
 
 
@@ -41,9 +44,12 @@ class Card(BaseModel):
 
 
 class HubSource(Card):
-    """A dataset on the Hugging Face Hub. `revision` is a branch, tag or commit; the lock pins the commit."""
+    """A dataset on the Hugging Face Hub. `revision` is a branch, tag or commit; the lock pins the commit.
 
-    hub: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    An id without an owner is one of the Hub's old names, which it forwards.
+    """
+
+    hub: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")
     config: str = "default"
     revision: str = "main"
 
@@ -140,7 +146,21 @@ class TextAnswer(Card):
     also: Expression | None = None
 
 
-ANSWERS: dict[str, type[Card]] = {"choices": ChoicesAnswer, "options": OptionsAnswer, "text": TextAnswer}
+class RenderedAnswer(Card):
+    """The target that the wording renders is the answer: for wordings made elsewhere, that work it out.
+
+    Rows for which such a wording fails, or whose prompt or target comes out empty, are dropped.
+    """
+
+    rendered: Literal["target"]
+
+
+ANSWERS: dict[str, type[Card]] = {
+    "choices": ChoicesAnswer,
+    "options": OptionsAnswer,
+    "text": TextAnswer,
+    "rendered": RenderedAnswer,
+}
 
 
 def _choose_answer(value: object) -> object:
@@ -148,11 +168,13 @@ def _choose_answer(value: object) -> object:
         return value
     kinds = [kind for kind in ANSWERS if kind in value]
     if len(kinds) != 1:
-        raise ValueError("an answer needs exactly one of the keys: choices, options, text")
+        raise ValueError("an answer needs exactly one of the keys: choices, options, text, rendered")
     return ANSWERS[kinds[0]].model_validate(value)
 
 
-Answer = Annotated[ChoicesAnswer | OptionsAnswer | TextAnswer, BeforeValidator(_choose_answer)]
+Answer = Annotated[
+    ChoicesAnswer | OptionsAnswer | TextAnswer | RenderedAnswer, BeforeValidator(_choose_answer)
+]
 
 
 class TaskCard(Card):
@@ -167,9 +189,7 @@ class TaskCard(Card):
     task: Name
     submix: Name
     source: Source
-    splits: dict[Literal["train", "validation", "test"], str] = Field(
-        default_factory=lambda: {"train": "train", "validation": "validation", "test": "test"}
-    )
+    splits: dict[SplitName, str] = {"train": "train", "validation": "validation", "test": "test"}
     rows: Count | None = None
     where: Expression | None = None
     family: Name
@@ -212,7 +232,8 @@ class Family(Card):
     """The wordings of one shape of task, and the contract (`needs`) between them and the cards.
 
     `options`: closed (a fixed label set), open (the row's own options) or none. `example` is one row
-    (the needs, plus `answer`, and `options` unless there are none): documentation, preview and golden test.
+    (the needs, plus `answer`, and `options` unless there are none): documentation, preview and golden test;
+    a family made from wordings of elsewhere may have none, and is then not tried by `cards check`.
     """
 
     family: Name
@@ -311,16 +332,38 @@ class Part(Card):
     select: Select | None = None
     weight: Annotated[float, Field(gt=0)] = 1.0
     cap: Positive | None = None
-    variants: Annotated[dict[VariantName, Annotated[float, Field(gt=0)]], Field(min_length=1)] = Field(
-        default_factory=lambda: {"zs_opt": 1.0}
-    )
+    variants: Annotated[dict[VariantName, Share], Field(min_length=1)] = {
+        "zs_opt": 1.0
+    }
+
+
+class LicenseRule(Card):
+    """Which source licences a mixture takes, by id (`cc-by-4.0`) or, in `deny`, by what they ask.
+
+    `deny` takes the words nc (no commercial use), nd (no adaptations), sa (share alike) and by
+    (attribution). `allow` names licences that pass whatever `deny` says; without `deny`, only those pass.
+    Unknown licences never pass unless `allow` names them.
+    """
+
+    allow: Texts = Field(default_factory=list)
+    deny: Texts = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LicenseRule:
+        both = sorted(set(self.allow) & set(self.deny))
+        if both:
+            raise ValueError(f"{', '.join(both)}: allowed and denied at once")
+        if not self.allow and not self.deny:
+            raise ValueError("give `allow`, `deny` or both")
+        return self
 
 
 class Mixture(Card):
     """A training mixture. `size` is rows in total; `max_repeat` how often one row may serve one variant.
 
     `hold_out` names benchmarks whose tasks, rows or wordings (as each benchmark says) never enter.
-    `styles` narrows the option, shot and dialog styles to the named ones.
+    `styles` narrows the option, shot and dialog styles to the named ones. `license` keeps out tasks whose
+    licences it does not take.
     """
 
     mixture: Name
@@ -329,7 +372,8 @@ class Mixture(Card):
     max_repeat: Positive = 1
     shots: Shots = Shots()
     hold_out: Texts = Field(default_factory=list)
-    styles: dict[Literal["options", "shots", "dialogs"], Texts] = Field(default_factory=dict)
+    license: LicenseRule | None = None
+    styles: dict[StyleKind, Texts] = Field(default_factory=dict)
     parts: Annotated[dict[Name, Part], Field(min_length=1)]
 
 
@@ -339,7 +383,7 @@ class Ask(Card):
     variant: VariantName = "zs_opt"
     templates: Literal["trained", "held_out", "all"] | list[str] = "all"
     shots: Count = 0
-    styles: dict[Literal["options", "shots", "dialogs"], Texts] = Field(default_factory=dict)
+    styles: dict[StyleKind, Texts] = Field(default_factory=dict)
 
 
 class Benchmark(Card):
@@ -348,7 +392,7 @@ class Benchmark(Card):
     benchmark: Name
     title: str = ""
     select: Select
-    split: Literal["train", "validation", "test"] = "test"
+    split: SplitName = "test"
     rows_per_task: Positive | None = None
     ask: Ask = Ask()
     score: Metric = "exact_match"

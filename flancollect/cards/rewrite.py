@@ -15,12 +15,15 @@ from jinja2.visitor import NodeTransformer
 
 from flancollect.cards import bounds
 from flancollect.cards.filters import LEFT_OUT
+from flancollect.cards.growing import METHODS
+from flancollect.cards.keyed_choice import KEYED
 from flancollect.errors import did_you_mean
 
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 BODY_PARTS = 16  # a loop step or macro call over a larger body counts once more for every so many parts
 
 LOOP, OPERAND, PART, JOINED = "loop steps", "an operand", "a part", "joined text"
+GROWN = "a list of its own"
 
 _SEARCHES = frozenset({"in", "notin"})
 _FILES = "include, import, extends and block are no part of cards; write the text out"
@@ -40,7 +43,8 @@ def rewrite(tree: nodes.Template, env: Environment) -> nodes.Template:
         raise bounds.BoundError(f"more than {MAX_NODES:,} parts")
     for node in tree.find_all(tuple(_REFUSED)):
         _refuse(_REFUSED[type(node)], node)
-    _Rewriter(env).visit(tree)
+    grows = any(node.attr in METHODS for node in tree.find_all(nodes.Getattr))
+    _Rewriter(env, grows=grows).visit(tree)
     return tree
 
 
@@ -65,8 +69,10 @@ def steps_of(size: int) -> int:
 class _Rewriter(NodeTransformer):
     """Refuses what is no part of cards, and puts counting filters where work would go unseen."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, *, grows: bool) -> None:
         self.env = env
+        self.grows = grows
+        self.draws = 0
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802
         """Count the steps."""
@@ -104,11 +110,30 @@ class _Rewriter(NodeTransformer):
             node.arg = self._through(OPERAND, node.arg)
         return node
 
+    def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
+        """A list written out in a template that adds to one."""
+        self.generic_visit(node)
+        return self._through(GROWN, node) if self.grows else node
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Expr:  # noqa: N802
+        """The same for a mapping."""
+        self.generic_visit(node)
+        return self._through(GROWN, node) if self.grows else node
+
     def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802
         """The keys of a dictionary."""
         self.generic_visit(node)
         if not _constant(node.key):
             node.key = self._through(OPERAND, node.key)
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Call:  # noqa: N802
+        """What `*` and `**` spread out."""
+        self.generic_visit(node)
+        if node.dyn_args is not None:
+            node.dyn_args = self._through(OPERAND, node.dyn_args)
+        if node.dyn_kwargs is not None:
+            node.dyn_kwargs = self._through(OPERAND, node.dyn_kwargs)
         return node
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
@@ -126,15 +151,26 @@ class _Rewriter(NodeTransformer):
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
         """Unknown and left out filters are refused now, not when a row first meets them."""
         self._known_filter(node.name, node)
+        _plain_arguments(node)
         if node.name == "map" and node.args and isinstance(node.args[0], nodes.Const):
             self._known_filter(node.args[0].value, node)
+        if node.name in KEYED:
+            self._place(node)
         return self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
         """The same for tests."""
         if node.name not in self.env.tests:
             _refuse(f'no test named "{node.name}".{did_you_mean(node.name, sorted(self.env.tests))}', node)
+        _plain_arguments(node)
         return self.generic_visit(node)
+
+    def _place(self, node: nodes.Filter) -> None:
+        """Number the filters that draw, so that each draws for itself."""
+        if node.args or node.kwargs:
+            _refuse(f"`{node.name}` takes no arguments", node)
+        node.args = [nodes.Const(self.draws)]
+        self.draws += 1
 
     def _known_filter(self, name: Any, node: nodes.Node) -> None:
         if name in LEFT_OUT:
@@ -153,6 +189,11 @@ def _constant(node: nodes.Expr) -> bool:
     if isinstance(node, nodes.List | nodes.Tuple):
         return all(isinstance(item, nodes.Const) for item in node.items)
     return isinstance(node, nodes.Const)
+
+
+def _plain_arguments(node: nodes.Filter | nodes.Test) -> None:
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        _refuse(f"`{node.name}` takes its arguments one by one, not with * or **", node)
 
 
 def _refuse(what: str, node: nodes.Node) -> NoReturn:

@@ -8,7 +8,7 @@ the counting filters that `rewrite.py` puts into the tree, and all that is writt
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from functools import update_wrapper
 from typing import Any
@@ -21,7 +21,8 @@ from markupsafe import Markup
 
 from flancollect.cards import bounds, formatting
 from flancollect.cards.filters import as_text, filters, tests, zipped
-from flancollect.cards.rewrite import JOINED, LOOP, OPERAND, PART, rewrite
+from flancollect.cards.growing import GrowingList, GrowingMapping, grow, growing, may_grow
+from flancollect.cards.rewrite import GROWN, JOINED, LOOP, OPERAND, PART, rewrite
 
 _PLAIN = frozenset({str, int, float, bool, type(None), Markup})
 _METHODS: dict[type, frozenset[str]] = {
@@ -30,6 +31,8 @@ _METHODS: dict[type, frozenset[str]] = {
     list: formatting.LIST_METHODS,
     tuple: formatting.LIST_METHODS,
     dict: formatting.DICT_METHODS,
+    GrowingList: formatting.LIST_METHODS,
+    GrowingMapping: formatting.DICT_METHODS,
     int: formatting.NUMBER_METHODS,
     bool: formatting.NUMBER_METHODS,
     float: formatting.NUMBER_METHODS,
@@ -70,7 +73,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             optimized=False,
             finalize=_written,
         )
-        counting = {LOOP: bounds.counted, OPERAND: bounds.operand, PART: _part, JOINED: _joined}
+        counting = {LOOP: bounds.counted, OPERAND: bounds.operand, PART: _part, JOINED: _joined, GROWN: growing}
         self.filters = {**filters(), **counting}
         self.tests = tests()
         self.globals = {
@@ -85,6 +88,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Data is open; of methods only those that are known to be bounded."""
+        if may_grow(obj, attr):
+            return True
         if not super().is_safe_attribute(obj, attr, value):
             return False
         return not callable(value) or isinstance(obj, Variables) or attr in _METHODS.get(type(obj), ())
@@ -117,6 +122,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """Call what a template calls."""
         if isinstance(__obj, types.BuiltinMethodType):
             kwargs.pop("_loop_vars", None)
+            if may_grow(__obj.__self__, __obj.__name__):
+                return grow(__obj, args, kwargs)
             return formatting.call_method(__obj, args, kwargs)
         if isinstance(__obj, Macro):
             bounds.call()
@@ -132,11 +139,7 @@ def _written(value: Any) -> Any:
     """What `{{ value }}` writes out."""
     if type(value) in _PLAIN or isinstance(value, Undefined):
         return value
-    if isinstance(value, Iterator):
-        raise TypeError("a lazy list is written out; add `| join(...)` or `| list`")
-    if callable(value):
-        raise TypeError("a function or method is written out; call it with ()")
-    bounds.text(bounds.weigh(value))
+    bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
     return value
 
 

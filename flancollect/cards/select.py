@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
+from itertools import groupby
 from typing import Protocol
 
 from flancollect.cards.models import Select, TaskCard
@@ -20,12 +23,19 @@ class HasCard(Protocol):
 def matches(name: str, globs: Sequence[str]) -> bool:
     """Whether a name matches a list of globs, in which `!glob` takes names out again, in order."""
     chosen = all(glob.startswith("!") for glob in globs)
-    for glob in globs:
-        if glob.startswith("!"):
-            chosen = chosen and not fnmatchcase(name, glob[1:])
-        else:
-            chosen = chosen or fnmatchcase(name, glob)
+    for takes, pattern in _runs(tuple(globs)):
+        if chosen != takes and pattern.match(name):
+            chosen = takes
     return chosen
+
+
+@lru_cache(maxsize=1024)
+def _runs(globs: tuple[str, ...]) -> tuple[tuple[bool, re.Pattern[str]], ...]:
+    """Neighbouring globs of one sign as one pattern each, so that long lists of names match fast."""
+    runs = groupby(globs, key=lambda glob: not glob.startswith("!"))
+    return tuple(
+        (takes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run))) for takes, run in runs
+    )
 
 
 def select(tasks: Iterable[HasCard], wanted: Select) -> list[str]:

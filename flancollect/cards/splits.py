@@ -18,7 +18,7 @@ class SplitSlice:
     stop: str | None = None
 
     def bounds(self, rows: int) -> tuple[int, int]:
-        """First row and the row after the last, for a split of `rows` rows; percentages round like datasets."""
+        """First row and the row after the last, of `rows`; percentages round like datasets."""
         low = 0 if self.start is None else _position(self.start, rows)
         high = rows if self.stop is None else _position(self.stop, rows)
         return low, max(low, high)
@@ -29,12 +29,13 @@ def parse_split(text: str) -> SplitSlice:
     match = _SLICE.match(text.strip())
     if not match:
         raise ValueError(f'"{text}" is not a split; write train, train[:-200], train[90%:]')
+    bounds = [bound for bound in (match["start"], match["stop"]) if bound is not None]
+    if len({bound.endswith("%") for bound in bounds}) > 1:
+        raise ValueError(f'"{text}" mixes rows and percent; write both bounds in one of them')
     return SplitSlice(**match.groupdict())
 
 
 def _position(bound: str, rows: int) -> int:
-    if bound.endswith("%"):
-        at = round(Fraction(int(bound[:-1]) * rows, 100))
-    else:
-        at = int(bound)
+    share = bound.removesuffix("%")
+    at = int(bound) if share == bound else round(Fraction(int(share) * rows, 100))
     return min(max(at + rows if at < 0 else at, 0), rows)

@@ -220,20 +220,18 @@ class _Reader:
 
 
 def _refused_characters(text: str, shown_as: str) -> list[Problem]:
-    """One problem per line that holds a tab or a character that YAML cannot hold raw."""
-    problems: dict[int, Problem] = {}
-    for found in _REFUSED.finditer(text):
-        line = text.count("\n", 0, found.start()) + 1
-        char = found.group()
-        if char == "\t":
-            what = r'a tab; indent with spaces, and write a tab in text as "\t" in double quotes'
-        else:
-            escape = _ODD_BREAKS.get(char, f"\\u{ord(char):04x}")
-            what = f'the invisible character U+{ord(char):04X}; write it as "{escape}" in double quotes'
-        problems.setdefault(line, Problem(shown_as, line, what))
-        if len(problems) >= 20:
-            break
-    return list(problems.values())
+    """The first tab or character that YAML cannot hold raw of every line that has one."""
+    if _REFUSED.search(text) is None:
+        return []
+    found = ((number, _REFUSED.search(line)) for number, line in enumerate(text.split("\n"), 1))
+    return [Problem(shown_as, number, _how_to_write(match.group())) for number, match in found if match][:20]
+
+
+def _how_to_write(char: str) -> str:
+    if char == "\t":
+        return r'a tab; indent with spaces, and write a tab in text as "\t" in double quotes'
+    escape = _ODD_BREAKS.get(char, f"\\u{ord(char):04x}")
+    return f'the invisible character U+{ord(char):04X}; write it as "{escape}" in double quotes'
 
 
 def _in_plain_words(error: yaml.MarkedYAMLError) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flancollect.cards.expression import ExpressionError, compile_template
-from flancollect.cards.models import DialogStyle, OptionStyle, ShotStyle, Styles
+from flancollect.cards.models import DialogStyle, OptionStyle, ShotStyle, StyleKind, Styles
 from flancollect.cards.strict_yaml import Document
 from flancollect.errors import Problem, did_you_mean
 
 ENUMERATORS = ("number", "lower", "upper", "roman")
-KINDS = ("options", "shots", "dialogs")
+KINDS: tuple[StyleKind, ...] = ("options", "shots", "dialogs")
 
 _VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "options": {"header": (), "item": ("text", *ENUMERATORS), "label": ENUMERATORS},
@@ -36,7 +36,7 @@ class StyleSet:
         """The names of one kind."""
         return list(getattr(self, kind))
 
-    def narrowed(self, names: Mapping[str, Sequence[str]]) -> StyleSet:
+    def narrowed(self, names: Mapping[StyleKind, list[str]]) -> StyleSet:
         """Only the named styles of the kinds given; other kinds stay whole."""
         kept = {
             kind: {n: s for n, s in getattr(self, kind).items() if kind not in names or n in names[kind]}
@@ -80,7 +80,7 @@ def _style_problems(kind: str, name: str, style: object, document: Document) -> 
 
 
 def unknown_styles(
-    styles: StyleSet, wanted: Mapping[str, Sequence[str]]
+    styles: StyleSet, wanted: Mapping[StyleKind, list[str]]
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """For names that no style has: their place under `styles`, and what to say."""
     for kind, names in wanted.items():

@@ -1,4 +1,4 @@
-"""The command line. stdout is data, stderr is progress; every command parses, calls one function and prints."""
+"""The command line. stdout is data, stderr progress; every command parses, calls one function, prints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command and exit with its code: see errors.py for what each code means."""
-    from flancollect.cli.app import app  # noqa: PLC0415  # so that `import flancollect.cli` costs nothing
+    from flancollect.cli.app import app
 
     try:
         app()

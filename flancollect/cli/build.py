@@ -13,6 +13,7 @@ from flancollect.cli.options import (
     CacheDir,
     Catalogs,
     Json,
+    LicensePolicy,
     LockFile,
     MirrorFile,
     Offline,
@@ -46,6 +47,7 @@ def build(
     mirror: MirrorFile = None,
     catalog: Catalogs = None,
     only: Only = None,
+    license_policy: LicensePolicy = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop when any task must be skipped.")] = False,
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Use the lock as it is; never look at a source first.")
@@ -62,11 +64,11 @@ def build(
     lock: LockFile = None,
     json: Json = False,
 ) -> None:
-    """Build a mixture into a folder that datasets.load_from_disk opens. Stopped, it resumes; changed, it updates."""
-    from flancollect.build import BuildOptions, default_workers  # noqa: PLC0415
-    from flancollect.build import build as run  # noqa: PLC0415
-    from flancollect.cli.progress import progress  # noqa: PLC0415
-    from flancollect.prepare import Wanted  # noqa: PLC0415
+    """Build a mixture for datasets.load_from_disk. Stopped, it resumes; after a change, it updates."""
+    from flancollect.build import BuildOptions, default_workers
+    from flancollect.build import build as run
+    from flancollect.cli.progress import progress
+    from flancollect.prepare import Wanted
 
     wanted = Wanted(
         name=name,
@@ -74,6 +76,7 @@ def build(
         rows=rows,
         seed=seed,
         only=tuple(only or ()),
+        license_policy=license_policy,
         access=access_of(mirror, offline, cache),
         lock=lock,
         known_from="frozen" if frozen else "sources",
@@ -97,6 +100,7 @@ def plan(
     mirror: MirrorFile = None,
     catalog: Catalogs = None,
     only: Only = None,
+    license_policy: LicensePolicy = None,
     resolve: Annotated[
         bool, typer.Option("--resolve", help="Look at the sources, as build does (implied by --mirror).")
     ] = False,
@@ -109,8 +113,8 @@ def plan(
 
     Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards.
     """
-    from flancollect.cli.progress import progress  # noqa: PLC0415
-    from flancollect.prepare import Wanted, prepare  # noqa: PLC0415
+    from flancollect.cli.progress import progress
+    from flancollect.prepare import Wanted, prepare
 
     wanted = Wanted(
         name=name,
@@ -118,6 +122,7 @@ def plan(
         rows=rows,
         seed=seed,
         only=tuple(only or ()),
+        license_policy=license_policy,
         access=access_of(mirror, offline, cache),
         lock=lock,
         known_from="sources" if resolve or mirror is not None else "declared",
@@ -144,8 +149,8 @@ def lock(
     json: Json = False,
 ) -> None:
     """Look at sources and write down commit, columns and row counts of each."""
-    from flancollect.cli.progress import progress  # noqa: PLC0415
-    from flancollect.prepare import write_lock  # noqa: PLC0415
+    from flancollect.cli.progress import progress
+    from flancollect.prepare import write_lock
 
     with progress() as report:
         path, locked, failed = write_lock(
@@ -167,7 +172,8 @@ def _print_built(built: Built, out: Path, json: bool) -> None:
     coverage = manifest.coverage
     print(f"{manifest.mixture}: {manifest.rows:,} rows of {manifest.rows_asked:,} asked for, in {out}")
     print(
-        f"coverage: {coverage.built_tasks} of {coverage.planned_tasks} tasks built, {coverage.skipped_tasks} skipped; "
+        f"coverage: {coverage.built_tasks} of {coverage.planned_tasks} tasks built, "
+        f"{coverage.skipped_tasks} skipped; "
         f"{report.rendered_jobs} jobs rendered, {report.reused_jobs} reused"
     )
     if manifest.short:
@@ -175,9 +181,11 @@ def _print_built(built: Built, out: Path, json: bool) -> None:
     for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):
         print(f"dropped: {count:,} rows: {reason}")
     _print_skips([(skip.task, skip.kind, skip.reason) for skip in manifest.skipped])
+    print(f"licence of the whole: {manifest.license}: {manifest.license_reason}")
     print(f"content hash {manifest.content_hash}")
     print(
-        f"{report.wall_s:.1f} s, {report.rows_per_s:,.0f} rows/s, peak {report.peak_rss_mb:,.0f} MB, {report.workers} workers"
+        f"{report.wall_s:.1f} s, {report.rows_per_s:,.0f} rows/s, peak {report.peak_rss_mb:,.0f} MB, "
+        f"{report.workers} workers"
     )
 
 
@@ -194,6 +202,8 @@ def built_dict(built: Built) -> dict[str, Any]:
         "planned_tasks": manifest.coverage.planned_tasks,
         "skipped": [skip.model_dump() for skip in manifest.skipped],
         "dropped": _drops(manifest),
+        "license": manifest.license,
+        "licences": [row.model_dump() for row in manifest.licences],
         "shards": len(manifest.shards),
         "content_hash": manifest.content_hash,
         "rendered_jobs": report.rendered_jobs,
@@ -227,11 +237,16 @@ def _print_skips(skips: list[tuple[str, str, str]]) -> None:
 
 
 def _plan_dict(planned: BuildPlan) -> dict[str, Any]:
+    from flancollect.licences import combined
+
+    licence = combined(task.task.card.license for task in planned.tasks if task.quota)
     return {
         "mixture": planned.name,
         "seed": planned.seed,
         "rows_asked": planned.asked,
         "rows": planned.rows,
+        "license": licence.id,
+        "license_reason": licence.reason,
         "parts": _parts(planned),
         "tasks": [
             {
@@ -264,6 +279,9 @@ def _parts(planned: BuildPlan) -> dict[str, dict[str, Any]]:
 
 
 def _print_plan(planned: BuildPlan) -> None:
+    from flancollect.licences import combined
+
+    licence = combined(task.task.card.license for task in planned.tasks if task.quota)
     print("task\tpart\tavailable\tquota\tvariants")
     for task in planned.tasks:
         variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)
@@ -271,6 +289,7 @@ def _print_plan(planned: BuildPlan) -> None:
     for name, part in _parts(planned).items():
         print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows ({part['share']:.1%})")
     _print_skips([(skip.task, skip.kind, skip.reason) for skip in planned.skipped])
+    print(f"licence of the whole: {licence.id}: {licence.reason}")
     short = (
         f"; {planned.asked - planned.rows:,} fewer than asked for: all that exists"
         if planned.rows < planned.asked

@@ -17,8 +17,8 @@ app = typer.Typer(
 @app.command()
 def check(catalog: Catalogs = None) -> None:
     """Check every card, template and style, and try every wording on its family's example."""
-    from flancollect.cards.catalog import load_catalog  # noqa: PLC0415
-    from flancollect.examples import check_catalog  # noqa: PLC0415
+    from flancollect.cards.catalog import load_catalog
+    from flancollect.examples import check_catalog
 
     loaded = load_catalog(catalog or [])
     check_catalog(loaded)
@@ -38,8 +38,8 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the tasks."""
-    from flancollect.cards.catalog import load_catalog  # noqa: PLC0415
-    from flancollect.errors import UsageError, did_you_mean  # noqa: PLC0415
+    from flancollect.cards.catalog import load_catalog
+    from flancollect.errors import UsageError, did_you_mean
 
     tasks = load_catalog(catalog or []).tasks.values()
     submixes = _counts(tasks)
@@ -58,8 +58,8 @@ def list_(
 @app.command()
 def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
     """Show one task as it was resolved: its card, its family's needs and wordings."""
-    from flancollect.cards.catalog import load_catalog  # noqa: PLC0415
-    from flancollect.errors import UsageError, did_you_mean  # noqa: PLC0415
+    from flancollect.cards.catalog import load_catalog
+    from flancollect.errors import UsageError, did_you_mean
 
     tasks = load_catalog(catalog or []).tasks
     if task not in tasks:
@@ -84,20 +84,20 @@ def schema(
     ] = None,
 ) -> None:
     """Export JSON Schemas of all cards, for editors."""
-    from flancollect.cards.json_schema import card_schemas  # noqa: PLC0415
+    from flancollect.cards.json_schema import card_schemas
 
     schemas = card_schemas()
     if out is None:
         print_json(schemas)
         return
-    from flancollect.cards.json_schema import write_schemas  # noqa: PLC0415
+    from flancollect.cards.json_schema import write_schemas
 
     for path in write_schemas(schemas, out):
         print(path)
 
 
-def _row(task: Any) -> dict[str, object]:  # noqa: ANN401
-    from flancollect.prepare import key_of  # noqa: PLC0415
+def _row(task: Any) -> dict[str, object]:
+    from flancollect.prepare import key_of
 
     card = task.card
     return {
@@ -114,7 +114,7 @@ def _row(task: Any) -> dict[str, object]:  # noqa: ANN401
     }
 
 
-def _counts(tasks: Any) -> dict[str, int]:  # noqa: ANN401
+def _counts(tasks: Any) -> dict[str, int]:
     counts: dict[str, int] = {}
     for task in tasks:
         counts[task.card.submix] = counts.get(task.card.submix, 0) + 1

@@ -43,10 +43,10 @@ def preview(
     json: Json = False,
 ) -> None:
     """Show a few rows as a build would make them."""
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from flancollect.prepare import Wanted  # noqa: PLC0415
-    from flancollect.preview import preview as show  # noqa: PLC0415
+    from flancollect.prepare import Wanted
+    from flancollect.preview import preview as show
 
     wanted = Wanted(
         name=name,
@@ -77,9 +77,9 @@ def why(
     json: Json = False,
 ) -> None:
     """Trace a row to its source, wording, options and exemplars, and render it again."""
-    from flancollect.errors import CheckError  # noqa: PLC0415
-    from flancollect.prepare import Wanted  # noqa: PLC0415
-    from flancollect.trace import why as trace  # noqa: PLC0415
+    from flancollect.errors import CheckError
+    from flancollect.prepare import Wanted
+    from flancollect.trace import why as trace
 
     wanted = Wanted(
         name="", catalogs=tuple(catalog or ()), access=access_of(mirror, offline, cache), lock=lock
@@ -97,8 +97,8 @@ def why(
 
 def stats(out: Folder, json: Json = False) -> None:
     """Count rows by task, variant, wording and style, and measure lengths."""
-    from flancollect.stats import stats as count  # noqa: PLC0415
-    from flancollect.stats import stats_json, stats_lines  # noqa: PLC0415
+    from flancollect.stats import stats as count
+    from flancollect.stats import stats_json, stats_lines
 
     found = count(out)
     if json:
@@ -109,7 +109,7 @@ def stats(out: Folder, json: Json = False) -> None:
 
 def verify(out: Folder, json: Json = False) -> None:
     """Read every byte of a build and compare it with the manifest; exit code 5 if anything differs."""
-    from flancollect.verify import verify as check  # noqa: PLC0415
+    from flancollect.verify import verify as check
 
     found = check(out)
     if json:
@@ -125,9 +125,9 @@ def diff(
     json: Json = False,
 ) -> None:
     """Say how two builds differ; exit code 5 if they do."""
-    from flancollect.diff import diff as compare  # noqa: PLC0415
-    from flancollect.diff import difference_json, difference_lines  # noqa: PLC0415
-    from flancollect.errors import CheckError  # noqa: PLC0415
+    from flancollect.diff import diff as compare
+    from flancollect.diff import difference_json, difference_lines
+    from flancollect.errors import CheckError
 
     found = compare(a, b, rows=rows)
     if json:
@@ -143,7 +143,8 @@ def _print_trace(found: Trace) -> None:
     used = ", ".join(f"{kind} {name}" for kind, name in styles.items() if name)
     print(f"row {found.row}: task {found.task} ({found.card}), variant {found.variant}")
     print(
-        f"source: {found.source} at {found.revision}, split {found.split}, row {found.source_row}, use {found.repeat + 1}"
+        f"source: {found.source} at {found.revision}, "
+        f"split {found.split}, row {found.source_row}, use {found.repeat + 1}"
     )
     print(f"template: {found.template} ({found.template_at}){f'; styles: {used}' if used else ''}")
     print(f"options: {found.options or 'none shown'}; answer: {found.answer}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -42,6 +42,14 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="GLOB", help="Only tasks that match; may be repeated, !GLOB excludes."),
 ]
+LicensePolicy = Annotated[
+    Literal["commercial", "permissive", "any"] | None,
+    typer.Option(
+        "--license-policy",
+        help="Skip tasks by licence. commercial: no nc, no nd; permissive: no share-alike either; "
+        "any: every known licence. Unknown licences pass none of them.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 CACHE = Path("~/.cache/flancollect")
@@ -49,16 +57,16 @@ CACHE = Path("~/.cache/flancollect")
 
 def access_of(mirror: Path | None, offline: bool, cache: Path) -> Access:
     """How sources may be reached, from the options."""
-    from flancollect.sources.mirror import load_mirror  # noqa: PLC0415
-    from flancollect.sources.table import Access  # noqa: PLC0415
+    from flancollect.sources.mirror import load_mirror
+    from flancollect.sources.table import Access
 
     return Access(
         mirror=load_mirror(mirror) if mirror is not None else None, offline=offline, cache=cache.expanduser()
     )
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401
+def print_json(value: Any) -> None:
     """Print a value as readable JSON on stdout."""
-    import json  # noqa: PLC0415
+    import json
 
     print(json.dumps(value, indent=1, ensure_ascii=False))

@@ -12,7 +12,8 @@ import pyarrow as pa
 from flancollect.cards.family import FamilySpec
 from flancollect.cards.styles import StyleSet
 from flancollect.draw import draw
-from flancollect.normalise import Row
+from flancollect.errors import CardError
+from flancollect.normalise import Row, count_dropped
 from flancollect.render.few_shot import few_shot_prompt
 from flancollect.render.picks import Names, Pick
 from flancollect.render.zero_shot import Example, join_zero_shot, render_examples
@@ -30,6 +31,11 @@ TASK_SOURCES = {
 
 NO_EXEMPLAR = "no exemplar: the pool has no other row"
 NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
+EMPTY_PROMPT = "the prompt comes out empty"
+EMPTY_TARGET = "the target comes out empty"
+
+Rendered = Example | str
+"""A row's texts, or why the wording cannot be used for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +60,33 @@ class ExampleStore:
         self._family = family
         self._styles = styles
         self._most = most
-        self._stored: dict[tuple[object, ...], Example] = {}
+        self._stored: dict[tuple[object, ...], Rendered] = {}
 
-    def examples(self, rows: Sequence[Row], pick: Pick) -> list[Example]:
-        """Render rows as the pick says, without storing them."""
+    def examples(self, rows: Sequence[Row], pick: Pick) -> list[Rendered]:
+        """Render rows as the pick says, without storing them.
+
+        Raises CardError where a wording fails, unless it is what works out the answer: then some rows may
+        be beyond it.
+        """
+        try:
+            examples = self._examples(rows, pick)
+        except CardError as error:
+            if any(row.answer for row in rows):
+                raise
+            if len(rows) == 1:
+                return [error.problems[0].what[:200]]
+            return [example for row in rows for example in self.examples([row], pick)]
+        return [
+            example if row.answer else _unless_empty(example)
+            for row, example in zip(rows, examples, strict=True)
+        ]
+
+    def _examples(self, rows: Sequence[Row], pick: Pick) -> list[Example]:
         option = None if pick.option_style is None else self._styles.options[pick.option_style]
         dialog = None if pick.dialog_style is None else self._styles.dialogs[pick.dialog_style]
         return render_examples(rows, pick.wording, self._family, option, dialog)
 
-    def exemplar(self, row: Row, pick: Pick) -> Example:
+    def exemplar(self, row: Row, pick: Pick) -> Rendered:
         """Render one exemplar as the pick says, or give what was rendered before."""
         name = (row.id, pick.wording.id, pick.option_style, pick.dialog_style)
         if name not in self._stored:
@@ -72,6 +96,12 @@ class ExampleStore:
         return self._stored[name]
 
 
+def _unless_empty(example: Example) -> Rendered:
+    if not join_zero_shot(example).strip():
+        return EMPTY_PROMPT
+    return example if example.target.strip() else EMPTY_TARGET
+
+
 def render_prompts(
     picked: Sequence[tuple[Row, Pick]],
     store: ExampleStore,
@@ -79,8 +109,8 @@ def render_prompts(
     max_input_bytes: int,
     dropped: Counter[str],
 ) -> list[Prompt]:
-    """Render picked rows, in order; few-shot rows for which no exemplar is there or fits are counted as dropped."""
-    examples: dict[int, Example] = {}
+    """Render picked rows, in order; those without texts, or few-shot without an exemplar, are dropped and counted."""
+    examples: dict[int, Rendered] = {}
     alike = sorted(range(len(picked)), key=lambda i: _alike(picked[i][1]))
     for _, group in groupby(alike, key=lambda i: _alike(picked[i][1])):
         places = list(group)
@@ -95,7 +125,7 @@ def render_prompts(
         if isinstance(prompt, Prompt):
             finished.append(prompt)
         else:
-            dropped[prompt] += 1
+            count_dropped(dropped, prompt)
     return finished
 
 
@@ -105,17 +135,24 @@ def _alike(pick: Pick) -> tuple[str, str, str]:
 
 
 def _prompt(
-    row: Row, pick: Pick, question: Example, store: ExampleStore, styles: StyleSet, max_input_bytes: int
+    row: Row, pick: Pick, question: Rendered, store: ExampleStore, styles: StyleSet, max_input_bytes: int
 ) -> Prompt | str:
+    if not isinstance(question, Example):
+        return question
     if pick.shot_style is None:
         return Prompt(row=row, pick=pick, inputs=join_zero_shot(question), targets=question.target, shown=())
-    if not pick.exemplars:
+    usable = [
+        (exemplar, example)
+        for exemplar in pick.exemplars
+        if isinstance(example := store.exemplar(exemplar, pick), Example)
+    ]
+    if not usable:
         return NO_EXEMPLAR
-    exemplars = [store.exemplar(exemplar, pick) for exemplar in pick.exemplars]
-    inputs, count = few_shot_prompt(styles.shots[pick.shot_style], exemplars, question, max_input_bytes)
+    rows, examples = zip(*usable, strict=True)
+    inputs, count = few_shot_prompt(styles.shots[pick.shot_style], examples, question, max_input_bytes)
     if not count:
         return NO_EXEMPLAR_FITS
-    return Prompt(row=row, pick=pick, inputs=inputs, targets=question.target, shown=pick.exemplars[:count])
+    return Prompt(row=row, pick=pick, inputs=inputs, targets=question.target, shown=rows[:count])
 
 
 def to_batch(
@@ -154,4 +191,4 @@ def _provenance(
     yield "exemplar_source", exemplar_source if prompt.shown else None
     yield "exemplars", [row.id for row in prompt.shown]
     yield "options", list(prompt.row.options) if shows_options else []
-    yield "answer", prompt.row.answer
+    yield "answer", prompt.row.answer or prompt.targets

@@ -109,7 +109,7 @@ def _open_local(source: HubSource, split: str, files: Mapping[str, Sequence[Path
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def _commit(source: HubSource, revision: str, access: Access) -> str:

@@ -1,6 +1,6 @@
 """Run in a process of its own, for the Hub's clients read HF_ENDPOINT when they are imported.
 
-stdin: JSON list of {do, hub, config?, revision?, split?, ids?, columns?, lock?}; stdout: JSON list of answers.
+stdin: JSON list of {do, hub, config?, revision?, split?, ids?, columns?, lock?}; stdout: JSON answers.
 """
 
 import json

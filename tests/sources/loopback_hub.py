@@ -40,7 +40,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
     """Serve a hub for the length of a `with` block."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield hub
@@ -57,13 +57,13 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep quiet."""
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self._answer()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"{}")
 
     def _commit(self, repo: str, rest: str) -> tuple[str, Mapping[str, bytes], str] | None:
-        """The commit that the head of `rest` names, its files, and the path after it; else an answer is sent."""
+        """The commit that the head of `rest` names, its files, and the path after it; None once answered."""
         commits = self.hub.repos.get(repo)
         if commits is None:
             return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
@@ -99,10 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(_tree(files, path))
         elif verb == "paths-info":
             asked = json.loads(body)["paths"]
-            self._json([entry for name in asked for entry in _tree(files, "", deep=True) if entry["path"] == name])
+            self._json([entry for entry in _tree(files, "", deep=True) if entry["path"] in asked])
         else:
             siblings = [{"rfilename": name} for name in files]
-            self._json({"_id": "0", "id": repo, "sha": sha, "siblings": siblings, "tags": [], "private": False})
+            self._json(
+                {"_id": "0", "id": repo, "sha": sha, "siblings": siblings, "tags": [], "private": False}
+            )
 
     def _resolve(self, repo: str, rest: str) -> None:
         found = self._commit(repo, rest)

@@ -59,7 +59,7 @@ def test_a_byte_that_does_not_decode_is_placed(path, monkeypatch, chunk):
 
 
 def test_a_character_cut_off_at_the_end_is_an_error(path):
-    with pytest.raises(SourceError, match=r"data:2: byte 0xc3 at offset 2 is not utf-8 \(unexpected end of data"):
+    with pytest.raises(SourceError, match=r"data:2: byte 0xc3 at offset 2 is not utf-8 \(unexpected end"):
         list(text_of(opened(path, b"a\n\xc3"), "utf-8"))
 
 
@@ -125,12 +125,11 @@ def test_a_flipped_bit_in_gz_is_an_error(path):
 @pytest.mark.parametrize("packing", PACK)
 def test_a_zip_bomb_is_stopped_at_the_bound(path, packing):
     bomb = PACK[packing](b"0" * 50_000_000)
-    seen = 0
+    seen = []
     with pytest.raises(SourceError, match="data: unpacks to more than 1,000,000 bytes"):
-        for text in text_of(opened(path, bomb, packing, max_bytes=1_000_000), "utf-8"):
-            seen += len(text)
+        seen.extend(map(len, text_of(opened(path, bomb, packing, max_bytes=1_000_000), "utf-8")))
     assert len(bomb) < 100_000
-    assert seen <= 1_000_000
+    assert sum(seen) <= 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_lines_are_counted_through_quoted_newlines(read):
 
 
 def test_a_column_name_that_stands_twice_is_an_error(read):
-    with pytest.raises(SourceError, match=r'^f: two columns are named "a" \(a, b, a\)\. .*`columns: \[\.\.\.\]`'):
+    with pytest.raises(SourceError, match=r'^f: two columns are named "a" \(a, b, a\)\. .*`columns: '):
         read("a,b,a\n1,2,3\n")
 
 

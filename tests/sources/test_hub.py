@@ -15,9 +15,11 @@ from flancollect.artifacts import SourceLock
 from flancollect.cards.models import HubSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
+from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
 from tests.sources.loopback_hub import Hub, serving
 
+REPO = Path(__file__).resolve().parents[2]
 OLD, NEW, SCRIPT, LINES = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 GROUPS, GROUP_ROWS = 8, 1000
 README = b"""---
@@ -65,9 +67,10 @@ def hub():
         yield running
 
 
-def _ask(endpoint: str, cache: Path, *asks: dict) -> list:
+def _ask(endpoint: str, cache: Path, *asks: dict, folder: Path = REPO) -> list:
     environment = {
         **os.environ,
+        "PYTHONPATH": str(REPO),
         "HF_ENDPOINT": endpoint,
         "HF_TOKEN": "hf_secretsecret",
         "HF_HOME": str(cache / "home"),
@@ -78,7 +81,7 @@ def _ask(endpoint: str, cache: Path, *asks: dict) -> list:
     done = subprocess.run(
         [sys.executable, "-m", "tests.sources.hub_probe", str(cache)],
         input=json.dumps(asks), capture_output=True, text=True, timeout=120, env=environment, check=False,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "hf_secretsecret" not in done.stdout + done.stderr
@@ -183,6 +186,14 @@ def test_only_the_row_groups_and_columns_asked_for_are_fetched(hub, tmp_path):
     assert one_group * GROUPS == pytest.approx(all_groups, rel=0.1)
 
 
+def test_a_folder_here_of_the_same_name_is_not_taken_for_the_dataset(hub, tmp_path):
+    (tmp_path / "org" / "lines").mkdir(parents=True)
+    (tmp_path / "org" / "lines" / "train.csv").write_text("a\nlocal\n")
+    ask = {"do": "open", "hub": "org/lines", "split": "train", "ids": [0], "columns": ["a"]}
+    answers = _ask(hub.endpoint, tmp_path / "cache", ask, folder=tmp_path)
+    assert answers == [{"rows": 2, "columns": ["a"], "taken": [{"a": "x"}]}]
+
+
 def test_a_dead_hub_fails_fast_for_all_datasets_after_two_attempts(tmp_path):
     asks = [{"do": "describe", "hub": f"org/set{i}"} for i in range(200)]
     began = time.monotonic()
@@ -208,14 +219,12 @@ def test_a_known_commit_needs_no_network(tmp_path):
 
 def test_a_lock_of_another_kind_of_revision_does_not_hold_for_the_mirror(tmp_path, mirrored):
     lock = SourceLock(revision=OLD, splits={})
-    with pytest.raises(SourceError, match="changed since it was locked .*run `flancollect lock`"):
+    with pytest.raises(SourceError, match=r"changed since it was locked .*run `flancollect lock`"):
         open_table(HubSource(hub="org/pairs"), "train", tmp_path, mirrored, lock)
 
 
 @pytest.fixture
 def mirrored(tmp_path):
-    from flancollect.sources.mirror import load_mirror
-
     folder = tmp_path / "hub" / "org" / "pairs"
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"a": ["x"]}), folder / "train.parquet")

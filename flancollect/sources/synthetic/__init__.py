@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock, canonical_json
 from flancollect.cards.models import SyntheticSource
-from flancollect.draw import Draws, below
+from flancollect.draw import Draws, below, key
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.synthetic import (
     arithmetic_chain,
@@ -129,9 +129,10 @@ def candidates(name: str, parameters: Mapping[str, str]) -> Iterator[dict[str, o
     """The endless stream of rows of a generator, repeats included."""
     row = GENERATORS[name].row
     names = [text for pair in sorted(parameters.items()) for text in pair]
+    stream = key("synthetic", GENERATOR_VERSION, name, *names)
     i = 0
     while True:
-        yield row(Draws("synthetic", GENERATOR_VERSION, name, *names, i), **parameters)
+        yield row(Draws(stream, i), **parameters)
         i += 1
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -22,7 +23,7 @@ def picked(operation, items):
         "next_to_last": [count - 1],
         "middle": [(count + 1) // 2],
         "reverse": [count + 1 - position for position in everything],
-        "swap_ends": [count] + everything[1 : count - 1] + [1],
+        "swap_ends": [count, *everything[1 : count - 1], 1],
         "ends": [1, count],
         "drop_first": [position for position in everything if position > 1],
         "drop_last": [position for position in everything if position < count],
@@ -48,7 +49,7 @@ def test_sorted_items_stand_in_order_and_none_is_lost(name):
         rank = len if name == "length_sorting" else int if parameters["items"] == "numbers" else str
         ranks = [rank(item) for item in answer]
         upwards = parameters["order"] in ("ascending", "shortest_first")
-        pairs = list(zip(ranks, ranks[1:], strict=False))
+        pairs = list(pairwise(ranks))
         assert all(a < b if upwards else a > b for a, b in pairs)
 
 
@@ -123,7 +124,6 @@ def truth(node):
 def test_boolean_values():
     for parameters, row in rows_of("booleans"):
         text = row["expression"].replace("xor", "!=").replace("true", "True").replace("false", "False")
-        # `not` binds more loosely than `!=` in Python, so it is bracketed where it is an operand
         assert row["label"] == truth(ast.parse(text, mode="eval").body), row
         if not parameters["shape"].startswith("nested"):
             assert parameters["shape"] in row["expression"]
@@ -131,7 +131,7 @@ def test_boolean_values():
 
 def test_dates():
     def parsed(text):
-        return datetime.strptime(text, "%d %B %Y" if " " in text else "%Y-%m-%d").date()  # noqa: DTZ007
+        return datetime.strptime(text, "%d %B %Y" if " " in text else "%Y-%m-%d").date()
 
     for parameters, row in rows_of("dates"):
         shown, answer = parsed(row["date"]), parsed(row["answer"])
@@ -206,25 +206,27 @@ def test_both_tellings_of_a_chain_have_the_program_that_decides_the_split():
         assert row["program"] == f"{steps[0][0]} " + " ".join(sign + number for _, sign, number in steps)
 
 
+def edited(edit, text, quoted):
+    """The word that an edit gives; `quoted` are the letters that its wording names."""
+    return {
+        "capitals": lambda: "".join(chr(ord(x) - 32) for x in text),
+        "small_letters": lambda: "".join(chr(ord(x) + 32) for x in text),
+        "capital_first": lambda: chr(ord(text[0]) - 32) + text[1:],
+        "spaced": lambda: re.sub("(?<=.)(?=.)", " ", text),
+        "joined": lambda: text[::2],
+        "backwards": lambda: "".join(reversed(text)),
+        "without_vowels": lambda: re.sub("[aeiou]", "", text),
+        "double_vowels": lambda: re.sub("([aeiou])", r"\1\1", text),
+        "without_letter": lambda: "".join(text.split(quoted[0])),
+        "replaced_letter": lambda: quoted[1].join(text.split(quoted[0])),
+    }[edit]()
+
+
 def test_edits():
     for parameters, row in rows_of("editing"):
-        text, answer, word = row["text"], row["answer"], row["word"]
-        quoted = re.findall('"(.)"', row["how"])
-        expected = {
-            "capitals": lambda: "".join(chr(ord(x) - 32) for x in text),
-            "small_letters": lambda: "".join(chr(ord(x) + 32) for x in text),
-            "capital_first": lambda: chr(ord(text[0]) - 32) + text[1:],
-            "spaced": lambda: re.sub("(?<=.)(?=.)", " ", text),
-            "joined": lambda: text[::2],
-            "backwards": lambda: "".join(reversed(text)),
-            "without_vowels": lambda: re.sub("[aeiou]", "", text),
-            "double_vowels": lambda: re.sub("([aeiou])", r"\1\1", text),
-            "without_letter": lambda: "".join(text.split(quoted[0])),
-            "replaced_letter": lambda: quoted[1].join(text.split(quoted[0])),
-        }[parameters["edit"]]()
-        assert answer == expected
-        assert answer
-        assert word == text.replace(" ", "").lower()
+        assert row["answer"] == edited(parameters["edit"], row["text"], re.findall('"(.)"', row["how"]))
+        assert row["answer"]
+        assert row["word"] == row["text"].replace(" ", "").lower()
 
 
 def test_units():
@@ -254,7 +256,7 @@ def from_words(text):
 
 
 def from_roman(text):
-    values = [dict(I=1, V=5, X=10, L=50, C=100, D=500, M=1000)[letter] for letter in text]
+    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}[letter] for letter in text]
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
@@ -272,11 +274,11 @@ def follows_rule(pattern, items):
         period = 2 if pattern.startswith("alternating") else 3
         return all(a == b for a, b in zip(items, items[period:], strict=False)) and len(set(items)) == period
     numbers = [ord(x) for x in items] if pattern.startswith("letters") else [int(x) for x in items]
-    steps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(numbers)]
     if pattern == "multiplying":
-        return len({(b * 1000) // a for a, b in zip(numbers, numbers[1:], strict=False)}) == 1
+        return len({(b * 1000) // a for a, b in pairwise(numbers)}) == 1
     if pattern == "growing_steps":
-        return all(b - a == 1 for a, b in zip(steps, steps[1:], strict=False))
+        return all(b - a == 1 for a, b in pairwise(steps))
     return len(set(steps)) == 1 and (steps[0] < 0) == pattern.endswith(("down", "backward"))
 
 

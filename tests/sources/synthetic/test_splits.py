@@ -127,7 +127,7 @@ def test_every_cell_is_free_of_problems_and_fits_its_columns():
 def test_first_rows_stay_what_they_are(golden):
     lines = [
         canonical_json(
-            {"generator": name, **parameters, "rows": first_rows(name, tuple(parameters.values()))[:2]}
+            {"generator": name, **parameters, "rows": first_rows(name, tuple(parameters.values()))[:1]}
         )
         for name, parameters in cells()
     ]

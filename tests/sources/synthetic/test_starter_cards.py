@@ -8,7 +8,7 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.expression import compile_expression, compile_template
 from flancollect.cards.models import ChoicesAnswer, OptionsAnswer, Select
 from flancollect.cards.select import select
-from flancollect.sources.synthetic import candidates, problems
+from flancollect.sources.synthetic import GENERATORS, candidates, open_split, problems
 from tests.sources.synthetic.cells import first_rows
 
 MIXTURES = ["starter", "starter-6", "starter-12", "starter-full", "chain-direct", "chain-cot"]
@@ -145,6 +145,20 @@ def test_expressions_give_text_and_answers_lie_among_the_options(tasks):
                 assert compile_expression(card.answer.text).evaluate(row)
 
 
+def questions(task, split):
+    """What rows of a split ask, as the family sees it: the card's fields, without the answer."""
+    source = task.card.source.model_copy(update={"rows": 200, "validation_rows": 0, "test_rows": 50})
+    table = open_split(source, split)
+    fields = [compile_expression(text) for text in task.card.fields.values()]
+    rows = table.take(list(range(table.rows)), table.schema.names).to_pylist()
+    return {tuple(field.evaluate(row) for field in fields) for row in rows}
+
+
+def test_no_question_of_a_test_split_is_asked_in_training(tasks):
+    shared = [task.card.task for task in tasks if questions(task, "train") & questions(task, "test")]
+    assert shared == []
+
+
 def answer_of(card, row):
     if isinstance(card.answer, ChoicesAnswer):
         return card.answer.choices, card.answer.choices[row[card.answer.index]]
@@ -185,6 +199,4 @@ def test_label_names_of_cards_match_their_generators(tasks):
 
 
 def source_order(source):
-    from flancollect.sources.synthetic import GENERATORS
-
     return GENERATORS[source.synthetic].parameters

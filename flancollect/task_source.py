@@ -34,7 +34,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRows:
+class TaskSource:
     """The source of one task under one seed; splits are opened once and kept."""
 
     plan: TaskPlan

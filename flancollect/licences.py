@@ -1,0 +1,292 @@
+"""What licences ask, whether a policy takes them, and the licence of a mixture of several. Pure.
+
+Ids are those of the Hugging Face Hub (SPDX ids in lower case); a card may name several, joined by `;` or
+` AND `, and then all hold. Licences whose terms the properties here cannot say (use restrictions, research
+only) are left out of the table on purpose: like `unknown` and `other`, they count as not known. None of
+this is legal advice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+PolicyName = Literal["commercial", "permissive", "any"]
+
+UNKNOWN = "unknown"
+OTHER = "other"
+OWN_PREFIX = "licenseref-"  # SPDX's way to name a licence that has no id
+
+CC_VERSIONS = ("1.0", "2.0", "2.5", "3.0", "4.0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What a licence allows and asks. `spdx` is its id in the SPDX list, empty if it has none.
+
+    `onward`: the licences that shared-alike adaptations of it may carry next to freer material; empty for
+    a share-alike licence that takes nothing beside it but what asks for nothing.
+    """
+
+    spdx: str = ""
+    commercial: bool = True
+    derivatives: bool = True
+    share_alike: bool = False
+    attribution: bool = True
+    onward: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Where the SPDX list shows the text."""
+        return f"https://spdx.org/licenses/{self.spdx}.html" if self.spdx else ""
+
+
+def _creative_commons(elements: str) -> dict[str, Licence]:
+    """All versions of one CC licence. From 2.0 on, adaptations may carry a later version."""
+    return {
+        f"cc-{elements}-{version}": Licence(
+            spdx=f"CC-{elements}-{version}".upper(),
+            commercial="nc" not in elements,
+            derivatives="nd" not in elements,
+            share_alike="sa" in elements,
+            onward=_later(elements, version) if "sa" in elements else (),
+        )
+        for version in CC_VERSIONS
+    }
+
+
+def _later(elements: str, version: str) -> tuple[str, ...]:
+    later = (version,) if version == "1.0" else tuple(v for v in CC_VERSIONS if v >= version)
+    return tuple(f"cc-{elements}-{v}" for v in later)
+
+
+def _free(spdx: str) -> Licence:
+    return Licence(spdx=spdx, attribution=False)
+
+
+def _attributed(spdx: str) -> Licence:
+    return Licence(spdx=spdx)
+
+
+def _copyleft(spdx: str) -> Licence:
+    return Licence(spdx=spdx, share_alike=True)
+
+
+LICENCES: dict[str, Licence] = {
+    "public-domain": Licence(attribution=False),
+    "cc0-1.0": _free("CC0-1.0"),
+    "pddl": _free("PDDL-1.0"),
+    "unlicense": _free("Unlicense"),
+    "wtfpl": _free("WTFPL"),
+    "0bsd": _free("0BSD"),
+    "mit": _attributed("MIT"),
+    "isc": _attributed("ISC"),
+    "zlib": _attributed("Zlib"),
+    "ncsa": _attributed("NCSA"),
+    "postgresql": _attributed("PostgreSQL"),
+    "bsl-1.0": _attributed("BSL-1.0"),
+    "bsd": Licence(),
+    "bsd-2-clause": _attributed("BSD-2-Clause"),
+    "bsd-3-clause": _attributed("BSD-3-Clause"),
+    "bsd-3-clause-clear": _attributed("BSD-3-Clause-Clear"),
+    "afl-3.0": _attributed("AFL-3.0"),
+    "ecl-2.0": _attributed("ECL-2.0"),
+    "apache-2.0": _attributed("Apache-2.0"),
+    "cdla-permissive-1.0": _attributed("CDLA-Permissive-1.0"),
+    "cdla-permissive-2.0": _attributed("CDLA-Permissive-2.0"),
+    "etalab-2.0": _attributed("etalab-2.0"),
+    "odc-by": _attributed("ODC-By-1.0"),
+    **_creative_commons("by"),
+    "cdla-sharing-1.0": _copyleft("CDLA-Sharing-1.0"),
+    "odbl": _copyleft("ODbL-1.0"),
+    "gfdl": Licence(share_alike=True),
+    "mpl-2.0": _copyleft("MPL-2.0"),
+    "epl-1.0": _copyleft("EPL-1.0"),
+    "epl-2.0": _copyleft("EPL-2.0"),
+    "eupl-1.1": _copyleft("EUPL-1.1"),
+    "eupl-1.2": _copyleft("EUPL-1.2"),
+    "osl-3.0": _copyleft("OSL-3.0"),
+    "lgpl": Licence(share_alike=True),
+    "lgpl-2.1": _copyleft("LGPL-2.1"),
+    "lgpl-3.0": _copyleft("LGPL-3.0"),
+    "gpl": Licence(share_alike=True),
+    "gpl-2.0": _copyleft("GPL-2.0"),
+    "gpl-3.0": _copyleft("GPL-3.0"),
+    "agpl-3.0": _copyleft("AGPL-3.0"),
+    **_creative_commons("by-sa"),
+    **_creative_commons("by-nc"),
+    **_creative_commons("by-nc-sa"),
+    **_creative_commons("by-nd"),
+    **_creative_commons("by-nc-nd"),
+}
+"""From the freest to the strictest; within a kind, from the oldest to the newest."""
+
+_PLACE = {name: place for place, name in enumerate(LICENCES)}
+
+DENIED: dict[str, tuple[str, Callable[[Licence], bool]]] = {
+    "nc": ("not for commercial use", lambda licence: not licence.commercial),
+    "nd": ("adapted rows may not be shared", lambda licence: not licence.derivatives),
+    "sa": ("adaptations must be shared alike", lambda licence: licence.share_alike),
+    "by": ("asks for attribution", lambda licence: licence.attribution),
+}
+"""The words that `deny` takes beside ids: what such licences ask, and which they are."""
+
+POLICIES: dict[PolicyName, frozenset[str]] = {
+    "commercial": frozenset({"nc", "nd"}),
+    "permissive": frozenset({"nc", "nd", "sa"}),
+    "any": frozenset(),
+}
+"""What each named policy denies, besides every licence that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Which licences pass. `allow` names licences that pass whatever `deny` says; alone, only those pass.
+
+    A licence that is not known never passes unless `allow` names it.
+    """
+
+    name: str
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+
+
+def named_policy(name: PolicyName) -> Policy:
+    """The policy of a name, such as the command line gives."""
+    return Policy(name=name, deny=POLICIES[name])
+
+
+def licence_ids(text: str) -> tuple[str, ...]:
+    """The ids in a card's `license`, in lower case; `unknown` where it says nothing."""
+    parts = (part.strip().lower() for part in re.split(r";|\s+AND\s+", text))
+    return tuple(dict.fromkeys(part for part in parts if part)) or (UNKNOWN,)
+
+
+def refusal(text: str, policies: Iterable[Policy]) -> str | None:
+    """Why a card's licence does not pass one of the policies, or None: all its ids must pass all of them."""
+    for policy in policies:
+        for name in licence_ids(text):
+            why = _refused(name, policy)
+            if why:
+                return f"licence {name}: {why} (licence policy: {policy.name})"
+    return None
+
+
+def _refused(name: str, policy: Policy) -> str | None:
+    licence = LICENCES.get(name)
+    if name in policy.allow:
+        return None
+    if licence is None:
+        return "its terms are not known; only naming it in `allow` lets it in"
+    if name in policy.deny:
+        return "denied by name"
+    for word in sorted(policy.deny & DENIED.keys()):
+        meaning, applies = DENIED[word]
+        if applies(licence):
+            return meaning
+    return "not among the allowed" if policy.allow and not policy.deny else None
+
+
+def misspelled(name: str) -> str | None:
+    """The known id that this one seems to mean. None for known ids, other versions and own names."""
+    if name in LICENCES or name in (UNKNOWN, OTHER) or name.startswith(OWN_PREFIX):
+        return None
+    near = difflib.get_close_matches(name, LICENCES, n=1, cutoff=0.85)
+    return near[0] if near and re.sub(r"\d", "0", near[0]) != re.sub(r"\d", "0", name) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """The licence that a whole can carry, and why in one sentence. `other`: there is no single one."""
+
+    id: str
+    reason: str
+
+
+def combined(texts: Iterable[str]) -> Combined:
+    """The licence of a mixture of sources under these licences: the strictest, if one can cover all."""
+    ids = sorted({name for text in texts for name in licence_ids(text)}, key=_strictness)
+    if not ids:
+        return Combined(id=OTHER, reason="there are no rows")
+    problem = _unknown(ids) or _no_derivatives(ids) or _share_alike_conflict(ids)
+    if problem:
+        return Combined(id=ids[0] if ids == [UNKNOWN] else OTHER, reason=problem)
+    result = _shared_alike(ids) or ids[-1]
+    if ids == [result]:
+        return Combined(id=result, reason=f"every source is under {result}")
+    reason = f"{result} is the strictest of {', '.join(ids)}, and rows under the others may be part of it"
+    return Combined(id=result, reason=reason)
+
+
+def _strictness(name: str) -> tuple[int, str]:
+    return _PLACE.get(name, len(_PLACE)), name
+
+
+def _unknown(ids: Sequence[str]) -> str | None:
+    names = [name for name in ids if name not in LICENCES]
+    if not names:
+        return None
+    return f"the terms of some sources are not known ({', '.join(names)}), so no licence can cover the whole"
+
+
+def _no_derivatives(ids: Sequence[str]) -> str | None:
+    names = [name for name in ids if not LICENCES[name].derivatives]
+    if not names:
+        return None
+    return f"{', '.join(names)} does not let adapted rows be shared, and a mixture adapts its rows"
+
+
+def _share_alike_conflict(ids: Sequence[str]) -> str | None:
+    """Why no licence satisfies every share-alike source beside the others, or None."""
+    alike = [name for name in ids if LICENCES[name].share_alike]
+    if not alike:
+        return None
+    result = _shared_alike(ids)
+    if result is None:
+        return f"{' and '.join(alike)} each ask that the whole be shared under their own terms"
+    closed = [name for name in ids if name not in alike and not LICENCES[name].commercial]
+    if closed and LICENCES[result].commercial:
+        return f"{', '.join(closed)} forbids commercial use, which {result} must leave open"
+    bound = [name for name in ids if name not in alike and LICENCES[name].attribution]
+    if bound and not LICENCES[result].onward:
+        return f"{result} takes no rows under the terms of {', '.join(bound)}"
+    return None
+
+
+def _shared_alike(ids: Sequence[str]) -> str | None:
+    """The oldest licence that all share-alike sources allow for adaptations."""
+    alike = [LICENCES[name].onward or (name,) for name in ids if LICENCES[name].share_alike]
+    common = [name for name in alike[0] if all(name in onward for onward in alike)] if alike else []
+    return common[0] if common else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubLicence:
+    """A licence as a dataset card on the Hub names it; `name` goes with `other` alone."""
+
+    id: str
+    name: str | None = None
+
+
+_CC_ON_THE_HUB = {
+    "by": ("2.0", "2.5", "3.0", "4.0"),
+    "by-sa": ("3.0", "4.0"),
+    "by-nc": ("2.0", "3.0", "4.0"),
+    "by-nc-sa": ("2.0", "3.0", "4.0"),
+    "by-nd": ("4.0",),
+    "by-nc-nd": ("3.0", "4.0"),
+}
+_ON_THE_HUB = frozenset(
+    {UNKNOWN, *LICENCES} - {"public-domain", "0bsd"} - {name for name in LICENCES if name.startswith("cc-by")}
+    | {f"cc-{kind}-{version}" for kind, versions in _CC_ON_THE_HUB.items() for version in versions}
+)
+
+
+def hub_licence(name: str) -> HubLicence:
+    """The id that the Hub takes for a licence, or `other` with the licence's own name."""
+    if name in _ON_THE_HUB:
+        return HubLicence(id=name)
+    return HubLicence(id=OTHER, name="mixed" if name == OTHER else name)

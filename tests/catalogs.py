@@ -1,0 +1,56 @@
+"""Small catalogues written to a folder, for tests of what reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+FAMILY = """
+    family: colour
+    needs: {thing: text}
+    options: closed
+    example: {thing: grass, options: [green, red], answer: green}
+    forward:
+      ask: {input: "What colour is {{ thing }}?{{ options | para }}", target: "{{ answer }}"}
+      name: {input: "Name the colour of {{ thing }}.", target: "{{ answer }}", options: never}
+      list: {input: "{{ thing }}: which of these?{{ options | line }}", target: "{{ answer }}", options: required}
+      spare: {input: "The colour of {{ thing }}:{{ options | line }}", target: "{{ answer }}", held_out: true}
+    inverted:
+      find: {input: "Name something {{ answer }}.", target: "{{ thing }}"}
+"""
+
+TASK = """
+    task: colours
+    submix: mine
+    source: {files: colours.csv, format: csv}
+    splits: {train: train}
+    family: colour
+    fields: {thing: thing}
+    answer: {choices: [green, red], index: label | int}
+    license: mit
+    languages: en
+    cluster: colours
+"""
+
+DATA = "thing,label\ngrass,0\nblood,1\nfrog,0\nrose,1\nleaf,0\ncherry,1\nmoss,0\nrust,1\n"
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Write files (dedented) below a folder and give the folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    return folder
+
+
+def colours(folder: Path, **changed: str) -> Path:
+    """The catalogue of one task `colours` with its family; `task`, `family`, `data` replace a part."""
+    return write(
+        folder,
+        {
+            "colour.yaml": changed.get("family", FAMILY),
+            "colours.yaml": changed.get("task", TASK),
+            "colours.csv": changed.get("data", DATA),
+        },
+    )

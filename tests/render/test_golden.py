@@ -1,0 +1,42 @@
+"""Every wording of every family on its example, with options, without, and with a shot, to be read like prose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.models import ShotStyle
+from flancollect.examples import PLAIN_OPTIONS, render_example
+from flancollect.render.few_shot import few_shot_prompt
+from flancollect.render.zero_shot import Example, join_zero_shot
+
+FAMILIES = load_catalog().families
+SHOT = ShotStyle(exemplar="{{ input }}\n{{ target }}", query="{{ input }}")
+
+
+def shown(spec: FamilySpec, wording: Wording) -> Iterator[str]:
+    held_out = ", held out" if wording.held_out else ""
+    styles = [("opt", PLAIN_OPTIONS)] if wording.shows_options else []
+    styles += [("noopt", None)] if wording.options != "required" else []  # type: ignore[list-item]
+    for name, style in styles:
+        example = render_example(spec, wording, style)
+        yield f"### {wording.direction}/{wording.name}, zs_{name}{held_out}\n{join_zero_shot(example)}\n--> {example.target}\n"
+    style = styles[0][1]
+    example = render_example(spec, wording, style)
+    prompt, _ = few_shot_prompt(SHOT, [Example(intro="", input=example.input, target=example.target)], example, 100_000)
+    yield f"### {wording.direction}/{wording.name}, fs_{styles[0][0]}{held_out}\n{prompt}\n--> {example.target}\n"
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_every_wording_reads_as_it_did(name: str, golden: Callable[[str, str], None]) -> None:
+    spec = FAMILIES[name]
+    golden(f"{name}.txt", "\n".join(part for wording in spec.wordings for part in shown(spec, wording)))
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_wordings_of_a_family_all_differ(name: str) -> None:
+    texts = [(w.intro, w.input, w.target) for w in FAMILIES[name].wordings]
+    assert len(set(texts)) == len(texts)

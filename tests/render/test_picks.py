@@ -1,0 +1,81 @@
+"""What is drawn for a row depends on its names alone; exemplars are other rows that ask other things."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flancollect.cards.family import Wording
+from flancollect.cards.models import OptionStyle, ShotStyle, Shots
+from flancollect.cards.styles import StyleSet
+from flancollect.cards.variants import VARIANTS
+from flancollect.normalise import Row
+from flancollect.render.picks import Names, Pick, pick
+
+STYLES = StyleSet(
+    options={name: OptionStyle(item="{{ text }}") for name in "abc"},
+    shots={name: ShotStyle(exemplar="{{ input }}{{ target }}", query="{{ input }}") for name in "xyz"},
+)
+
+
+def wording(name: str, *, shows_options: bool = True) -> Wording:
+    return Wording(
+        id=f"f/forward/{name}",
+        direction="forward",
+        name=name,
+        intro=None,
+        input="",
+        target="",
+        options="either",
+        shows_options=shows_options,
+        held_out=False,
+        file="f.yaml",
+        line=1,
+    )
+
+
+def row(id_: int, content: int | None = None) -> Row:
+    return Row(
+        id=id_, fields={}, answer="a", options=("a", "b"), index=0, content=id_ if content is None else content
+    )
+
+
+WORDINGS = [wording("one"), wording("two"), wording("plain", shows_options=False)]
+
+
+def picked(variant: str, ids: Sequence[int], pool: Sequence[Row] = (), repeat: int = 0) -> list[Pick]:
+    names = Names(seed=0, task="t", variant=VARIANTS[variant], repeat=repeat)
+    return [pick(names, row(i), WORDINGS, STYLES, pool, Shots(min=2, max=4)) for i in ids]
+
+
+def test_every_wording_and_style_gets_its_turn_and_repeats_differ() -> None:
+    picks = picked("zs_opt", range(300))
+    assert {p.wording.name for p in picks} == {"one", "two", "plain"}
+    assert {p.option_style for p in picks if p.wording.shows_options} == set("abc")
+    assert {p.option_style for p in picks if not p.wording.shows_options} == {None}
+    assert [p.wording for p in picked("zs_opt", range(300), repeat=1)] != [p.wording for p in picks]
+
+
+def test_no_options_and_no_shots_where_the_variant_has_none() -> None:
+    assert {p.option_style for p in picked("zs_noopt", range(50))} == {None}
+    assert all(p.shot_style is None and p.exemplars == () for p in picked("zs_opt", range(50), [row(99)]))
+
+
+@given(size=st.integers(0, 60), same=st.integers(1, 5))
+def test_exemplars_differ_from_the_row_and_from_each_other(size: int, same: int) -> None:
+    pool = [row(i, content=i // same) for i in range(size)]
+    names = Names(seed=0, task="t", variant=VARIANTS["fs_opt"], repeat=0)
+    for question in pool[:10]:
+        shown = pick(names, question, WORDINGS, STYLES, pool, Shots(min=2, max=4)).exemplars
+        contents = [exemplar.content for exemplar in shown]
+        assert question.content not in contents
+        assert len(set(contents)) == len(contents) <= 4
+        others = {r.content for r in pool} - {question.content}
+        assert len(contents) >= min(2, len(others)) if size <= 16 else contents
+
+
+def test_the_number_of_exemplars_is_drawn_between_min_and_max() -> None:
+    counts = {len(p.exemplars) for p in picked("fs_opt", range(200), [row(i) for i in range(1000, 1100)])}
+    assert counts == {2, 3, 4}

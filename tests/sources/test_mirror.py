@@ -1,0 +1,197 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flancollect.errors import SourceError, UsageError
+from flancollect.sources.mirror import load_mirror, mirrored_dataset, mirrored_url
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """Write a mirror file beside some folders, and load it."""
+
+    def mirror(text):
+        for name in ("data/raw/tasks", "data/other", "hub", "hub2", "outside"):
+            (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        path = tmp_path / "mirror.yaml"
+        path.write_text(text)
+        return load_mirror(path)
+
+    return mirror
+
+
+URLS = 'urls:\n  "https://raw.host/org/*/tasks/": data/raw/tasks\n  "private://corp/": data/other\n'
+
+
+def test_folders_are_relative_to_the_mirror_file_and_keep_their_order(mirror, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    loaded = mirror(f"hub: [hub2, {tmp_path}/hub]\n{URLS}")
+    assert loaded.hub == (tmp_path / "hub2", tmp_path / "hub")
+    assert loaded.urls[1] == ("private://corp/", tmp_path / "data/other")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "hubs: [hub]",
+            r'mirror.yaml:1  no key "hubs" in a mirror file\. Keys: hub, urls\. Did you mean "hub"',
+        ),
+        ("hub: hub", "mirror.yaml:1  hub: must be a list of folders"),
+        ("hub:\n- hub\n- nowhere", "mirror.yaml:3  no folder .*/nowhere"),
+        ("hub:\n- [hub]", "mirror.yaml:2  a folder must stand here"),
+        ("urls: [hub]", "mirror.yaml:1  a mapping"),
+        ("urls:\n  a://: hub\n  a://: hub2", "mirror.yaml:3  the key 'a://' is not text, or stands twice"),
+        ("hub: []\nhub: []", "mirror.yaml:2  the key 'hub' is not text, or stands twice"),
+        ("- hub", "mirror.yaml:1  a mapping"),
+        ("hub: [", "mirror.yaml: not YAML"),
+        ("hub: !!python/object/apply:os.system [x]", "mirror.yaml:1  no folder|must be a list|a folder"),
+    ],
+)
+def test_a_wrong_mirror_file_is_a_usage_error_with_its_line(mirror, text, message):
+    with pytest.raises(UsageError, match=message):
+        mirror(text)
+
+
+def test_a_missing_mirror_file_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="the mirror file cannot be read: No such file"):
+        load_mirror(tmp_path / "none.yaml")
+
+
+def test_an_empty_mirror_file_maps_nothing(mirror):
+    assert mirrored_url(mirror(""), "https://raw.host/org/main/tasks/a.json") is None
+
+
+# --- urls --------------------------------------------------------------------------------------------------
+
+
+def test_the_rest_of_a_url_is_the_path_inside(mirror, tmp_path):
+    loaded = mirror(URLS)
+    for name in ("a.json", "deep/b c.json"):
+        path = tmp_path / "data/raw/tasks" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    found = lambda rest: mirrored_url(loaded, f"https://raw.host/org/main/tasks/{rest}")  # noqa: E731
+    assert found("a.json") == tmp_path / "data/raw/tasks/a.json"
+    assert found("a.json?raw=true") == tmp_path / "data/raw/tasks/a.json"
+    assert found("deep/b%20c.json") == tmp_path / "data/raw/tasks/deep/b c.json"
+
+
+def test_any_scheme_can_be_mapped(mirror, tmp_path):
+    loaded = mirror(URLS)
+    (tmp_path / "data/other/x.csv").write_text("a\n")
+    assert mirrored_url(loaded, "private://corp/x.csv") == tmp_path / "data/other/x.csv"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://raw.host/org/a/b/tasks/x.json",
+        "https://raw.host/org/main/tasksx/x.json",
+        "https://rawxhost/org/main/tasks/x.json",
+        "http://raw.host/org/main/tasks/x.json",
+        "data/raw/tasks/x.json",
+    ],
+)
+def test_a_star_is_one_segment_and_the_rest_is_literal(mirror, url):
+    assert mirrored_url(mirror(URLS), url) is None
+
+
+def test_a_prefix_without_a_slash_ends_at_one(mirror, tmp_path):
+    loaded = mirror('urls: {"https://host/data": data/other}')
+    (tmp_path / "data/other/x").write_text("")
+    assert mirrored_url(loaded, "https://host/data/x") == tmp_path / "data/other/x"
+    assert mirrored_url(loaded, "https://host/database/x") is None
+
+
+def test_what_a_mapped_folder_lacks_is_unavailable_and_not_looked_for_elsewhere(mirror):
+    with pytest.raises(
+        SourceError, match=r"source unavailable: not in mirror .*mirror\.yaml \(looked for .*/no"
+    ):
+        mirrored_url(mirror(URLS), "https://raw.host/org/main/tasks/no.json")
+
+
+def test_the_first_mapping_that_holds_the_file_wins(mirror, tmp_path):
+    loaded = mirror('urls: {"https://h/": data/other, "https://h/tasks/": data/raw/tasks}')
+    (tmp_path / "data/raw/tasks/a").write_text("")
+    assert mirrored_url(loaded, "https://h/tasks/a") == tmp_path / "data/raw/tasks/a"
+
+
+@pytest.mark.parametrize(
+    "rest", ["../other/x", "%2e%2e/other/x", "a/../../other/x", "link/x", "file", "a%00b"]
+)
+def test_nothing_outside_the_folder_can_be_reached(mirror, tmp_path, rest):
+    loaded = mirror(URLS)
+    (tmp_path / "data/other/x").write_text("secret")
+    (tmp_path / "data/raw/tasks/link").symlink_to(tmp_path / "data/other")
+    (tmp_path / "data/raw/tasks/file").symlink_to(tmp_path / "data/other/x")
+    with pytest.raises(SourceError, match="leads out of the folder"):
+        mirrored_url(loaded, f"https://raw.host/org/main/tasks/{rest}")
+
+
+# --- the hub -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hubs(mirror, tmp_path):
+    loaded = mirror("hub: [hub, hub2]")
+    for name in (
+        "hub/org/a/rte/train.parquet",
+        "hub/org/a/rte/test.parquet",
+        "hub/org/a/wic/train.parquet",
+        "hub2/org/a/cola/train.parquet",
+        "hub2/org/b/train-00001-of-00002.parquet",
+        "hub2/org/b/train-00000-of-00002.parquet",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"x": [1]}), path)
+    return loaded
+
+
+def test_a_config_is_a_folder_and_its_splits_are_files(hubs, tmp_path):
+    folder = tmp_path / "hub/org/a/rte"
+    assert mirrored_dataset(hubs, "org/a", "rte") == {
+        "test": [folder / "test.parquet"],
+        "train": [folder / "train.parquet"],
+    }
+
+
+def test_the_default_config_needs_no_folder_and_pieces_are_one_split(hubs, tmp_path):
+    assert mirrored_dataset(hubs, "org/b", "default") == {
+        "train": [tmp_path / f"hub2/org/b/train-0000{i}-of-00002.parquet" for i in (0, 1)]
+    }
+
+
+def test_an_unknown_config_lists_those_of_the_first_folder(hubs):
+    with pytest.raises(SourceError, match=r'org/a: no config "rt" in mirror .* Configs: rte, wic\. .*"rte"'):
+        mirrored_dataset(hubs, "org/a", "rt")
+    with pytest.raises(SourceError, match=r'org/a: no config "cola"'):
+        mirrored_dataset(hubs, "org/a", "cola")
+
+
+def test_a_dataset_that_no_folder_holds_is_unavailable(hubs):
+    with pytest.raises(SourceError, match=r"org/c \(default\): source unavailable: not in mirror"):
+        mirrored_dataset(hubs, "org/c", "default")
+
+
+@pytest.mark.parametrize(("hub", "config"), [("../outside", "default"), ("org/a", "../../../outside")])
+def test_names_cannot_lead_out_of_a_hub_folder(hubs, hub, config):
+    with pytest.raises(SourceError, match="leads out of the folder"):
+        mirrored_dataset(hubs, hub, config)
+
+
+def test_a_linked_file_cannot_lead_out_of_a_hub_folder(hubs, tmp_path):
+    (tmp_path / "outside/x.parquet").write_bytes(b"")
+    (tmp_path / "hub/org/a/rte/x.parquet").symlink_to(tmp_path / "outside/x.parquet")
+    with pytest.raises(SourceError, match="leads out of the folder"):
+        mirrored_dataset(hubs, "org/a", "rte")
+
+
+@pytest.mark.parametrize(
+    "url", ["hf://datasets/org/a/rte/train.parquet", "hf://datasets/org/a@v1/rte/train.parquet"]
+)
+def test_hub_files_come_from_the_hub_folders(hubs, tmp_path, url):
+    assert mirrored_url(hubs, url) == tmp_path / "hub/org/a/rte/train.parquet"
+    with pytest.raises(SourceError, match="not in mirror"):
+        mirrored_url(hubs, url.replace("train", "none"))
