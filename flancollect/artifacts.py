@@ -186,6 +186,37 @@ class Manifest(Artifact):
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 
+class ExportFile(Artifact):
+    """One file of an export. `config` is None for what `load_dataset` does not open; `rows` 0 for documents.
+
+    `values_bytes` is the size of its rows' columns in memory.
+    """
+
+    file: str = Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$")
+    config: str | None = None
+    rows: int = 0
+    values_bytes: int = 0
+    bytes: int
+    sha256: str
+
+
+class Export(Artifact):
+    """export.json: what an exported folder holds, and of which build. Without it the folder is unfinished.
+
+    `key` is a hash of all that the files depend on: the build's manifest, the format and its settings.
+    """
+
+    format: Literal[1] = 1
+    kind: str
+    mixture: str
+    rows: int
+    content_hash: str
+    recipe_hash: str
+    provenance: bool
+    key: str
+    files: list[ExportFile]
+
+
 class Report(Artifact):
     """report.json: how one run of a build went on this machine. `times` is seconds by stage.
 

@@ -2,12 +2,13 @@
 
 `python -m tests.small ARGUMENTS` is `flancollect ARGUMENTS` without the embedded collection, so that a
 command takes a second. With KILL_AT_RENAME=n in the environment the process kills itself, as kill -9 does,
-just before its n-th renaming of a file.
+just before its n-th renaming of a file; with FILE_BYTES=n it can write no file larger than that.
 """
 
 import contextlib
 import io
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -119,6 +120,9 @@ def _kill_at_rename(number: int) -> None:
 
 
 if __name__ == "__main__":
+    if "FILE_BYTES" in os.environ:
+        limit = int(os.environ["FILE_BYTES"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if "KILL_AT_RENAME" in os.environ:
         _kill_at_rename(int(os.environ["KILL_AT_RENAME"]))
     for module in (catalog, prepare):

@@ -62,9 +62,9 @@ def _hub_key(source: HubSource) -> str:
 
 def _files_key(source: FileSource) -> str:
     said = source.model_dump(exclude_defaults=True)
-    if said.keys() == {"files", "format"} and isinstance(source.files, str):
-        return f"files:{source.format}:{source.files}"
-    return f"files:{canonical_json(said)}"
+    how = {name: value for name, value in said.items() if name not in ("files", "format")}
+    where = source.files if isinstance(source.files, str) else canonical_json(source.files)
+    return f"files:{source.format}:{where}" + (f" {canonical_json(how)}" if how else "")
 
 
 def _synthetic_key(source: SyntheticSource) -> str:

@@ -419,6 +419,7 @@ def ours(text: str, row: dict[str, Any]) -> str | None:
         return None
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, about code that plain Jinja makes
 @settings(max_examples=6000, deadline=None)
 @given(templates, rows)
 def test_what_is_rendered_is_what_jinja_renders(text: str, row: dict[str, Any]) -> None:
@@ -429,6 +430,7 @@ def test_what_is_rendered_is_what_jinja_renders(text: str, row: dict[str, Any]) 
     assert found == expected
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, about code that plain Jinja makes
 @settings(max_examples=6000, deadline=None)
 @given(expressions, rows)
 def test_what_is_evaluated_is_what_jinja_evaluates(text: str, row: dict[str, Any]) -> None:

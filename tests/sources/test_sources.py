@@ -18,7 +18,7 @@ OFFLINE = Access(offline=True)
         (FileSource(files="https://h/a.csv", format="csv"), "files:csv:https://h/a.csv"),
         (
             FileSource(files="https://h/a.json", format="json", rows="x"),
-            'files:{"files":"https://h/a.json","format":"json","rows":"x"}',
+            'files:json:https://h/a.json {"rows":"x"}',
         ),
         (
             SyntheticSource(synthetic="reverse", items="letters", rows=5),

@@ -1,0 +1,139 @@
+"""A build stopped at any moment goes on with the same command and ends with the same bytes."""
+
+import json
+import os
+import random
+import resource
+import signal
+import time
+
+import pytest
+
+from flancollect.errors import UsageError
+from flancollect.folder import claim
+from tests.small import EMPTY, REPO, built, command, copied, finish, start, wanted
+from tests.test_build import files_of
+
+BUILD = ("build", "small", "--workers", 1, "--json", "--out")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    built(out)
+    return files_of(out)
+
+
+def records_of(out):
+    """The records of finished jobs, with what tells whether they were written again."""
+    return {
+        path.name: (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+        for path in (out / ".work" / "rendered").glob("*.json")
+    }
+
+
+def assert_goes_on(out, undisturbed):
+    """Build again over what a stopped build left, and compare with one that nothing disturbed."""
+    finished = records_of(out)
+    ran = command(*BUILD, out)
+    said = json.loads(ran.out)
+    assert ran.code == 0, ran.err
+    assert said["reused_jobs"] == len(finished)
+    assert said["rendered_jobs"] == 20 - len(finished)
+    assert finished.items() <= records_of(out).items()
+    assert files_of(out) == undisturbed
+    assert command("verify", out, catalogue=None).code == 0
+
+
+# A build of `small` renames 46 files: the recipe, a table and a record for each of 20 jobs, the shard twice
+# (made, put in place), two dataset files and the manifest.
+@pytest.mark.parametrize("rename", [1, 2, 3, 4, 17, 40, 41, 42, 43, 44, 45, 46])
+def test_killed_before_any_renaming_it_goes_on(tmp_path, undisturbed, rename):
+    out = tmp_path / "out"
+    killed = finish(start(*BUILD, out, KILL_AT_RENAME=str(rename)))
+    assert killed.code == -signal.SIGKILL
+    assert not (out / "manifest.json").exists()
+    assert len(records_of(out)) == min(max(rename - 2, 0) // 2, 20)
+    assert_goes_on(out, undisturbed)
+
+
+def test_it_is_the_manifest_that_comes_last_but_for_the_report(tmp_path):
+    out = tmp_path / "out"
+    killed = finish(start(*BUILD, out, KILL_AT_RENAME="47"))
+    assert killed.code == -signal.SIGKILL
+    assert (out / "manifest.json").exists()
+    assert not (out / "report.json").exists()
+    assert command("verify", out, catalogue=None).code == 0
+
+
+def test_killed_again_and_again_at_random_moments_it_goes_on(tmp_path, undisturbed):
+    """Two workers, killed with all their group at a random moment after the first job of each run."""
+    out, moments = tmp_path / "out", random.Random(7)
+    for _ in range(3):
+        process = start("build", "small", "--workers", 2, "--out", out)
+        before = len(records_of(out))
+        while process.poll() is None and len(records_of(out)) == before:
+            time.sleep(0.005)
+        time.sleep(moments.random() * 0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        finish(process)
+    assert_goes_on(out, undisturbed)
+
+
+def test_killed_while_a_finished_build_is_brought_up_to_date(tmp_path, copied):
+    """Until the new shards are whole, the old build stays as it was; after that, none is there."""
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    built(out, wanted(catalogue=copied))
+    old = files_of(out)
+    family = copied / "phrases" / "phrase.yaml"
+    family.write_text(family.read_text().replace("In English:", "Say in English:"))
+    built(fresh, wanted(catalogue=copied))
+    for rename, whole in ((4, True), (6, True), (7, False), (9, False)):
+        killed = finish(start(*BUILD, out, catalogue=copied, KILL_AT_RENAME=str(rename)))
+        assert killed.code == -signal.SIGKILL
+        assert (files_of(out) == old) if whole else not (out / "manifest.json").exists()
+    assert command(*BUILD, out, catalogue=copied).code == 0
+    assert files_of(out) == files_of(fresh)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_it_says_how_to_go_on(tmp_path, undisturbed, workers):
+    out = tmp_path / "out"
+    process = start("build", "small", "--workers", workers, "--out", out)
+    while process.poll() is None and not records_of(out):
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    ran = finish(process)
+    assert ran.code == 130
+    assert ran.err.splitlines()[-1] == "interrupted; run the same command again to go on"
+    assert "Traceback" not in ran.err
+    assert not (out / "manifest.json").exists()
+    assert_goes_on(out, undisturbed)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_told_in_plain_words(tmp_path, undisturbed, workers):
+    """A limit on the size of files stands in for a full disk: both fail as they are written."""
+    out = tmp_path / "out"
+    process = start("build", "small", "--workers", workers, "--out", out, FILE_BYTES="30000")
+    ran = finish(process)
+    assert ran.code == 1
+    assert f"error: {out}: " in ran.err
+    assert "too large" in ran.err
+    assert "finished tasks are kept: make room and run it again" in ran.err
+    assert "Traceback" not in ran.err
+    assert not (out / "manifest.json").exists()
+    assert_goes_on(out, undisturbed)
+
+
+def test_a_second_build_in_the_same_folder_is_refused(tmp_path):
+    out = tmp_path / "out"
+    built(out)
+    recipe = json.loads((out / "manifest.json").read_text())["recipe"]
+    before = files_of(out)
+    with claim(out, recipe, overwrite=False):
+        ran = command(*BUILD, out)
+    assert ran.code == 2
+    assert f"--out {out}: another build is working in this folder" in ran.err
+    assert files_of(out) == before
+    assert command(*BUILD, out).code == 0
