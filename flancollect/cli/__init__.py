@@ -11,16 +11,21 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command and exit with its code: see errors.py for what each code means."""
-    from flancollect.cli.app import app
-
     try:
+        from flancollect.cli.app import app
+
         app()
     except FlancollectError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+        _say_interrupted()
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as end:  # typer makes one of an interrupt, and says nothing
+        if end.code == INTERRUPTED:
+            _say_interrupted()
+        raise
+
+
+def _say_interrupted() -> None:
+    print("interrupted; run the same command again to go on", file=sys.stderr)
