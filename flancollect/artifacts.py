@@ -135,7 +135,7 @@ class Skipped(Artifact):
 
     task: str
     reason: str
-    kind: Literal["source", "card", "plan", "held out", "licence"]
+    kind: Literal["source", "card", "plan", "held out", "licence", "unavailable"]
 
 
 class LicenceRows(Artifact):

@@ -31,6 +31,7 @@ from flancollect.artifacts import (
     write_artifact,
 )
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
+from flancollect.examples import check_examples
 from flancollect.folder import claim
 from flancollect.jobs import Settings, TaskDone, job_fingerprint, run_task, settings_of
 from flancollect.licences import combined
@@ -72,7 +73,8 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
     """Build a mixture or benchmark into a folder.
 
     Raises UsageError when the folder cannot be used, CheckError when the licence policy takes no task,
-    CardError or SourceError when no task could be built, or, with `strict`, when any task was skipped.
+    CardError for bad cards and templates, SourceError when no task could be built, or, with `strict`, when
+    any task was skipped.
     Interrupting leaves the folder ready to resume.
     """
     started = time.monotonic()
@@ -81,7 +83,8 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
     _, plan = prepare(wanted, progress)
     planned = time.monotonic()
     _refuse_hopeless(plan.skipped, plan, strict=options.strict)
-    with claim(options.out, plan.recipe, overwrite=options.overwrite) as work, _disk_errors(options.out):
+    check_examples({task.task.family.name: task.task.family for task in plan.tasks if task.jobs}.values())
+    with _disk_errors(options.out), claim(options.out, plan.recipe, overwrite=options.overwrite) as work:
         settings = settings_of(plan, wanted.access, work)
         done = _render(plan, settings, options, progress)
         rendered = time.monotonic()
@@ -99,8 +102,8 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
             options.workers,
         )
         write_artifact(options.out / REPORT, report)
-    if options.discard_work:
-        shutil.rmtree(options.out / WORK_FOLDER)
+        if options.discard_work:
+            shutil.rmtree(options.out / WORK_FOLDER)
     return Built(manifest=manifest, report=report)
 
 

@@ -1,10 +1,9 @@
-"""Every wording tried on its family's own example: what golden tests show, and what `cards check` proves."""
+"""Every wording tried on its family's own example: what golden tests show, and what is proved before a build."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from flancollect.cards.entries import Catalog
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.models import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
@@ -15,9 +14,9 @@ PLAIN_OPTIONS = OptionStyle(header="Options:", item="- {{ text }}")
 PLAIN_DIALOG = DialogStyle(speakers=["A", "B"], turn="{{ speaker }}: {{ text }}")
 
 
-def check_catalog(catalog: Catalog) -> None:
-    """Render every wording of every family on the example. Raises CardError with all that fail."""
-    problems = [problem for family in catalog.families.values() for problem in example_problems(family)]
+def check_examples(families: Iterable[FamilySpec]) -> None:
+    """Render every wording of these families on their examples. Raises CardError with all that fail."""
+    problems = [problem for family in families for problem in example_problems(family)]
     if problems:
         raise CardError(problems)
 

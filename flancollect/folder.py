@@ -39,8 +39,16 @@ def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UsageError(f"--out {out}: another build is working in this folder") from error
+        _sweep(out)
         write_atomically(work / RECIPE, (canonical_json(recipe) + "\n").encode())
         yield work / RENDERED
+
+
+def _sweep(out: Path) -> None:
+    """Delete the temporary files of runs that were killed; this run holds the lock, so none is in use."""
+    for folder in (out, out / WORK_FOLDER, out / WORK_FOLDER / RENDERED):
+        for stale in folder.glob(".*.tmp"):
+            stale.unlink()
 
 
 def _refuse_foreign(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> None:
@@ -49,6 +57,8 @@ def _refuse_foreign(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) ->
     if not out.is_dir():
         raise UsageError(f"--out {out}: is a file; name a folder")
     found = _recipe_of(out)
+    if found is None and [path.name for path in out.iterdir()] == [WORK_FOLDER]:
+        return  # stopped before its recipe was written
     if found is None:
         raise UsageError(f"--out {out}: holds files that are no build of flancollect; choose an empty folder")
     if _identity(found) == _identity(recipe):

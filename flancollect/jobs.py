@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord, fingerprint, read_artifact, write_artifact
+from flancollect.cards.entries import Task
 from flancollect.cards.models import Shots
 from flancollect.cards.splits import SplitSlice
 from flancollect.cards.styles import StyleSet
@@ -74,7 +75,10 @@ def settings_of(plan: BuildPlan, access: Access, work: Path) -> Settings:
 
 
 def run_task(plan: TaskPlan, settings: Settings) -> TaskDone:
-    """Render every job of one task that is not rendered yet. A failing source or template skips the task."""
+    """Render every job of one task that is not rendered yet. A failing source or template skips the task.
+
+    So does a source without a usable row; a variant alone may come out empty (few-shot needs a second row).
+    """
     try:
         return TaskDone(task=plan.name, jobs=tuple(_run_jobs(plan, settings)))
     except CardError as error:
@@ -90,12 +94,11 @@ def job_fingerprint(plan: TaskPlan, job: Job, settings: Settings) -> str:
         {
             "render_version": RENDER_VERSION,
             "seed": settings.seed,
-            "card": plan.task.card.model_dump(
-                mode="json", exclude={"source", "rows", "license", "citation", "metric"}
-            ),
+            "card": _meaning(plan.task),
             "source": [plan.source_key, plan.lock.revision],
             "split": _slice_of(plan.split),
             "pool": _slice_of(plan.pool) if few_shot else None,
+            "lender": _lender(plan) if few_shot else None,
             "held_out": [_slice_of(slice_) for slice_ in plan.held_out],
             "needs": dict(plan.task.family.needs),
             "variant": job.variant.name,
@@ -125,6 +128,31 @@ def styles_for(plan: TaskPlan, styles: StyleSet) -> StyleSet:
 
 
 # --- inside ------------------------------------------------------------------------------------------------
+
+
+_SAID_ABOUT = {
+    "source",
+    "rows",
+    "license",
+    "citation",
+    "metric",
+    "reason",
+    "substitute",
+    "original_rows",
+    "note",
+}
+"""Keys of a card that no row depends on, or that are hashed as what they stand for."""
+
+
+def _meaning(task: Task) -> dict[str, object]:
+    """All of a card that its rows depend on."""
+    return task.card.model_dump(mode="json", exclude=_SAID_ABOUT)
+
+
+def _lender(plan: TaskPlan) -> list[object] | None:
+    if plan.lender is None:
+        return None
+    return [plan.lender.source_key, plan.lender.lock.revision, _meaning(plan.lender.task)]
 
 
 def _slice_of(slice_: SplitSlice) -> list[str | None]:
@@ -157,6 +185,9 @@ def _run_jobs(plan: TaskPlan, settings: Settings) -> Iterator[JobDone]:
         banned = source.banned()
         for job, path in missing:
             done[job.variant.name] = _render_job(source, job, settings, banned, path)
+    if not any(job.record.rows for job in done.values()):
+        reasons = "; ".join(f"{n} rows: {why}" for why, n in next(iter(done.values())).record.dropped.items())
+        raise SourceError(f"{plan.source_key}: none of {plan.rows} rows is usable ({reasons})")
     yield from (done[job.variant.name] for job in plan.jobs)
 
 
@@ -167,16 +198,12 @@ def _job_done(job: Job, path: Path, record: JobRecord, *, reused: bool) -> JobDo
 def _render_job(
     source: TaskSource, job: Job, settings: Settings, banned: frozenset[int], path: Path
 ) -> JobDone:
-    plan, dropped = source.plan, Counter[str]()
+    dropped = Counter[str]()
     pool = source.pool(job.variant, banned)
     info = write_rendered(path, _batches(source, job, settings, banned, pool, dropped))
     record = JobRecord(
         rows=info.rows, bytes=info.bytes, rows_sha256=_rows_hash(path), dropped=dict(sorted(dropped.items()))
     )
-    if not info.rows:
-        path.unlink()
-        reasons = "; ".join(f"{count} rows: {reason}" for reason, count in record.dropped.items())
-        raise SourceError(f"{plan.source_key}: none of {plan.rows} rows is usable ({reasons})")
     write_artifact(path.with_suffix(".json"), record)
     return _job_done(job, path, record, reused=False)
 
@@ -187,7 +214,12 @@ def _rows_hash(path: Path) -> str:
 
 
 def _batches(
-    source: TaskSource, job: Job, settings: Settings, banned: frozenset[int], pool: Pool, dropped: Counter[str]
+    source: TaskSource,
+    job: Job,
+    settings: Settings,
+    banned: frozenset[int],
+    pool: Pool,
+    dropped: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
     """Rendered rows until the quota is met or every row has been used `max_repeat` times."""
     plan, left = source.plan, job.quota

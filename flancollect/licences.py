@@ -290,3 +290,16 @@ def hub_licence(name: str) -> HubLicence:
     if name in _ON_THE_HUB:
         return HubLicence(id=name)
     return HubLicence(id=OTHER, name="mixed" if name == OTHER else name)
+
+
+def terms(text: str) -> str:
+    """What a card's licences ask, in words."""
+    return "; ".join(dict.fromkeys(_terms(name) for name in licence_ids(text)))
+
+
+def _terms(name: str) -> str:
+    licence = LICENCES.get(name)
+    if licence is None:
+        return "not known"
+    words = [DENIED[word][0] for word in ("by", "sa", "nc", "nd") if DENIED[word][1](licence)]
+    return ", ".join(words) or "asks for nothing"

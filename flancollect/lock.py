@@ -9,7 +9,7 @@ from pathlib import Path
 from flancollect.artifacts import Lock, SourceLock, read_artifact
 from flancollect.cards.models import Source
 from flancollect.errors import SourceError, UsageError
-from flancollect.sources import describe
+from flancollect.reshaped import describe_shaped
 from flancollect.sources.table import Access
 
 Resolved = dict[str, SourceLock | SourceError]
@@ -36,8 +36,11 @@ def resolve_sources(
     frozen: bool,
     threads: int = 16,
     progress: Callable[[int, int], None] | None = None,
+    shapes: Mapping[str, str] | None = None,
 ) -> Resolved:
     """What every source is now, by key in sorted order; a source that fails has its error as value.
+
+    `shapes` names the reshape of the sources that have one, whose rows are then those counted.
 
     `lock` pins: the entry of a Hub commit, of unchanged files or of the present generators is used as it is.
     With `frozen` nothing is looked at, and only `lock` counts. `progress` is told (done, total).
@@ -47,7 +50,10 @@ def resolve_sources(
         return {key: entries.get(key) or _not_locked(key) for key in sorted(sources)}
     found: Resolved = {}
     with ThreadPoolExecutor(threads) as pool:
-        futures = {pool.submit(_resolve, *sources[key], access, entries.get(key)): key for key in sources}
+        futures = {
+            pool.submit(_resolve, *sources[key], access, entries.get(key), (shapes or {}).get(key)): key
+            for key in sources
+        }
         for done, future in enumerate(as_completed(futures), start=1):
             found[futures[future]] = future.result()
             if progress is not None:
@@ -56,10 +62,10 @@ def resolve_sources(
 
 
 def _resolve(
-    source: Source, root: Path, access: Access, known: SourceLock | None
+    source: Source, root: Path, access: Access, known: SourceLock | None, shape: str | None
 ) -> SourceLock | SourceError:
     try:
-        return describe(source, root, access, known)
+        return describe_shaped(source, root, access, shape, known)
     except SourceError as error:
         return error
 

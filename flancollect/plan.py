@@ -6,15 +6,16 @@ variants by share; what a part, task or variant cannot fill goes to its siblings
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.family import Wording
-from flancollect.cards.models import Ask, Benchmark, Mixture, Part, Select, Shots
+from flancollect.cards.models import NAME, Ask, Benchmark, Mixture, Part, Select, Shots
 from flancollect.cards.select import matches, select
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.styles import StyleSet
@@ -24,9 +25,9 @@ from flancollect.errors import FlancollectError
 from flancollect.licences import Policy, PolicyName, named_policy, refusal
 from flancollect.quota import apportion, share_out, weight_of
 
-SkipKind = Literal["source", "card", "plan", "held out", "licence"]
-AS_ASKED: frozenset[SkipKind] = frozenset({"held out", "licence"})
-"""The kinds of skips that are what the user asked for, and no failure."""
+SkipKind = Literal["source", "card", "plan", "held out", "licence", "unavailable"]
+AS_ASKED: frozenset[SkipKind] = frozenset({"held out", "licence", "unavailable"})
+"""The kinds of skips that are no failure: what the user asked for, and what a card says beforehand."""
 
 Known = Mapping[str, "SourceLock | FlancollectError"]
 
@@ -41,11 +42,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lender:
+    """Another source that a task's exemplars come from, as the task that reads it."""
+
+    task: Task
+    source_key: str
+    lock: SourceLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPlan:
     """A task that will be built. `rows` counts the slice of the source split that rows are drawn from.
 
-    `pool` is where exemplars come from; rows whose content occurs in a slice of `held_out` are left out.
-    `weight` and `capacity` are what the quota was computed from.
+    `pool` is where exemplars come from: of the lender's source, if there is one. Rows whose content occurs
+    in a slice of `held_out` are left out. `weight` and `capacity` are what the quota was computed from.
     """
 
     task: Task
@@ -54,6 +64,7 @@ class TaskPlan:
     lock: SourceLock
     split: SplitSlice
     pool: SplitSlice
+    lender: Lender | None
     held_out: tuple[SplitSlice, ...]
     rows: int
     weight: Fraction
@@ -110,6 +121,7 @@ class _Candidate:
     lock: SourceLock
     split: SplitSlice
     pool: SplitSlice
+    lender: Lender | None
     held_out: tuple[SplitSlice, ...]
     rows: int
     variants: tuple[tuple[Variant, tuple[Wording, ...]], ...]
@@ -118,11 +130,12 @@ class _Candidate:
 def implicit_mixture(catalog: Catalog, name: str) -> Mixture | None:
     """A mixture of one submix, or of the tasks that match a name or glob: everything that they hold."""
     submixes = {task.card.submix for task in catalog.tasks.values()}
-    wanted = Select(submix=name) if name in submixes else Select(tasks=[name])
+    wanted = Select(submix=[name]) if name in submixes else Select(tasks=[name])
     if not select(catalog.tasks.values(), wanted):
         return None
     part = Part(select=wanted, variants={"zs_opt": 1.0, "fs_opt": 1.0})
-    return Mixture(mixture=name, size=1_000_000_000, parts={name: part})
+    label = "".join(char if re.match(NAME, char) else "_" for char in name)  # a glob is no name
+    return Mixture(mixture=label, size=1_000_000_000, parts={label: part})
 
 
 def plan_mixture(
@@ -149,7 +162,7 @@ def plan_mixture(
     parts: dict[str, list[_Candidate]] = {}
     for part_name, part in mixture.parts.items():
         parts[part_name] = []
-        for name in select(catalog.tasks.values(), part.select or Select(submix=part_name)):
+        for name in select(catalog.tasks.values(), part.select or Select(submix=[part_name])):
             if only and not matches(name, only):
                 continue
             if name in held_tasks:
@@ -230,7 +243,7 @@ def plan_benchmark(
         asked=asked,
         seed=seed,
         max_repeat=1,
-        shots=Shots(min=max(ask.shots, 1), max=max(ask.shots, 1)),
+        shots=_shots_asked(ask),
         styles=catalog.styles.narrowed(ask.styles),
         tasks=_sorted_plans(
             replace(plan, jobs=(replace(plan.jobs[0], quota=share),))
@@ -257,6 +270,11 @@ def policies_of(card: Mixture | Benchmark, named: PolicyName | None) -> tuple[Po
     return tuple(policies)
 
 
+def _shots_asked(ask: Ask) -> Shots:
+    shots = max(ask.shots, 1)
+    return Shots(min=shots, max=shots, max_input_bytes=ask.max_input_bytes, order=ask.exemplars)
+
+
 def _asked(wording: Wording, ask: Ask) -> bool:
     if isinstance(ask.templates, list):
         return wording.name in ask.templates
@@ -271,6 +289,8 @@ def _held_out(
     wordings: dict[str, frozenset[str]] = {}
     rows: dict[str, tuple[SplitSlice, ...]] = {}
     for card in (catalog.benchmarks[name].card for name in benchmarks):
+        derived = [name for name in catalog.tasks if card.derived and matches(name, card.derived)]
+        tasks = {**dict.fromkeys(derived, card.benchmark), **tasks}
         for name in select(catalog.tasks.values(), card.select):
             task = catalog.tasks[name]
             if "tasks" in card.holds_out:
@@ -309,6 +329,8 @@ def _candidate(
     variants: tuple[tuple[Variant, tuple[Wording, ...]], ...],
 ) -> _Candidate | Skip:
     name, key = task.card.task, keys[task.card.task]
+    if task.card.reason is not None:
+        return Skip(task=name, kind="unavailable", reason=task.card.reason)
     lock = known[key]
     if isinstance(lock, FlancollectError):
         return Skip(task=name, kind="source", reason=str(lock))
@@ -333,17 +355,49 @@ def _candidate(
             kind="plan",
             reason=f"family {task.family.name} has no wording for any variant asked for",
         )
-    train = parse_split(task.card.splits.get("train", "train"))
+    few_shot = any(variant.few_shot for variant, _ in variants)
+    lender = _lender(task, known, keys) if few_shot else None
+    if isinstance(lender, Skip):
+        return lender
     return _Candidate(
         task=task,
         source_key=key,
         lock=lock,
         split=slice_,
-        pool=train if train.name in lock.splits else slice_,
+        pool=_pool(task, lock, slice_, lender),
+        lender=lender,
         held_out=tuple(s for s in sorted(held_out, key=repr) if s.name in lock.splits),
         rows=high - low,
         variants=variants,
     )
+
+
+def _lender(task: Task, known: Known, keys: Mapping[str, str]) -> Lender | Skip | None:
+    """The other source that exemplars come from, if the card names one; why it cannot lend otherwise."""
+    other = exemplar_task(task)
+    if other is None:
+        return None
+    name, key = task.card.task, keys[other.card.task]
+    lock, split = known[key], parse_split(other.card.splits["train"]).name
+    if isinstance(lock, FlancollectError):
+        return Skip(task=name, kind="source", reason=f"exemplars: {lock}")
+    if split not in lock.splits:
+        what = f'no split "{split}" in {key}. Splits: {", ".join(lock.splits)}.'
+        return Skip(task=name, kind="card", reason=str(task.problem("exemplars_from.split", what)))
+    columns = lock.splits[split].columns
+    wrong = column_problems(other, key, columns) if columns else []  # none are known of a declared size
+    if wrong:
+        return Skip(task=name, kind="card", reason="\n".join(map(str, wrong)))
+    return Lender(task=other, source_key=key, lock=lock)
+
+
+def _pool(task: Task, lock: SourceLock, asked: SplitSlice, lender: Lender | None) -> SplitSlice:
+    """Where exemplars come from: the lender's split, the card's split for them, train, or what is asked."""
+    if lender is not None:
+        return parse_split(lender.task.card.splits["train"])
+    splits = task.card.splits
+    own = parse_split(splits.get("exemplars", splits.get("train", "train")))
+    return own if own.name in lock.splits else asked
 
 
 def _fill(mixture: Mixture, parts: Mapping[str, Sequence[_Candidate]], asked: int) -> Iterable[TaskPlan]:
@@ -389,6 +443,7 @@ def _task_plan(
         lock=candidate.lock,
         split=candidate.split,
         pool=candidate.pool,
+        lender=candidate.lender,
         held_out=candidate.held_out,
         rows=candidate.rows,
         weight=weight,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,35 +19,80 @@ def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R],
 
     With one worker everything runs in this process. When a worker dies (out of memory, killed), the items
     that were under way run once more, each alone in a process of its own; one that dies again is given to
-    `died`, and the rest goes on. Exceptions of `work` are raised here.
+    `died`, and the rest goes on. Exceptions of `work` are raised here. Interrupting, or closing the
+    iterator, ends the workers at once.
     """
     if workers == 1 or len(items) == 1:
         yield from map(work, items)
         return
-    suspects: list[T] = []
-    with _pool(min(workers, len(items))) as pool:
-        futures: dict[Future[R], T] = {pool.submit(work, item): item for item in items}
-        try:
+    left = list(items)
+    while left:
+        done: set[int] = set()
+        with _pool(min(workers, len(left))) as pool:
+            futures = _submitted(pool, work, left)
             for future in as_completed(futures):
                 try:
-                    yield future.result()
+                    outcome = future.result()
                 except BrokenProcessPool:
-                    suspects.append(futures[future])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    for item in suspects:
-        yield _alone(item, work, died)
+                    continue
+                done.add(futures[future])
+                yield outcome
+        left = [item for place, item in enumerate(left) if place not in done]
+        # Work is begun in order, so whatever was under way when a worker died stands first.
+        for item in left[:workers]:
+            yield _alone(item, work, died)
+        left = left[workers:]
+
+
+def _submitted(pool: ProcessPoolExecutor, work: Callable[[T], R], items: Sequence[T]) -> dict[Future[R], int]:
+    """The futures of all items by place; fewer, if a worker dies this early."""
+    futures: dict[Future[R], int] = {}
+    with _interrupts_held():
+        for place, item in enumerate(items):
+            try:
+                futures[pool.submit(work, item)] = place
+            except BrokenProcessPool:
+                break
+    return futures
 
 
 def _alone(item: T, work: Callable[[T], R], died: Callable[[T], R]) -> R:
     with _pool(1) as pool:
         try:
-            return pool.submit(work, item).result()
+            with _interrupts_held():
+                future = pool.submit(work, item)
+            return future.result()
         except BrokenProcessPool:
             return died(item)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh interpreters: threads of Arrow and polars do not survive a fork."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Fresh interpreters: threads of Arrow and polars do not survive a fork. An error cancels what waits."""
+    spawn = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_when_interrupted) as pool:
+        try:
+            yield pool
+        except BaseException as stop:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if not isinstance(stop, Exception):
+                for worker in set(multiprocessing.active_children()) - before:
+                    worker.terminate()
+            raise
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while workers start: they inherit that, so none dies of it with a traceback."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _end_when_interrupted() -> None:
+    """In a worker: Ctrl-C reaches it too, and ends it without a word; the main process speaks for all."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
 from flancollect.cards.catalog import embedded_root, load_catalog
-from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.models import Benchmark, FileSource, Mixture, Select
 from flancollect.cards.select import matches, select
 from flancollect.cards.splits import parse_split
@@ -71,7 +71,7 @@ def prepare(
             raise UsageError(f"--only {' '.join(wanted.only)}: no task of {wanted.name} matches")
     policies = policies_of(card, wanted.license_policy)
     tasks = [catalog.tasks[name] for name in names if not refusal(catalog.tasks[name].card.license, policies)]
-    keys = {task.card.task: key_of(task) for task in catalog.tasks.values()}
+    keys = {task.card.task: key_of(task) for task in with_lenders(catalog.tasks.values())}
     known = learn(tasks, wanted, progress)
     known |= dict.fromkeys(set(keys.values()) - set(known), SourceError("not part of this plan"))
     if isinstance(card, Benchmark):
@@ -114,12 +114,23 @@ def find(catalog: Catalog, name: str) -> Mixture | Benchmark:
     return mixture
 
 
+def with_lenders(tasks: Iterable[Task]) -> list[Task]:
+    """Tasks, and after each that borrows its exemplars the one that reads them."""
+    pairs = ((task, exemplar_task(task)) for task in tasks)
+    return [task for pair in pairs for task in pair if task is not None]
+
+
 def key_of(task: Task) -> str:
-    """The key of a task's source; paths inside a private catalogue are told apart by the catalogue's name."""
+    """The key of a task's source as its card sees it.
+
+    Reshaped rows are told apart from the source's own, and paths inside a private catalogue by its name.
+    """
     source, key = task.card.source, source_key(task.card.source)
+    if task.card.reshape is not None:
+        key += f" reshaped by {task.card.reshape}"
     if isinstance(source, FileSource) and task.root != embedded_root():
         local = any("://" not in place for places in source.files_of().values() for place in places)
-        return f"{key} in {task.root.name}" if local else key
+        return f"{key} in {task.root.resolve().name}" if local else key
     return key
 
 
@@ -128,21 +139,35 @@ def learn(
 ) -> dict[str, SourceLock | SourceError]:
     """What is known of each task's source, by source key; a failure is a value."""
     lock = load_lock(wanted.lock or embedded_root() / LOCK_FILE)
-    sources = {key_of(task): (task.card.source, task.root) for task in tasks}
+    tasks = _to_look_at(tasks)
     if wanted.known_from == "declared":
         by_key = {key_of(task): task for task in tasks}
         return {key: _locked_or_declared(task, lock.sources.get(key)) for key, task in by_key.items()}
     report = None if progress is None else (lambda done, total: progress("sources", done, total))
-    return dict(
-        resolve_sources(sources, wanted.access, lock, frozen=wanted.known_from == "frozen", progress=report)
-    )
+    return _looked_at(tasks, wanted.access, lock, wanted.known_from == "frozen", report)
+
+
+def _to_look_at(tasks: Sequence[Task]) -> list[Task]:
+    """Tasks and their lenders, without those whose cards say that their sources cannot be had."""
+    return [task for task in with_lenders(tasks) if task.card.reason is None]
+
+
+def _looked_at(
+    tasks: Sequence[Task], access: Access, lock: Lock, frozen: bool, report: Callable[[int, int], None] | None
+) -> dict[str, SourceLock | SourceError]:
+    sources = {key_of(task): (task.card.source, task.root) for task in tasks}
+    shapes = {key_of(task): task.card.reshape for task in tasks if task.card.reshape is not None}
+    return dict(resolve_sources(sources, access, lock, frozen=frozen, progress=report, shapes=shapes))
 
 
 def _locked_or_declared(task: Task, entry: SourceLock | None) -> SourceLock | SourceError:
     if entry is not None:
         return entry
     if task.card.rows is None:
-        return SourceError("size unknown: the source is not in the lock and the card declares no `rows`")
+        return SourceError(
+            "size unknown: the source is not in the lock and the card declares no `rows`; "
+            "look at it with --resolve"
+        )
     train = parse_split(task.card.splits.get("train", "train"))
     return SourceLock(revision=DECLARED, splits={train.name: SplitLock(rows=task.card.rows, columns={})})
 
@@ -150,7 +175,7 @@ def _locked_or_declared(task: Task, entry: SourceLock | None) -> SourceLock | So
 def _tasks_of(catalog: Catalog, card: Mixture | Benchmark) -> list[str]:
     if isinstance(card, Benchmark):
         return select(catalog.tasks.values(), card.select)
-    wanted = [part.select or Select(submix=name) for name, part in card.parts.items()]
+    wanted = [part.select or Select(submix=[name]) for name, part in card.parts.items()]
     return sorted({name for chosen in wanted for name in select(catalog.tasks.values(), chosen)})
 
 
@@ -173,9 +198,8 @@ def write_lock(
         )
     path = out or embedded_root() / LOCK_FILE
     old = load_lock(path) if path.exists() else Lock()
-    sources = {key_of(task): (task.card.source, task.root) for task in tasks}
     report = None if progress is None else (lambda done, total: progress("sources", done, total))
-    resolved = resolve_sources(sources, access, Lock(), frozen=False, progress=report)
+    resolved = _looked_at(_to_look_at(tasks), access, Lock(), False, report)
     try:
         write_artifact(path, update_lock(old, resolved))
     except OSError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from flancollect.draw import key, permutation
 from flancollect.normalise import Row, document_exemplars, normalise
 from flancollect.plan import TaskPlan
 from flancollect.render.picks import Names
-from flancollect.sources import open_table
+from flancollect.reshaped import open_shaped
 from flancollect.sources.table import Access, SourceTable
 
 MORSEL_ROWS = 16_384
@@ -42,13 +42,26 @@ class TaskSource:
     shots: Shots
     access: Access
     opened: dict[str, SourceTable] = field(default_factory=dict)
+    lenders: list[TaskSource] = field(default_factory=list)
 
     def table(self, split: str) -> SourceTable:
         """One source split. Raises SourceError."""
         if split not in self.opened:
             task = self.plan.task
-            self.opened[split] = open_table(task.card.source, split, task.root, self.access, self.plan.lock)
+            self.opened[split] = open_shaped(
+                task.card.source, split, task.root, self.access, self.plan.lock, task.card.reshape
+            )
         return self.opened[split]
+
+    def lender(self) -> TaskSource:
+        """The source that exemplars come from: another one, or this."""
+        other = self.plan.lender
+        if other is None:
+            return self
+        if not self.lenders:
+            given = {"task": other.task, "source_key": other.source_key, "lock": other.lock, "lender": None}
+            self.lenders.append(replace(self, plan=replace(self.plan, **given), opened={}, lenders=[]))
+        return self.lenders[0]
 
     def read(
         self, split: str, ids: npt.NDArray[np.int64], dropped: Counter[str], banned: Collection[int] = ()
@@ -75,14 +88,16 @@ class TaskSource:
         """The exemplar pool of a variant, without held-out content; empty for zero-shot ones.
 
         The card's own exemplars, if it names any and they are usable; else the first rows of the pool's
-        slice in an order keyed by the task, so that every variant of it shares one pool.
+        slice: in the source's order if the prompts show just those, else in an order keyed by the task, so
+        that every variant of it shares one pool.
         """
         if not variant.few_shot:
             return Pool(rows=[], source="pool")
-        own = document_exemplars(self.plan.task, self.table(self.plan.pool.name).doc, Counter())
+        lender, split = self.lender(), self.plan.pool.name
+        own = document_exemplars(lender.plan.task, lender.table(split).doc, Counter())
         if own:
             return Pool(rows=[row for row in own if row.content not in banned], source="card")
-        return Pool(rows=self.read(self.plan.pool.name, self._pool_ids(), Counter(), banned), source="pool")
+        return Pool(rows=lender.read(split, lender.pool_ids(), Counter(), banned), source="pool")
 
     def order(self, names: Names, pool: Pool) -> npt.NDArray[np.int64]:
         """Row numbers of the task's slice in the keyed order of one variant and repeat.
@@ -91,15 +106,16 @@ class TaskSource:
         """
         low, high = self.plan.split.bounds(self.table(self.plan.split.name).rows)
         order = permutation(names.key("rows"), high - low) + low
-        same_slice = pool.source == "pool" and self.plan.pool == self.plan.split
+        same_slice = pool.source == "pool" and self.plan.pool == self.plan.split and self.plan.lender is None
         if self.shots.disjoint and names.variant.few_shot and same_slice:
-            return order[~np.isin(order, self._pool_ids())]
+            return order[~np.isin(order, self.pool_ids())]
         return order
 
-    def _pool_ids(self) -> npt.NDArray[np.int64]:
+    def pool_ids(self) -> npt.NDArray[np.int64]:
+        """Row numbers of the rows of the pool's slice that may serve as exemplars."""
         low, high = self.plan.pool.bounds(self.table(self.plan.pool.name).rows)
         most = max((high - low) // 2, 1) if self.shots.disjoint else high - low
-        return (
-            permutation(key(self.seed, self.plan.name, "pool"), high - low)[: min(self.shots.pool, most)]
-            + low
-        )
+        count = min(self.shots.pool, most)
+        if self.shots.order == "first":
+            return np.arange(low, low + count, dtype=np.int64)
+        return permutation(key(self.seed, self.plan.name, "pool"), high - low)[:count] + low

@@ -138,12 +138,12 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
 
 
 def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Row]:
-    numbers = provenance["exemplars"]
+    numbers, lender = provenance["exemplars"], source.lender()
     if provenance["exemplar_source"] == "card":
-        table = source.table(source.plan.pool.name)
-        own = {row.id: row for row in document_exemplars(source.plan.task, table.doc, Counter())}
+        table = lender.table(lender.plan.pool.name)
+        own = {row.id: row for row in document_exemplars(lender.plan.task, table.doc, Counter())}
         return [own[number] for number in numbers if number in own]
-    return [_read_one(source, source.plan.pool.name, number) for number in numbers]
+    return [_read_one(lender, lender.plan.pool.name, number) for number in numbers]
 
 
 def _read_one(source: TaskSource, split: str, number: int) -> Row:

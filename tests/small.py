@@ -2,7 +2,7 @@
 
 `python -m tests.small ARGUMENTS` is `flancollect ARGUMENTS` without the embedded collection, so that a
 command takes a second. With KILL_AT_RENAME=n in the environment the process kills itself, as kill -9 does,
-just before its n-th renaming of a file; with FILE_BYTES=n it can write no file larger than that.
+just before its n-th renaming of a file (KILL_WITH=SIGINT: as Ctrl-C does); with FILE_BYTES=n it can write no file larger than that.
 """
 
 import contextlib
@@ -113,7 +113,7 @@ def _kill_at_rename(number: int) -> None:
         nonlocal seen
         seen += 1
         if seen == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.Signals[os.environ.get("KILL_WITH", "SIGKILL")])
         return rename(self, target)
 
     Path.replace = replace  # type: ignore[method-assign]

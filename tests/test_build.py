@@ -220,7 +220,9 @@ def test_more_rows_than_exist_give_all_that_exist_and_say_so(tmp_path):
 
 
 def test_only_narrows_the_tasks(tmp_path):
-    ran = command("build", "small", "--out", tmp_path / "o", "--only", "town_*", "--only", "phrases", "--json")
+    ran = command(
+        "build", "small", "--out", tmp_path / "o", "--only", "town_*", "--only", "phrases", "--json"
+    )
     assert (ran.code, json.loads(ran.out)["tasks"]) == (0, 2)
     assert {task.task for task in manifest_of(tmp_path / "o").tasks} == {"town_rivers", "phrases"}
     nothing = command("build", "small", "--out", tmp_path / "none", "--only", "twon*")

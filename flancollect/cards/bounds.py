@@ -52,6 +52,11 @@ def start(call_steps: int) -> Token[Budget]:
     return _budget.set(Budget(call_steps=call_steps))
 
 
+def resume(budget: Budget) -> Token[Budget]:
+    """Count against a budget that the caller keeps and fills; hand the token to `stop`."""
+    return _budget.set(budget)
+
+
 def stop(token: Token[Budget]) -> None:
     """End the row."""
     _budget.reset(token)
@@ -102,10 +107,21 @@ def items(count: int) -> None:
 
 
 def weigh(value: object, most: int = MAX_WORK) -> int:
-    """Characters in a value with all that it holds, as often as it holds it; stops counting past `most`.
+    """Characters in a value with all that it holds, as often as it holds it; stops counting past `most`."""
+    return _weigh(value, most, _weigh_one)
 
-    Raises UndefinedError for an undefined value in it and TypeError for what is not data.
+
+def written(value: object) -> int:
+    """Ask for the room to write a value out, and say how much that is.
+
+    Raises UndefinedError for an undefined value in it, and TypeError for what is not data.
     """
+    weight = _weigh(value, MAX_TEXT, _weigh_data)
+    text(weight)
+    return weight
+
+
+def _weigh(value: object, most: int, weigh_one: Callable[[Any, list[Any]], int]) -> int:
     total = 0
     rest = [value]
     while rest and total <= most:
@@ -120,7 +136,7 @@ def weigh(value: object, most: int = MAX_WORK) -> int:
         elif kind in _SMALL_KINDS:
             total += ITEM
         else:
-            total += _weigh_one(value, rest)
+            total += weigh_one(value, rest)
     return total
 
 
@@ -138,13 +154,15 @@ def _weigh_one(value: Any, rest: list[Any]) -> int:
         return ITEM * len(value)
     if isinstance(value, range):
         return ITEM * len(value)
+    return ITEM
+
+
+def _weigh_data(value: Any, rest: list[Any]) -> int:
     if isinstance(value, Undefined):
         int(value)  # any use but printing says what is undefined
     if callable(value) or isinstance(value, Iterator):
-        raise TypeError(
-            "a function or lazy list stands where data is needed; call it with (), or add `| list`"
-        )
-    return ITEM
+        raise TypeError("a function or lazy list is no data; call it with (), or add `| list`")
+    return _weigh_one(value, rest)
 
 
 def read(value: T) -> T:

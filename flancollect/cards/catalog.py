@@ -25,6 +25,7 @@ C = TypeVar("C", Mixture, Benchmark)
 
 KINDS = ("task", "family", "mixture", "benchmark")
 STYLES_FILE = "_styles.yaml"
+MIRROR_FILE = Path("mirror.yaml")  # a catalogue may bring its own; it is no card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +53,12 @@ def load_catalog(extra: Sequence[Path] = (), embedded: Path | None = None) -> Ca
     root = embedded or embedded_root()
     problems: list[Problem] = []
     files = list(_read(_yaml_files([root / "task_cards", root / "templates"], root, None), problems))
+    names: dict[str, Path] = {}
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(f"--catalog {folder}: no such folder")
+        if (first := names.setdefault(folder.resolve().name, folder)) is not folder:
+            raise UsageError(f"--catalog {folder}: named as {first} is, and sources go by that; rename one")
         files += _read(_yaml_files([folder], folder, folder), problems)
     families, styles = _families_and_styles(files, problems)
     tasks = _tasks(files, families, problems)
@@ -80,7 +84,7 @@ def _yaml_files(folders: Sequence[Path], root: Path, shown: Path | None) -> Iter
     for folder in folders:
         for path in sorted(p for pattern in ("*.yaml", "*.yml") for p in folder.rglob(pattern)):
             inside = path.relative_to(root)
-            if not any(part.startswith(".") for part in inside.parts):
+            if inside != MIRROR_FILE and not any(part.startswith(".") for part in inside.parts):
                 yield path, root, str(shown / inside) if shown else str(inside)
 
 

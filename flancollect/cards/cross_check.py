@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.expression import ExpressionError, compile_expression
 from flancollect.cards.models import (
     Answer,
@@ -52,6 +52,9 @@ def task_problems(task: Task) -> Iterator[Problem]:
                 f'family {family.name} has no wording "{name}".' + did_you_mean(name, known, "Wordings"),
             )
     yield from _licence_problems(task)
+    exemplars = exemplar_task(task)
+    if exemplars is not None:
+        yield from task_problems(exemplars)
     if family.options == "closed" and not isinstance(card.answer, ChoicesAnswer):
         yield task.problem("answer", f"family {family.name} has closed options; give `choices` and `index`")
     if family.options == "open" and isinstance(card.answer, TextAnswer | RenderedAnswer):
@@ -116,7 +119,7 @@ def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
         taken: dict[str, str] = {}
         for part_name, part in card.parts.items():
             place_line = document.line_of(("parts", part_name))
-            wanted = part.select or Select(submix=part_name)
+            wanted = part.select or Select(submix=[part_name])
             chosen = select(catalog.tasks.values(), wanted)
             for what in _select_problems(catalog, wanted, chosen):
                 yield Problem(document.file, place_line, f"parts.{part_name}: {what}")
@@ -143,8 +146,10 @@ def _rule_problems(catalog: Catalog, rule: LicenseRule | None) -> Iterator[tuple
 
 def _select_problems(catalog: Catalog, wanted: Select, chosen: Sequence[str]) -> Iterator[str]:
     submixes = sorted({task.card.submix for task in catalog.tasks.values()})
-    if wanted.submix is not None and wanted.submix not in submixes:
-        yield f'no task has the submix "{wanted.submix}".' + did_you_mean(wanted.submix, submixes, "Submixes")
+    unknown = [name for name in wanted.submix or [] if name not in submixes]
+    for name in unknown:
+        yield f'no task has the submix "{name}".' + did_you_mean(name, submixes, "Submixes")
+    if unknown:
         return
     for glob in wanted.tasks or []:
         if glob not in catalog.tasks and not any(matches(name, [glob.removeprefix("!")]) for name in catalog.tasks):

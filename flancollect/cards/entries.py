@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -33,6 +33,29 @@ class Task:
             self.lines.get(place, self.lines.get(place.split(".", maxsplit=1)[0], 1)),
             f"{place}: {what}",
         )
+
+
+def exemplar_task(task: Task) -> Task | None:
+    """The task that a card's `exemplars_from` describes: the same family over another source.
+
+    It carries the card's name with an addition, so that its source has a key of its own.
+    """
+    card, other = task.card, task.card.exemplars_from
+    if other is None:
+        return None
+    given = {
+        "task": f"{card.task} (exemplars)",
+        "source": other.source,
+        "splits": {"train": other.split},
+        "reshape": other.reshape,
+        "where": other.where,
+        "fields": other.fields or card.fields,
+        "answer": other.answer or card.answer,
+        "exemplars": None,
+        "exemplars_from": None,
+    }
+    lines = {place.removeprefix("exemplars_from."): line for place, line in task.lines.items()}
+    return replace(task, card=card.model_copy(update=given), lines={**task.lines, **lines})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from jinja2 import Template, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2 import Template, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 
 from flancollect.cards import bounds
-from flancollect.cards.rewrite import parts, steps_of, undeclared
+from flancollect.cards.rewrite import parts, rewrite, steps_of, undeclared
 from flancollect.cards.sandbox import BoundedEnvironment
 from flancollect.errors import did_you_mean
 
@@ -107,8 +107,7 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = _parse_expression(text)
         column = tree.name if isinstance(tree, nodes.Name) else None
-        whole = nodes.Template([nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)], lineno=1)
-        variables, code = _compile(text, whole)
+        variables, code = _compile(text, _as_template(tree))
     except Exception as error:
         raise _at_compile_time(error, text, expression=True) from error
     if column is not None:
@@ -128,6 +127,26 @@ def compile_template(text: str) -> TextTemplate:
     except Exception as error:
         raise _at_compile_time(error, text, expression=False) from error
     return TextTemplate(text=text, variables=variables, code=code)
+
+
+def rewritten_template(text: str) -> nodes.Template:
+    """The tree that a template compiles from. Raises what the parser raises."""
+    env = environment()
+    return rewrite(env.parse(text), env)
+
+
+def rewritten_expression(text: str) -> nodes.Expr:
+    """The tree that an expression compiles from. Raises what the parser raises."""
+    whole = rewrite(_as_template(_parse_expression(text)), environment())
+    (assigned,) = whole.body
+    found: nodes.Expr = assigned.node
+    return found
+
+
+def _as_template(tree: nodes.Expr) -> nodes.Template:
+    whole = nodes.Template([nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)], lineno=1)
+    whole.set_environment(environment())
+    return whole
 
 
 def _parse_expression(text: str) -> nodes.Expr:
@@ -162,11 +181,9 @@ def _result(context: Context, pieces: Iterator[str]) -> Any:
     value = context.vars[_RESULT]
     if type(value) in _PLAIN:
         return bounds.made(value)
-    if isinstance(value, Undefined):
-        int(value)  # any use but printing says what is undefined
     if isinstance(value, Iterator):
         value = list(bounds.reading(value))
-    bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
+    bounds.written(value)
     return value
 
 

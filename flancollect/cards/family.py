@@ -167,12 +167,16 @@ def _family_problems(spec: FamilySpec, family: WrittenFamily) -> Iterator[Proble
     for wording in spec.wordings:
         if wording.file == document.file:
             yield from _wording_problems(wording, spec, document)
-    if spec.options != "none" and not any(w.shows_options for w in spec.wordings):
+    if spec.options != "none" and not any(_tells_options(w) for w in spec.wordings):
         yield Problem(
             document.file,
             document.line_of(("options",)),
-            f"options: {spec.options}, but no wording shows {{{{ options }}}}",
+            f"options: {spec.options}, but no wording shows {{{{ options }}}} or tells {{{{ choices }}}}",
         )
+
+
+def _tells_options(wording: Wording) -> bool:
+    return wording.shows_options or "choices" in _variables(wording.input)
 
 
 def _wording_problems(wording: Wording, spec: FamilySpec, document: Document) -> Iterator[Problem]:

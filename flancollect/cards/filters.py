@@ -106,7 +106,7 @@ def zipped(*lists: Any) -> list[tuple[Any, ...]]:
 def as_text(value: Any) -> str:
     """`str(value)`, asking for the room first."""
     if not isinstance(value, str | int | float):
-        bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
+        bounds.written(value)
     return str(value)
 
 

@@ -64,7 +64,7 @@ def _widths(pattern: str, values: tuple[Any, ...]) -> int:
 
 
 def _number(digits: str) -> int:
-    return int(digits) if len(digits) < 10 else bounds.MAX_TEXT
+    return int(digits) if len(digits) < 10 else bounds.MAX_TEXT + 1
 
 
 class BoundedFormatter(SandboxedFormatter):
@@ -73,13 +73,13 @@ class BoundedFormatter(SandboxedFormatter):
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Apply `!r`, `!s` or `!a`."""
         if conversion:
-            bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
+            bounds.written(value)
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Write one field."""
-        room = bounds.weigh(value, bounds.MAX_TEXT) + sum(map(_number, _DIGITS.findall(str(format_spec))))
-        bounds.text(room)
+        bounds.written(value)
+        bounds.text(sum(map(_number, _DIGITS.findall(str(format_spec)))))
         return super().format_field(value, format_spec)
 
 

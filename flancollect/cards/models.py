@@ -30,6 +30,7 @@ VariantName = Literal[
     "zs_opt", "fs_opt", "zs_noopt", "fs_noopt", "zs_opt_inv", "fs_opt_inv", "zs_noopt_inv", "fs_noopt_inv"
 ]
 SplitName = Literal["train", "validation", "test"]
+CardSplit = Literal["train", "validation", "test", "exemplars"]
 StyleKind = Literal["options", "shots", "dialogs"]
 Metric = Literal["accuracy", "exact_match", "f1", "squad", "bleu", "rouge", "pearson", "number"]
 
@@ -177,31 +178,64 @@ Answer = Annotated[
 ]
 
 
+class ExemplarSource(Card):
+    """Rows of another source that serve as exemplars, and what they mean for the same family.
+
+    `fields` and `answer` are those of the card where they are not given.
+    """
+
+    source: Source
+    split: str = "train"
+    reshape: Name | None = None
+    where: Expression | None = None
+    fields: dict[str, Expression] | None = None
+    answer: Answer | None = None
+
+
 class TaskCard(Card):
     """One task: where its rows are, what they mean, and whose wording presents them.
 
     `splits` maps train, validation and test to source splits, sliced like datasets does:
-    `train[:-200]`, `train[90%:]`. `rows` is the published size of the train split, for planning before the
-    source was locked. `templates` narrows the family's wordings to the named ones. `exemplars` gives a list
-    of rows inside the document; few-shot prompts then take their exemplars from there.
+    `train[:-200]`, `train[90%:]`; `exemplars` is the split that few-shot exemplars come from, by default
+    train. `rows` is the published size of the train split, for planning before the source was locked.
+    `reshape` names a shape of `flancollect/reshape/` that makes other rows of the source's rows; expressions
+    see those. `templates` narrows the family's wordings to the named ones. `exemplars` gives a list of rows
+    inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
+
+    A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.
+    `substitute` says which source stands for the original one, `original_rows` how many rows the published
+    collection counts, `note` what else differs.
     """
 
     task: Name
     submix: Name
+    status: Literal["available", "unavailable"] = "available"
+    reason: str | None = None
     source: Source
-    splits: dict[SplitName, str] = {"train": "train", "validation": "validation", "test": "test"}
+    splits: dict[CardSplit, str] = {"train": "train", "validation": "validation", "test": "test"}
     rows: Count | None = None
+    reshape: Name | None = None
     where: Expression | None = None
     family: Name
     templates: Texts | None = None
     fields: dict[str, Expression]
     answer: Answer
     exemplars: Expression | None = None
+    exemplars_from: ExemplarSource | None = None
     metric: Metric = "exact_match"
     license: str
     languages: Texts
     cluster: str
     citation: str | None = None
+    substitute: str | None = None
+    original_rows: Count | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _reason_when_unavailable(self) -> TaskCard:
+        if (self.status == "unavailable") != (self.reason is not None):
+            raise ValueError("`reason` goes with `status: unavailable`, and with nothing else")
+        return self
 
 
 class Expand(Card):
@@ -299,6 +333,7 @@ class Shots(Card):
     """Few-shot prompts: `min`..`max` exemplars drawn per row, fewer where `max_input_bytes` is reached.
 
     `pool` is how many rows of a task serve as exemplars; with `disjoint` they are never asked themselves.
+    With `order: first` nothing is drawn: every prompt shows the first `max` of the pool, in the source's order.
     """
 
     min: Positive = 1
@@ -306,6 +341,7 @@ class Shots(Card):
     max_input_bytes: Positive = 7600
     pool: Positive = 512
     disjoint: bool = False
+    order: Literal["drawn", "first"] = "drawn"
 
     @model_validator(mode="after")
     def _ordered(self) -> Shots:
@@ -317,7 +353,7 @@ class Shots(Card):
 class Select(Card):
     """Which tasks: all that match every key given. Globs over names; `tasks` may exclude with `!glob`."""
 
-    submix: str | None = None
+    submix: Texts | None = None
     tasks: Texts | None = None
     clusters: Texts | None = None
 
@@ -378,16 +414,25 @@ class Mixture(Card):
 
 
 class Ask(Card):
-    """How a benchmark asks: `shots` exemplars exactly, one variant, and which wordings and styles."""
+    """How a benchmark asks: `shots` exemplars exactly, one variant, and which wordings and styles.
+
+    `exemplars: first` shows the first ones of the pool in its order, as published prompts do. Fewer are shown
+    where a prompt would exceed `max_input_bytes`.
+    """
 
     variant: VariantName = "zs_opt"
     templates: Literal["trained", "held_out", "all"] | list[str] = "all"
     shots: Count = 0
+    exemplars: Literal["drawn", "first"] = "drawn"
+    max_input_bytes: Positive = 7600
     styles: dict[StyleKind, Texts] = Field(default_factory=dict)
 
 
 class Benchmark(Card):
-    """A set of questions. `holds_out`: what of it training mixtures that hold it out must not contain."""
+    """A set of questions. `holds_out`: what of it training mixtures that hold it out must not contain.
+
+    `derived` names, by globs, tasks of other submixes that were made from its data: held out with it.
+    """
 
     benchmark: Name
     title: str = ""
@@ -397,3 +442,4 @@ class Benchmark(Card):
     ask: Ask = Ask()
     score: Metric = "exact_match"
     holds_out: list[Literal["tasks", "rows", "templates"]] = Field(default_factory=list)
+    derived: Texts = Field(default_factory=list)

@@ -73,7 +73,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             optimized=False,
             finalize=_written,
         )
-        counting = {LOOP: bounds.counted, OPERAND: bounds.operand, PART: _part, JOINED: _joined, GROWN: growing}
+        counting = {
+            LOOP: bounds.counted,
+            OPERAND: bounds.operand,
+            PART: _part,
+            JOINED: _joined,
+            GROWN: growing,
+        }
         self.filters = {**filters(), **counting}
         self.tests = tests()
         self.globals = {
@@ -120,7 +126,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Call what a template calls."""
-        if isinstance(__obj, types.BuiltinMethodType):
+        # The methods of text that is marked safe are written in Python.
+        if isinstance(__obj, types.BuiltinMethodType) or isinstance(getattr(__obj, "__self__", None), str):
             kwargs.pop("_loop_vars", None)
             if may_grow(__obj.__self__, __obj.__name__):
                 return grow(__obj, args, kwargs)
@@ -139,7 +146,7 @@ def _written(value: Any) -> Any:
     """What `{{ value }}` writes out."""
     if type(value) in _PLAIN or isinstance(value, Undefined):
         return value
-    bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
+    bounds.written(value)
     return value
 
 

@@ -43,7 +43,7 @@ def select(tasks: Iterable[HasCard], wanted: Select) -> list[str]:
     return sorted(
         task.card.task
         for task in tasks
-        if (wanted.submix is None or task.card.submix == wanted.submix)
+        if (wanted.submix is None or task.card.submix in wanted.submix)
         and (wanted.tasks is None or matches(task.card.task, wanted.tasks))
         and (wanted.clusters is None or matches(task.card.cluster, wanted.clusters))
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flancollect import __version__
-from flancollect.cli import build, cards, inspect
+from flancollect.cli import build, cards, export, importers, inspect
 
 app = typer.Typer(
     name="flancollect",
@@ -45,5 +45,7 @@ for command in (
     inspect.stats,
     inspect.verify,
     inspect.diff,
+    export.export,
 ):
     app.command()(command)
+app.command("import")(importers.import_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from flancollect.plan import BuildPlan
 
 MOST_SKIPS_SHOWN = 10
+PATHS = re.compile(r"\S*[/:]\S*")
 
 Name = Annotated[
     str, typer.Argument(metavar="MIXTURE", help="A mixture, benchmark, submix, or task (globs too).")
@@ -224,13 +226,14 @@ def _drops(manifest: Manifest) -> dict[str, int]:
 
 
 def _print_skips(skips: list[tuple[str, str, str]]) -> None:
-    """Skipped tasks, grouped by reason, the commonest first."""
-    by_reason: dict[tuple[str, str], list[str]] = {}
+    """Skipped tasks, those that differ only in names and paths together, the commonest reason first."""
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for task, kind, reason in skips:
-        by_reason.setdefault((kind, reason), []).append(task)
-    ordered = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
-    for (kind, reason), tasks in ordered[:MOST_SKIPS_SHOWN]:
-        named = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks ({tasks[0]}, ...)"
+        alike.setdefault((kind, PATHS.sub("", reason)), []).append((task, reason))
+    ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (kind, _), found in ordered[:MOST_SKIPS_SHOWN]:
+        task, reason = found[0]
+        named = task if len(found) == 1 else f"{len(found)} tasks, such as {task}"
         print(f"skipped ({kind}): {named}: {reason}")
     if len(ordered) > MOST_SKIPS_SHOWN:
         print(f"skipped: {len(ordered) - MOST_SKIPS_SHOWN} further reasons; --json lists them all")

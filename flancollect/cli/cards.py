@@ -18,10 +18,10 @@ app = typer.Typer(
 def check(catalog: Catalogs = None) -> None:
     """Check every card, template and style, and try every wording on its family's example."""
     from flancollect.cards.catalog import load_catalog
-    from flancollect.examples import check_catalog
+    from flancollect.examples import check_examples
 
     loaded = load_catalog(catalog or [])
-    check_catalog(loaded)
+    check_examples(loaded.families.values())
     for submix, count in _counts(loaded.tasks.values()).items():
         print(f"{submix}: {count} tasks")
     wordings = sum(len(family.wordings) for family in loaded.families.values())

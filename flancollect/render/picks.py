@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flancollect.cards.family import Wording
@@ -67,12 +67,19 @@ def _name(names: Names, kind: str, row: Row, available: Sequence[str]) -> str:
 
 def _exemplars(names: Names, row: Row, pool: Sequence[Row], shots: Shots) -> tuple[Row, ...]:
     """Different rows of the pool, never the row itself nor one that asks the same thing."""
+    if shots.order == "first":
+        return _different(row, pool, range(len(pool)), shots.max)
     stream = Draws(names.seed, names.task, names.variant.name, names.repeat, "exemplars", row.id)
     count = stream.between(shots.min, shots.max)
     if len(pool) <= 4 * count:
         order = stream.shuffled(range(len(pool)))
     else:  # far more rows than asked for: draw until enough differ
         order = list(dict.fromkeys(stream.below(len(pool)) for _ in range(4 * count + 8)))
+    return _different(row, pool, order, count)
+
+
+def _different(row: Row, pool: Sequence[Row], order: Iterable[int], count: int) -> tuple[Row, ...]:
+    """The first `count` rows of the pool in this order that differ from the row and from each other."""
     chosen: dict[int, Row] = {}
     for position in order:
         candidate = pool[position]

@@ -1,8 +1,8 @@
 """What one compilation of one template knows and collects: lines of Python, constants, names, kinds.
 
 A kind is what is known of a value before any row is seen: "str", "int" (of machine size), "float", "bool"
-and "none" are exactly these types, "texts" is a list of exactly str, "list" and "dict" are these, and "any"
-is all else, undefined values included.
+and "none" are exactly these types, "texts" is a list of exactly str, "list", "dict" and "range" are these,
+and "any" is all else, undefined values included.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from jinja2.idtracking import VAR_LOAD_RESOLVE, Symbols
 
 SIMPLE = re.compile(r"[A-Za-z_]\w*")
 MACHINE_INT = 1 << 63
+MAYBE_MISSING = "maybe missing"
+"""The kind of a Python variable that may hold Jinja's `missing`; no expression has it."""
 
 _KINDS: dict[type, str] = {str: "str", float: "float", bool: "bool", type(None): "none", dict: "dict"}
 
@@ -58,6 +60,7 @@ class Unit:
     depth: int = 0
     counts: bool = False
     picks: bool = False
+    loops_used: bool = False
     loops: dict[str, Loop] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
@@ -125,13 +128,13 @@ class Unit:
     def raw(self, ref: str, symbols: Symbols) -> Value:
         """What a name stands for, `missing` included."""
         load = symbols.find_load(ref)
-        if load is not None and load[0] == VAR_LOAD_RESOLVE and not _stored(ref, symbols):
-            return self.from_row(load[1]) or Value("missing")
+        if load is not None and load[0] == VAR_LOAD_RESOLVE and not stored(ref, symbols):
+            return self.from_row(load[1]) or Value("missing", MAYBE_MISSING)
         variable = self.variable(ref)
-        return Value(variable, self.kinds.get(variable, "maybe missing"))
+        return Value(variable, self.kinds.get(variable, MAYBE_MISSING))
 
 
-def _stored(ref: str, symbols: Symbols | None) -> bool:
+def stored(ref: str, symbols: Symbols | None) -> bool:
     """Whether the scope that owns a name also assigns it."""
     while symbols is not None:
         for name, owned in symbols.refs.items():

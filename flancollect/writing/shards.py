@@ -8,10 +8,7 @@ in the work folder: an earlier build stays whole until `seal` puts the new one i
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +18,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import ShardInfo
 from flancollect.errors import FlancollectError
+from flancollect.pool import run_over
 from flancollect.schemas import MIXTURE, check_schema
 from flancollect.writing.hashing import rows_sha256
 from flancollect.writing.layout import payload_bytes, tidy_batch
@@ -53,17 +51,14 @@ def write_shards(
     paths = [path for _, path in jobs]
     count = max(1, -(-sum(map(_file_payload, paths)) // shard_bytes))
     write = partial(_write_shard, paths, folder, count)
-    if workers == 1 or count == 1:
-        return [write(number) for number in range(count)]
-    spawn = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(workers, count), mp_context=spawn) as pool:
-            return list(pool.map(write, range(count)))
-    except BrokenProcessPool as problem:
-        raise FlancollectError(
-            "a worker died while writing shards, probably for lack of memory; run the same command again "
-            "with fewer workers: rendered tasks are kept"
-        ) from problem
+    return sorted(run_over(range(count), write, _died, workers), key=lambda shard: shard.file)
+
+
+def _died(number: int) -> ShardInfo:
+    raise FlancollectError(
+        f"the worker that wrote shard {number} died twice, probably for lack of memory; run the same command "
+        "again with fewer workers: rendered tasks are kept"
+    )
 
 
 def staging(out: Path) -> Path:

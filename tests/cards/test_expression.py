@@ -184,6 +184,13 @@ def test_a_problem_of_an_expression_is_said_in_plain_words(text: str, says: str)
     assert says in error(text)
 
 
+def test_an_undefined_value_in_a_list_may_be_left_out_but_not_written() -> None:
+    row = {"xs": [{"a": 1}, {"b": 2}]}
+    assert evaluate("xs | map(attribute='a') | list | select('defined')", row) == [1]
+    assert "has no attribute 'a'" in error("xs | map(attribute='a')", row)
+    assert "has no attribute 'a'" in template_error("{{ xs | map(attribute='a') | list }}", row)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -192,7 +199,7 @@ def test_a_problem_of_an_expression_is_said_in_plain_words(text: str, says: str)
         ("a\n{{ premis }}\n", "line 2: `{{ premis }}`"),
         ("a\n{% if x %}\n", "line 2"),
         ("{{ premise.upper }}", "call it with ()"),
-        ("{{ words | map('upper') }}", "add `| list`"),
+        ("{{ words | map('upper') }}", "`| list`"),
         ("{% include 'x' %}", "no part of cards"),
         ("{% import 'x' as y %}", "no part of cards"),
         ("{% from 'x' import y %}", "no part of cards"),
@@ -333,7 +340,7 @@ literals = st.sampled_from(
 methods = st.sampled_from(
     (
         *(".upper()", ".split()", ".strip('a')", ".replace('a', 'x')", ".join(['a', 'b'])", ".items()|list"),
-        *(".get('k')", ".format(1)", ".k", "['k']", "[0]", "[1:]", "[::-1]", ".count('a')", ".zfill(4)"),
+        *(".get('k')", ".format(1)", ".k", "['k']", "[0]", ".count('a')", ".zfill(4)"),
         *(".partition(' ')", ".title()", ".rsplit(' ', 1)", ".ljust(9)", ".expandtabs()", ".splitlines()"),
     )
 )
@@ -344,6 +351,8 @@ expressions = st.recursive(
         st.tuples(inner, tests).map(lambda p: f"(({p[0]}) is {p[1]})"),
         st.tuples(inner, operators, inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
         st.tuples(inner, methods).map(lambda p: f"({p[0]}){p[1]}"),
+        # Not of literals: plain Jinja takes a slice of a number that stands in the source for undefined.
+        st.tuples(names, st.sampled_from(["[1:]", "[::-1]", "[:-1]"])).map("".join),
         st.tuples(inner, inner, inner).map(lambda p: f"({p[0]} if {p[1]} else {p[2]})"),
         st.tuples(inner, inner).map(lambda p: f"[{p[0]}, {p[1]}]"),
     ),
@@ -351,7 +360,8 @@ expressions = st.recursive(
 )
 LOOP = (
     "{{ loop.index }}/{{ loop.length }}{{ loop.first }}{{ loop.last }}{{ loop.revindex }}"
-    "{{ loop.cycle('a', 'b') }}{{ loop.changed(x) }}{{ loop.previtem if not loop.first }}{{ loop.nextitem if not loop.last }}"
+    "{{ loop.cycle('a', 'b') }}{{ loop.changed(x) }}"
+    "{{ loop.previtem if not loop.first }}{{ loop.nextitem if not loop.last }}"
 )
 RECURSIVE = "{% for x in nested recursive %}{{ x if x is string else loop(x) }}{{ loop.depth }}{% endfor %}"
 templates = st.recursive(
@@ -420,18 +430,18 @@ def ours(text: str, row: dict[str, Any]) -> str | None:
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, about code that plain Jinja makes
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(templates, rows)
 def test_what_is_rendered_is_what_jinja_renders(text: str, row: dict[str, Any]) -> None:
     expected = plain(text, row)
     found = ours(text, row)
-    if expected is not None and (" object at 0x" in expected or "Undefined" in expected):
+    if expected is not None and (" at 0x" in expected or "undefined" in expected.lower()):
         return  # a place in memory, or a hole in the data: an error here on purpose
     assert found == expected
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, about code that plain Jinja makes
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(expressions, rows)
 def test_what_is_evaluated_is_what_jinja_evaluates(text: str, row: dict[str, Any]) -> None:
     try:
@@ -441,7 +451,7 @@ def test_what_is_evaluated_is_what_jinja_evaluates(text: str, row: dict[str, Any
         with pytest.raises(ExpressionError):
             compile_expression(text).evaluate(row)
         return
-    if " at 0x" in shown or "Undefined" in repr(expected):
+    if " at 0x" in shown or "undefined" in repr(expected).lower():
         return
     assert str(compile_expression(text).evaluate(row)) == shown
 

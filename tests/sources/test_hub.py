@@ -17,7 +17,7 @@ from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
-from tests.sources.loopback_hub import Hub, serving
+from tests.hub import Hub, repo_of, serving
 
 REPO = Path(__file__).resolve().parents[2]
 OLD, NEW, SCRIPT, LINES = "a" * 40, "b" * 40, "c" * 40, "d" * 40
@@ -63,7 +63,8 @@ def hub():
         "org/lines": {LINES: {"train.jsonl": b'{"a": "x"}\n{"a": "y"}\n', "README.md": b"# plain\n"}},
         "org/nothing": {LINES: {"README.md": b"# nothing here\n"}},
     }
-    with serving(Hub(repos=repos, gated={"org/gated"})) as running:
+    known = {name: repo_of(name, commits, gated=name == "org/gated") for name, commits in repos.items()}
+    with serving(Hub(repos=known)) as running:
         yield running
 
 
@@ -178,8 +179,8 @@ def test_only_the_row_groups_and_columns_asked_for_are_fetched(hub, tmp_path):
     hub.log.clear()
     _ask(hub.endpoint, tmp_path / "c", {**open_, "ids": list(range(0, GROUPS * GROUP_ROWS, GROUP_ROWS))})
     all_groups = hub.sent(shard) - footers
-    whole = len(hub.repos["org/pairs"][NEW][shard])
-    metadata = pq.read_metadata(io.BytesIO(hub.repos["org/pairs"][NEW][shard]))
+    whole = len(hub.repos["org/pairs"].files(NEW)[shard])
+    metadata = pq.read_metadata(io.BytesIO(hub.repos["org/pairs"].files(NEW)[shard]))
     column = metadata.row_group(2).column(0).total_compressed_size
     assert one_group == column
     assert all_groups < whole / 2

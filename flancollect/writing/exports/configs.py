@@ -63,7 +63,9 @@ def by_style(manifest: Manifest) -> tuple[Config, ...]:
     )
 
 
-def row_groups(build: Path, manifest: Manifest, config: Config, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def row_groups(
+    build: Path, manifest: Manifest, config: Config, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
     """The configuration's rows in batches of `GROUP_ROWS`, the last one shorter; one batch is held at a time.
 
     Raises CheckError when the shards hold another number of rows than the manifest says.

@@ -1,0 +1,58 @@
+"""`flancollect export`: a finished build in another shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flancollect.cli.options import Json, print_json
+
+if TYPE_CHECKING:
+    from flancollect.export import Exported
+
+
+def export(
+    build: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to export to.")],
+    format_: Annotated[
+        Literal["parquet", "jsonl", "trl", "messages", "seqio"],
+        typer.Option(
+            "--format",
+            help="parquet: Hub layout; jsonl: all columns; trl: prompt and completion; "
+            "messages: conversations; seqio: inputs and targets as TSV and JSONL.",
+        ),
+    ] = "parquet",
+    provenance: Annotated[
+        bool,
+        typer.Option(
+            "--provenance/--no-provenance", help="Keep the column that says what a row was made of."
+        ),
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Export a finished build with a dataset card. Stopped, it resumes; after a new build, it updates."""
+    from flancollect.cli.progress import progress
+    from flancollect.export import ExportOptions
+    from flancollect.export import export as run
+
+    with progress() as report:
+        exported = run(build, ExportOptions(out=out, format=format_, provenance=provenance), report)
+    if json:
+        print_json(
+            {"out": str(out), "reused": exported.reused, **exported.export.model_dump(exclude={"format"})}
+        )
+        return
+    _print(exported, out)
+
+
+def _print(exported: Exported, out: Path) -> None:
+    made = exported.export
+    data = [file for file in made.files if file.rows or file.config]
+    configs = list(dict.fromkeys(file.config for file in data if file.config))
+    print(f"{made.mixture}: {made.rows:,} rows as {made.kind} in {out}{' (already there)' * exported.reused}")
+    size = sum(file.bytes for file in data) / 1e6
+    print(f"data files: {len(data)}, {size:,.1f} MB; README.md says what is in them")
+    print(f"configurations: {', '.join(configs)}")
+    print(f"content hash {made.content_hash}")

@@ -1,0 +1,54 @@
+"""A converted catalogue as a folder: written beside its place, loaded as a check, renamed at the end."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.errors import UsageError
+from flancollect.importers.card_text import index_text
+from flancollect.importers.conversion import Conversion
+
+NOT_CONVERTED = "not_converted.csv"
+
+
+def write_catalogue(out: Path, convert: Callable[[], Conversion]) -> Conversion:
+    """Convert and write; the folder appears whole or not at all.
+
+    Raises UsageError when the folder holds anything or cannot be written, CardError when the catalogue does
+    not fit beside the embedded one.
+    """
+    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise UsageError(f"--out {out}: is not empty; name a new folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _beside(out) as folder:
+            conversion = convert()
+            for name, text in conversion.files.items():
+                _write(folder / name, text)
+            rows = ((item.path, item.name, item.reason) for item in conversion.not_converted)
+            _write(folder / NOT_CONVERTED, index_text(("path", "name", "reason"), rows))
+            load_catalog([folder])
+            folder.replace(out)
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: cannot be written: {error.strerror}; choose another folder"
+        ) from error
+    return conversion
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A fresh folder on the same disk; whatever is left of it at the end is removed."""
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as parent:
+        folder = Path(parent) / "catalogue"
+        folder.mkdir()
+        yield folder
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")

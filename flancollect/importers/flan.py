@@ -1,0 +1,124 @@
+"""google-research/FLAN: the pattern tables of its template files to one family per list of patterns.
+
+Families only: FLAN's own task definitions are code. A card of one's own says which family it uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flancollect.errors import UsageError
+from flancollect.importers.card_text import card_text
+from flancollect.importers.conversion import Conversion, NotConverted
+from flancollect.importers.flan_pattern import (
+    NotConvertible,
+    Pattern,
+    answer_of,
+    our_names,
+    read_pattern,
+    wording,
+)
+from flancollect.importers.names import unique_name
+from flancollect.importers.pattern_tables import NotATable, Table, tables_in
+from flancollect.importers.source_files import Unreadable, files_matching, read_text
+
+FILES = "**/*templates*.py"
+MAX_BYTES = 4_000_000
+EXAMPLE_OPTIONS = ("first option", "second option")
+
+_IDLE_WORDS = ("", "templates", "patterns", "flan")
+
+
+def convert(src: Path) -> Conversion:
+    """Convert a checkout of FLAN. Raises UsageError when no pattern table is in it."""
+    families: dict[str, str] = {}
+    failed: list[NotConverted] = []
+    converted = 0
+    for path in files_matching(src, [FILES]):
+        shown = str(path.relative_to(src))
+        try:
+            tables = tables_in(read_text(path, src, MAX_BYTES))
+        except (Unreadable, NotATable) as error:
+            failed.append(NotConverted(path=shown, name="", reason=str(error)))
+            continue
+        for table in tables:
+            converted += _convert_table(shown, table, families, failed)
+    if not families:
+        raise UsageError(f"{src}: no pattern tables in {FILES}; name a checkout of google-research/FLAN")
+    files = {f"templates/{name}.yaml": text for name, text in families.items()}
+    return Conversion(unit="patterns", converted=converted, files=files, not_converted=tuple(sorted(failed)))
+
+
+def _convert_table(path: str, table: Table, families: dict[str, str], failed: list[NotConverted]) -> int:
+    """Add the families of one table; how many of its patterns they hold."""
+    converted = 0
+    named: dict[str, str] = {}
+    note = f"Patterns of FLAN, {path}, {table.name}"
+    for key, patterns in table.patterns.items():
+        name = unique_name(_family_name(path, table.name, key), families)
+        read = dict(_read(path, f"{table.name}[{key!r}]", patterns, failed))
+        try:
+            card = _family(name, read)
+        except NotConvertible as error:
+            failed += [
+                NotConverted(path=path, name=f"{table.name}[{key!r}][{number}]", reason=str(error))
+                for number in read
+            ]
+            continue
+        families[name] = card_text(card, f"{note}[{key!r}].")
+        named[key] = name
+        converted += len(read)
+    for key, original in table.aliases.items():
+        if original in named:
+            name = unique_name(_family_name(path, table.name, key), families)
+            same = {"family": name, "extends": named[original], "forward": {}}
+            families[name] = card_text(same, f"{note}[{key!r}]: the patterns of {original!r}.")
+    return converted
+
+
+def _read(
+    path: str, name: str, patterns: Sequence[Mapping[str, str] | None], failed: list[NotConverted]
+) -> list[tuple[int, Pattern]]:
+    """The patterns that can be read, by their place in the list."""
+    found = []
+    for number, parts in enumerate(patterns):
+        try:
+            if parts is None:
+                raise NotConvertible("neither a pair of texts nor a call with texts")
+            found.append((number, read_pattern(parts)))
+        except NotConvertible as error:
+            failed.append(NotConverted(path=path, name=f"{name}[{number}]", reason=str(error)))
+    return found
+
+
+def _family_name(path: str, table: str, key: str) -> str:
+    """File, table and key without what all of them share: `flan_v2_fewshot_rte`."""
+    words = [*re.split(r"[/_.]", path.removesuffix(".py")), *table.lower().split("_")]
+    return "_".join(["flan", *(word for word in words if word not in _IDLE_WORDS), key])
+
+
+def _family(name: str, patterns: Mapping[int, Pattern]) -> dict[str, Any]:
+    """A family card; its example says of every value which one it is."""
+    answer = answer_of(list(patterns.values()))
+    ours = our_names(set().union(*(pattern.names() for pattern in patterns.values())), answer)
+    wordings: dict[str, dict[str, dict[str, str]]] = {"forward": {}, "inverted": {}}
+    for number, pattern in patterns.items():
+        direction, texts = wording(pattern, ours, answer)
+        wordings[direction][f"pattern_{number}"] = texts
+    shows = any("{{ options" in texts["input"] for texts in wordings["forward"].values())
+    needs = sorted(set(ours.values()) - {"answer"})
+    return {
+        "family": name,
+        "needs": dict.fromkeys(needs, "any"),
+        "options": "open" if shows else "none",
+        "example": {
+            **{need: f"the {need.strip('_').replace('_', ' ')}" for need in needs},
+            **({"options": list(EXAMPLE_OPTIONS)} if shows else {}),
+            "answer": EXAMPLE_OPTIONS[0] if shows else "the answer",
+        },
+        "forward": wordings["forward"],
+        **({"inverted": wordings["inverted"]} if wordings["inverted"] else {}),
+    }

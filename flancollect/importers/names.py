@@ -1,0 +1,26 @@
+"""Names of tasks, families and wordings made from names of elsewhere: always valid, never twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+MAX_LENGTH = 200
+
+_OTHER = re.compile(r"[^\w.]+")
+
+
+def plain_name(text: str) -> str:
+    """Every run of other characters than letters, digits, `_` and `.` becomes one `_`, as T0 names tasks."""
+    return _OTHER.sub("_", text) or "_"
+
+
+def unique_name(text: str, taken: Collection[str], room: int = MAX_LENGTH) -> str:
+    """The plain name of a text in at most `room` characters, numbered from 2 where it is taken already."""
+    name = plain_name(text)[:room]
+    number = 2
+    while name in taken:
+        ending = f".{number}"
+        name = plain_name(text)[: room - len(ending)] + ending
+        number += 1
+    return name

@@ -1,0 +1,158 @@
+"""What generated code calls where plain Python would not do: the sandbox's own functions, and doubt.
+
+Generated code may do less than the sandbox allows, never more. Whatever it is not sure of it gives up by
+raising Doubt (or anything else); the row is then rendered by reference Jinja, which knows exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
+from typing import Any, NoReturn
+
+from jinja2 import Undefined, nodes
+from jinja2.runtime import Context, missing
+from jinja2.utils import Namespace, _PassArg
+
+from flancollect.cards import bounds, formatting
+from flancollect.cards.expression import environment
+from flancollect.cards.filters import as_text
+from flancollect.cards.growing import GrowingList
+from flancollect.cards.rewrite import PART
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": bounds.add,
+    "-": bounds.subtract,
+    "*": bounds.multiply,
+    "**": bounds.power,
+    "%": formatting.percent,
+}
+OPERAND = bounds.operand
+AS_TEXT = as_text
+
+BUILT_IN = {
+    function.__name__: function
+    for function in (dict, enumerate, isinstance, len, list, range, str, tuple, type, zip, Exception)
+}
+"""The only names of Python's own that generated code knows."""
+
+
+class Doubt(Exception):  # noqa: N818
+    """Generated code is not sure that reference Jinja would give the same."""
+
+
+def doubt() -> NoReturn:
+    """Give the row up."""
+    raise Doubt
+
+
+def constants() -> dict[str, Any]:
+    """What all generated code may name beside its own constants and helpers."""
+    return {
+        "__builtins__": {},
+        **BUILT_IN,
+        "Undefined": Undefined,
+        "Namespace": Namespace,
+        "missing": missing,
+        "doubt": doubt,
+        "undefined": undefined,
+    }
+
+
+def undefined(name: str) -> Undefined:
+    """What a name stands for that neither the row nor the template gives."""
+    return environment().undefined(name=name)
+
+
+def written(value: Any) -> str:
+    """What `{{ value }}` writes out."""
+    finalize: Any = environment().finalize
+    return str(finalize(value))
+
+
+def attribute(obj: Any, name: str) -> Any:
+    """`obj.name`, checked by the sandbox."""
+    return environment().getattr(obj, name)
+
+
+def item(obj: Any, key: Any) -> Any:
+    """`obj[key]`, checked by the sandbox."""
+    return environment().getitem(obj, key)
+
+
+def call_method(obj: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """`obj.name(...)`, checked and counted by the sandbox."""
+    env = environment()
+    return env.call(nobody(), env.getattr(obj, name), *args, **kwargs)
+
+
+def part(value: Any, start: Any, stop: Any, step: Any) -> Any:
+    """`value[start:stop:step]`, counted."""
+    return environment().filters[PART](value, start, stop, step)
+
+
+def sequence(values: Any) -> Any:
+    """The values of a loop as something that has a length and can be walked through twice."""
+    if isinstance(values, list | tuple | str | range):
+        return values
+    return list(values)
+
+
+def settled(values: Any, uses_loop: bool) -> Any:
+    """`sequence` for a loop whose body adds to lists: nothing that could change under the loop's feet."""
+    if type(values) is dict:
+        return list(values)
+    if type(values) in (list, tuple, str, range) or (type(values) is GrowingList and not uses_loop):
+        return values
+    doubt()
+
+
+def native(value: Any) -> Any:
+    """The value of an expression, within the bounds that `Expression.evaluate` holds it to."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, str | int) and type(value) in (str, int):
+        return bounds.made(value)
+    if isinstance(value, Undefined):
+        doubt()
+    if isinstance(value, Iterator):
+        value = list(bounds.reading(value))
+    bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
+    return value
+
+
+def filter_of(name: str) -> Callable[..., Any]:
+    """A filter that needs nothing of the row but its arguments."""
+    return _bound(environment().filters[name])
+
+
+def test_of(name: str) -> Callable[..., Any]:
+    """A test, the same way."""
+    return _bound(environment().tests[name])
+
+
+def needs_row(name: str) -> bool:
+    """Whether a filter asks for the context of the row."""
+    return _PassArg.from_obj(environment().filters[name]) is _PassArg.context
+
+
+def row_context(row: Mapping[str, Any]) -> Context:
+    """The context of one row, for the few filters that look at it."""
+    env = environment()
+    return Context(env, {**env.globals, **row}, None, {})
+
+
+@lru_cache(maxsize=1)
+def nobody() -> Context:
+    """The context of no row."""
+    return row_context({})
+
+
+def _bound(function: Callable[..., Any]) -> Callable[..., Any]:
+    env = environment()
+    wanted = _PassArg.from_obj(function)
+    if wanted is _PassArg.environment:
+        return partial(function, env)
+    if wanted is _PassArg.eval_context:
+        return partial(function, nodes.EvalContext(env))
+    return partial(function, nobody()) if wanted is _PassArg.context else function

@@ -1,0 +1,65 @@
+"""run_over with workers that die: the functions here run in spawned interpreters."""
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from flancollect.pool import run_over
+
+
+def double(number):
+    return 2 * number
+
+
+def died(number):
+    return f"{number} died"
+
+
+def die_always(number, *, victims):
+    if number in victims:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def die_once(number, *, folder, victims):
+    """Killed the first time only; says in `folder` how often each number was begun."""
+    begun = Path(folder) / f"{number}.{os.getpid()}"
+    first = not list(Path(folder).glob(f"{number}.*"))
+    begun.touch()
+    return die_always(number, victims=victims if first else ())
+
+
+def fail(number):
+    if number == 3:
+        raise ValueError("three is not wanted")
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_item_has_its_outcome(workers):
+    assert sorted(run_over(range(6), double, died, workers)) == [0, 2, 4, 6, 8, 10]
+
+
+def test_no_items_are_no_work():
+    assert list(run_over([], double, died, 2)) == []
+
+
+def test_an_item_whose_worker_dies_once_is_done_again(tmp_path):
+    work = partial(die_once, folder=str(tmp_path), victims=(1,))
+    assert sorted(run_over(range(8), work, died, 2)) == [2 * number for number in range(8)]
+    pids = {path.suffix for path in tmp_path.iterdir()}
+    assert len(pids) <= 2 + 2 + 2, "only what was under way runs alone; the rest shares new workers"
+
+
+def test_an_item_whose_worker_always_dies_is_given_up_and_the_rest_goes_on():
+    outcomes = list(run_over(range(5), partial(die_always, victims=(2,)), died, 2))
+    assert sorted(map(str, outcomes)) == ["0", "2", "2 died", "6", "8"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_is_raised_here(workers):
+    with pytest.raises(ValueError, match="three is not wanted"):
+        list(run_over(range(6), fail, died, workers))
