@@ -15,10 +15,10 @@ from flancollect import __version__
 from flancollect.artifacts import Export, ExportFile, Manifest, fingerprint, write_artifact, write_atomically
 from flancollect.errors import CheckError, FlancollectError
 from flancollect.stats import stats
-from flancollect.writing.dataset_card import HERE, LengthRow, dataset_card
-from flancollect.writing.dataset_card_front import Shown
-from flancollect.writing.dataset_card_picture import picture
-from flancollect.writing.dataset_card_sources import attribution, bibliography
+from flancollect.writing.dataset_card.card import HERE, LengthRow, dataset_card
+from flancollect.writing.dataset_card.front import Shown
+from flancollect.writing.dataset_card.picture import picture
+from flancollect.writing.dataset_card.sources import attribution, bibliography
 from flancollect.writing.exports.configs import FILE_ROWS, GROUP_ROWS
 from flancollect.writing.exports.files import write_files
 from flancollect.writing.exports.folder import claim, discard, finished, seal

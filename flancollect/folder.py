@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[
     """
     work = out / WORK_FOLDER
     try:
-        _refuse_foreign(out, recipe, overwrite=overwrite)
+        replaces = _replaces(out, recipe, overwrite=overwrite)
         (work / RENDERED).mkdir(parents=True, exist_ok=True)
         lock = (work / "lock").open("w")
     except OSError as error:
@@ -39,6 +38,8 @@ def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UsageError(f"--out {out}: another build is working in this folder") from error
+        if replaces:
+            _clear(out)
         _sweep(out)
         write_atomically(work / RECIPE, (canonical_json(recipe) + "\n").encode())
         yield work / RENDERED
@@ -51,28 +52,33 @@ def _sweep(out: Path) -> None:
             stale.unlink()
 
 
-def _refuse_foreign(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> None:
+def _clear(out: Path) -> None:
+    """Delete another build, its manifest first; what else lies in the folder stays."""
+    for name in (MANIFEST, "dataset_info.json", "state.json", "report.json"):
+        (out / name).unlink(missing_ok=True)
+    for file in (*out.glob(SHARD_FILES), *(out / WORK_FOLDER / RENDERED).iterdir()):
+        file.unlink()
+
+
+def _replaces(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Whether another build must make way. Raises UsageError where the folder may not be used."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
+        return False
     if not out.is_dir():
         raise UsageError(f"--out {out}: is a file; name a folder")
     found = _recipe_of(out)
     if found is None and [path.name for path in out.iterdir()] == [WORK_FOLDER]:
-        return  # stopped before its recipe was written
+        return False  # stopped before its recipe was written
     if found is None:
         raise UsageError(f"--out {out}: holds files that are no build of flancollect; choose an empty folder")
     if _identity(found) == _identity(recipe):
-        return
+        return False
     if not overwrite:
         raise UsageError(
             f"--out {out}: holds another build ({_described(found)}); you asked for {_described(recipe)}. "
             "Choose another folder, or pass --overwrite to replace it."
         )
-    for name in (MANIFEST, "dataset_info.json", "state.json", "report.json"):
-        (out / name).unlink(missing_ok=True)
-    for shard in sorted(out.glob(SHARD_FILES)):
-        shard.unlink()
-    shutil.rmtree(out / WORK_FOLDER, ignore_errors=True)
+    return True
 
 
 def _recipe_of(out: Path) -> Mapping[str, Any] | None:

@@ -140,6 +140,7 @@ _SAID_ABOUT = {
     "substitute",
     "original_rows",
     "note",
+    "lint",
 }
 """Keys of a card that no row depends on, or that are hashed as what they stand for."""
 

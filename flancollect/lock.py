@@ -34,6 +34,7 @@ def resolve_sources(
     access: Access,
     lock: Lock | None,
     frozen: bool,
+    *,
     threads: int = 16,
     progress: Callable[[int, int], None] | None = None,
     shapes: Mapping[str, str] | None = None,

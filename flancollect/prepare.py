@@ -13,7 +13,7 @@ from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.models import Benchmark, FileSource, Mixture, Select
 from flancollect.cards.select import matches, select
 from flancollect.cards.splits import parse_split
-from flancollect.errors import SourceError, UsageError, did_you_mean
+from flancollect.errors import CheckError, SourceError, UsageError, did_you_mean
 from flancollect.licences import PolicyName, refusal
 from flancollect.lock import load_lock, resolve_sources, update_lock
 from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture, policies_of
@@ -56,13 +56,17 @@ def prepare(
 ) -> tuple[Catalog, BuildPlan]:
     """Load the catalogue, look up the name, look at the sources, and plan.
 
-    `card` stands in for the name, `adjust` changes the card before planning. Raises CardError for bad
-    cards, UsageError for a name or glob that nothing has.
+    `card`, of a build's recipe, stands in for the name; `adjust` changes the card before planning. Raises
+    CardError for bad cards, UsageError for a name or glob that nothing has, CheckError for a recipe of which
+    the catalogue does not have all any more.
     """
     if wanted.rows is not None and wanted.rows < 1:
         raise UsageError(f"--rows {wanted.rows}: ask for at least one row")
     catalog = load_catalog(wanted.catalogs)
-    card = card or find(catalog, wanted.name)
+    if card is None:
+        card = find(catalog, wanted.name)
+    else:
+        _refuse_gone(catalog, card, wanted.only)
     card = adjust(card) if adjust else card
     names = _tasks_of(catalog, card)
     if wanted.only:
@@ -97,6 +101,14 @@ def prepare(
             license_policy=wanted.license_policy,
         )
     return catalog, plan
+
+
+def _refuse_gone(catalog: Catalog, card: Mixture | Benchmark, tasks: Sequence[str]) -> None:
+    held = card.hold_out if isinstance(card, Mixture) else []
+    gone = [name for name in tasks if name not in catalog.tasks]
+    gone += [name for name in held if name not in catalog.benchmarks]
+    if gone:
+        raise CheckError(f"not in the catalogue: {', '.join(gone)}; give the --catalog that it was built with")
 
 
 def find(catalog: Catalog, name: str) -> Mixture | Benchmark:

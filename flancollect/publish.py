@@ -6,37 +6,25 @@ again after it was stopped anywhere, goes on, and publishing equal content twice
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from flancollect.artifacts import Export, Manifest
-from flancollect.errors import CheckError, UsageError
-from flancollect.export import ExportOptions, Progress, export
+from flancollect.artifacts import Manifest
+from flancollect.errors import UsageError
+from flancollect.export import ExportOptions, export
 from flancollect.folder import claim
-from flancollect.remote import (
-    UPLOAD_TRIES,
-    Remote,
-    Say,
-    Trouble,
-    attempt,
-    connect,
-    patiently,
-    pause,
-    quiet,
-    tree,
-)
-from flancollect.standing import Standing, standing_of
+from flancollect.hub.change import Change, LocalFile, compare
+from flancollect.hub.commits import Submission, bring, create, tag_commit
+from flancollect.hub.remote import Remote, Say, connect, quiet
+from flancollect.hub.standing import MAIN, Standing, standing_of
 from flancollect.verify import verify
 from flancollect.writing.exports.folder import EXPORT
 from flancollect.writing.reading import WORK_FOLDER, read_manifest
 from flancollect.writing.shards import file_sha256
 
-if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, RepoFile
+Progress = Callable[[str, int, int], None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
@@ -51,7 +39,11 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What was published or, with `dry_run`, would be. `commit` is None where nothing has been committed."""
+    """What was published or, in a dry run, would be; sizes in bytes by file.
+
+    `commit` is what the branch names, None if it is not there; `committed`: this run, or one before it that
+    was stopped, put it there.
+    """
 
     repo: str
     revision: str
@@ -67,87 +59,84 @@ class Published:
     dry_run: bool
 
 
-def publish(
-    build: Path, options: PublishOptions, progress: Progress | None = None, say: Say = print
-) -> Published:
+def publish(build: Path, options: PublishOptions, say: Say, progress: Progress | None = None) -> Published:
     """Verify a build, export it as Parquet, and make a dataset repository hold exactly that.
 
-    Raises:
-        UsageError: no token, no right to write there, a repository that is not flancollect's.
-        SourceError: the Hub cannot be reached, or stops answering; running again goes on.
-        CheckError: the build or, afterwards, the repository is not what it should be.
+    `say` is given a line whenever there is something to wait for. Raises UsageError without a token, without
+    the right to write there, and for a repository that is not flancollect's; SourceError when the Hub cannot
+    be reached or stops answering; CheckError when the build or, afterwards, the repository is not what it
+    should be.
     """
     with quiet():
         remote = connect(options.repo, say, writing=True)
         verify(build)
         manifest = read_manifest(build)
-        before = standing_of(remote, options.revision)
-        _refuse(remote, before, options)
+        there = standing_of(remote, options.revision)
+        _refuse(remote, there, options)
         with claim(build, manifest.recipe, overwrite=False):
-            made = _exported(build, options.repo, progress)
-            local = _local_files(build, made)
-            change = compare(local, before)
-            tags = tuple(dict.fromkeys([f"content-{manifest.content_hash[:12]}", *filter(None, [options.tag])]))
-            _refuse_moving(remote, before, change, options)
-            commit = before.head if before.exists else None
+            files = _exported(build, options.repo, progress)
+            change = compare(files, there)
+            _refuse_moving(remote, there, change, options)
+            commit = there.head if there.branch else None
             if not options.dry_run:
-                _create(remote, before, options)
-                commit = _bring(remote, manifest, local, options, progress)
-                _tag(remote, commit, tags)
+                create(remote, there, options.revision, private=options.private)
+                commit = bring(remote, _submission(manifest, files, options.revision), there, progress)
+                tag_commit(remote, commit, [tag for tag in _tags(manifest, options) if tag not in there.tags])
     return Published(
         repo=options.repo,
         revision=options.revision,
         url=f"{remote.url}/tree/{options.revision}",
         commit=commit,
-        committed=commit != before.head,
+        committed=bool(change) and not options.dry_run,
         rows=manifest.rows,
         content_hash=manifest.content_hash,
         uploaded={file.name: file.bytes for file in change.send},
         removed=change.remove,
-        unchanged=len(local) - len(change.send),
-        tags=tags,
+        unchanged=len(files) - len(change.send),
+        tags=_tags(manifest, options),
         dry_run=options.dry_run,
     )
 
 
-# --- what there is -----------------------------------------------------------------------------------------
-
-
-def _exported(build: Path, repo: str, progress: Progress | None) -> Export:
-    return export(build, ExportOptions(out=_folder(build), format="parquet", address=repo), progress).export
-
-
-def _folder(build: Path) -> Path:
-    """Where the export of a build lies between runs."""
-    return build / WORK_FOLDER / "publish"
-
-
-def _local_files(build: Path, made: Export) -> list[LocalFile]:
-    """The files of the export, the list of them last."""
-    folder = _folder(build)
-    own = LocalFile(
-        name=EXPORT,
-        path=folder / EXPORT,
-        bytes=(folder / EXPORT).stat().st_size,
-        sha256=file_sha256(folder / EXPORT),
+def _exported(build: Path, repo: str, progress: Progress | None) -> tuple[LocalFile, ...]:
+    """Export the build beside its rendered tables; the files, their list last."""
+    folder = build / WORK_FOLDER / "publish"
+    made = export(build, ExportOptions(out=folder, format="parquet", address=repo), progress).export
+    listed = [(entry.file, entry.bytes, entry.sha256) for entry in made.files]
+    own = (EXPORT, (folder / EXPORT).stat().st_size, file_sha256(folder / EXPORT))
+    return tuple(
+        LocalFile(name=name, path=folder / name, bytes=size, sha256=sha256)
+        for name, size, sha256 in [*listed, own]
     )
-    files = [
-        LocalFile(name=entry.file, path=folder / entry.file, bytes=entry.bytes, sha256=entry.sha256)
-        for entry in made.files
-    ]
-    return [*files, own]
 
 
-# --- what is refused ---------------------------------------------------------------------------------------
+def _submission(manifest: Manifest, files: tuple[LocalFile, ...], branch: str) -> Submission:
+    return Submission(
+        branch=branch,
+        files=files,
+        message=f"{manifest.mixture}: {manifest.rows:,} rows, content {manifest.content_hash[:12]}",
+        description=f"content {manifest.content_hash}\nrecipe {manifest.recipe_hash}",
+    )
+
+
+def _tags(manifest: Manifest, options: PublishOptions) -> tuple[str, ...]:
+    own = (f"content-{manifest.content_hash[:12]}",)
+    return own if options.tag in (None, *own) else (*own, str(options.tag))
 
 
 def _refuse(remote: Remote, there: Standing, options: PublishOptions) -> None:
     """Raise UsageError where publishing would do what nobody asked for."""
-    if there.exists and there.foreign:
+    owner = remote.repo.partition("/")[0]
+    if not there.exists and owner not in remote.namespaces:
+        raise UsageError(
+            f"{remote.repo}: there is no such dataset, and your token may not make one under {owner}. "
+            f"It is of {remote.namespaces[0]}; namespaces: {', '.join(remote.namespaces)}"
+        )
+    if there.foreign:
         shown = ", ".join(there.foreign[:5]) + (", ..." if len(there.foreign) > 5 else "")
         raise UsageError(
-            f"{remote.repo}: holds files that are no dataset of flancollect ({shown}): it has no {EXPORT}. "
-            f"Choose another name, or delete those files at {remote.url}/tree/{options.revision} first"
+            f"{remote.repo}: is no dataset of flancollect: it holds {shown}, and no {EXPORT} that this version "
+            f"can read. Choose another name, or first delete its files at {remote.url}/tree/{options.revision}"
         )
     if there.exists and options.private and not there.private:
         raise UsageError(
@@ -156,12 +145,6 @@ def _refuse(remote: Remote, there: Standing, options: PublishOptions) -> None:
         )
     if options.revision in there.tags:
         raise UsageError(f"--revision {options.revision}: is a tag of {remote.repo}; name a branch")
-    owner = remote.repo.partition("/")[0]
-    if not there.exists and owner not in remote.namespaces:
-        raise UsageError(
-            f"{remote.repo}: there is no such dataset, and your token may not make one under {owner}. "
-            f"It is of {remote.namespaces[0]}; namespaces: {', '.join(remote.namespaces)}"
-        )
 
 
 def _refuse_moving(remote: Remote, there: Standing, change: Change, options: PublishOptions) -> None:
@@ -171,5 +154,3 @@ def _refuse_moving(remote: Remote, there: Standing, change: Change, options: Pub
         raise UsageError(
             f"--tag {options.tag}: names commit {named[:12]} of {remote.repo} already; choose another tag"
         )
-
-

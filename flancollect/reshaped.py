@@ -105,9 +105,7 @@ def _by_row(table: SourceTable, shape: RowShape) -> SourceTable:
     return replace(table, rows=rows, schema=schema, take=take)
 
 
-def _take(
-    table: SourceTable, shape: RowShape, columns: Sequence[str], origin: Ids, within: Ids
-) -> pa.Table:
+def _take(table: SourceTable, shape: RowShape, columns: Sequence[str], origin: Ids, within: Ids) -> pa.Table:
     """Of the source rows `origin` (ascending, repeats allowed), the rows that are the `within`-th each."""
     unique, place = np.unique(origin, return_inverse=True)
     made = [name for name in columns if name in shape.adds.names]

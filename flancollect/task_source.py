@@ -59,8 +59,10 @@ class TaskSource:
         if other is None:
             return self
         if not self.lenders:
-            given = {"task": other.task, "source_key": other.source_key, "lock": other.lock, "lender": None}
-            self.lenders.append(replace(self, plan=replace(self.plan, **given), opened={}, lenders=[]))
+            plan = replace(
+                self.plan, task=other.task, source_key=other.source_key, lock=other.lock, lender=None
+            )
+            self.lenders.append(replace(self, plan=plan, opened={}, lenders=[]))
         return self.lenders[0]
 
     def read(

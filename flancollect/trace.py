@@ -125,6 +125,10 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
     wording = next((w for w in family.wordings if w.id == stored["template_id"]), None)
     if wording is None:
         raise CheckError(f"wording {stored['template_id']} is not in the catalogue any more")
+    for kind in ("option", "shot", "dialog"):
+        style = provenance[f"{kind}_style"]
+        if style is not None and style not in plan.styles.names(f"{kind}s"):
+            raise CheckError(f"{kind} style {style} is not in the catalogue any more")
     row = _read_one(source, provenance["split"], provenance["source_row"])
     pick = Pick(
         wording=wording,

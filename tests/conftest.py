@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -57,3 +58,9 @@ def golden(request: pytest.FixtureRequest) -> object:
         )
 
     return compare
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A copy of the small catalogue of tests/data, to be changed."""
+    return shutil.copytree(REPO / "tests" / "data" / "catalogue", tmp_path / "catalogue")

@@ -2,14 +2,14 @@
 
 `python -m tests.small ARGUMENTS` is `flancollect ARGUMENTS` without the embedded collection, so that a
 command takes a second. With KILL_AT_RENAME=n in the environment the process kills itself, as kill -9 does,
-just before its n-th renaming of a file (KILL_WITH=SIGINT: as Ctrl-C does); with FILE_BYTES=n it can write no file larger than that.
+just before its n-th renaming of a file (KILL_WITH=SIGINT: as Ctrl-C does); with FILE_BYTES=n it can write no
+file larger than that.
 """
 
 import contextlib
 import io
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -46,12 +46,6 @@ def nothing_embedded() -> Iterator[None]:
         for module in (catalog, prepare):
             patch.setattr(module, "embedded_root", lambda: EMPTY)
         yield
-
-
-@pytest.fixture(name="copied")
-def copied(tmp_path: Path) -> Path:
-    """A copy of the small catalogue, to be changed."""
-    return shutil.copytree(CATALOGUE, tmp_path / "catalogue")
 
 
 def wanted(name: str = "small", catalogue: Path = CATALOGUE, **more: object) -> Wanted:
@@ -103,6 +97,8 @@ def finish(process: subprocess.Popen[str]) -> Ran:
 
 def _words(arguments: tuple[object, ...], catalogue: Path | None) -> list[str]:
     words = list(map(str, arguments))
+    if words[0] == "build" and "--workers" not in words:
+        words += ["--workers", "1"]  # starting processes takes longer than the work
     return words if catalogue is None else [*words, "--catalog", str(catalogue)]
 
 

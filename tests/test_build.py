@@ -3,6 +3,7 @@ import gzip
 import json
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.schemas import MIXTURE
 from flancollect.sources import open_table
 from flancollect.sources.table import Access
-from tests.small import CATALOGUE, EMPTY, built, command, copied, wanted
+from tests.small import CATALOGUE, EMPTY, built, command, wanted
 
 TALK = CATALOGUE / "talk" / "talk.tsv"
 COLUMNS = ["inputs", "targets", "task_source", "task_name", "template_type", "template_id", "provenance"]
@@ -89,7 +90,7 @@ def test_another_seed_draws_anew(small, rows, tmp_path):
 
 def test_rows_of_all_tasks_are_mixed(rows):
     """In order of tasks, neighbours would nearly always share their task."""
-    same = sum(a["task_name"] == b["task_name"] for a, b in zip(rows, rows[1:], strict=False))
+    same = sum(a["task_name"] == b["task_name"] for a, b in pairwise(rows))
     assert same < len(rows) // 2
 
 
@@ -251,11 +252,11 @@ def test_strict_minds_nothing_that_is_held_out(tmp_path):
 
 def test_frozen_takes_the_lock_alone(tmp_path, copied):
     lock = tmp_path / "lock.json"
-    frozen = ("build", "small", "--out", tmp_path / "out", "--frozen", "--lock", lock)
+    frozen = ("build", "small", "--frozen", "--lock", lock, "--out")
     assert command("lock", "--out", lock, catalogue=copied).code == 0
-    assert command(*frozen, catalogue=copied).code == 0
+    assert command(*frozen, tmp_path / "out", catalogue=copied).code == 0
     (copied / "phrases" / "english.txt").write_text("changed\n" * 12)
-    changed = command(*frozen, "--strict", catalogue=copied)
+    changed = command(*frozen, tmp_path / "changed", "--strict", catalogue=copied)
     assert changed.code == 4
     assert "phrases" in changed.err
     assert "changed since it was locked" in changed.err

@@ -51,8 +51,16 @@ def test_a_card_may_name_several_licences(text, ids):
 @pytest.mark.parametrize(
     ("policy", "passes", "refused"),
     [
-        ("commercial", ["mit", "cc-by-4.0", "cc-by-sa-4.0", "gpl-3.0"], ["cc-by-nc-4.0", "cc-by-nd-4.0", "unknown"]),
-        ("permissive", ["mit", "cc-by-4.0", "cc0-1.0"], ["cc-by-sa-4.0", "gpl-3.0", "cc-by-nc-sa-3.0", "other"]),
+        (
+            "commercial",
+            ["mit", "cc-by-4.0", "cc-by-sa-4.0", "gpl-3.0"],
+            ["cc-by-nc-4.0", "cc-by-nd-4.0", "unknown"],
+        ),
+        (
+            "permissive",
+            ["mit", "cc-by-4.0", "cc0-1.0"],
+            ["cc-by-sa-4.0", "gpl-3.0", "cc-by-nc-sa-3.0", "other"],
+        ),
         ("any", ["mit", "cc-by-nc-nd-4.0", "gpl-3.0"], ["unknown", "other", "licenseref-mine", "openrail"]),
     ],
 )
@@ -146,7 +154,9 @@ def test_what_a_policy_takes_it_also_takes_as_a_whole(sources, policy):
 def test_misspellings_are_told_from_other_licences():
     assert misspelled("cc-by-4") == "cc-by-4.0"
     assert misspelled("apache 2.0") == "apache-2.0"
-    assert [misspelled(name) for name in ("bsd-4-clause", "openrail", "llama3", "licenseref-mti", "mit")] == [None] * 5
+    assert [misspelled(name) for name in ("bsd-4-clause", "openrail", "llama3", "licenseref-mti", "mit")] == [
+        None
+    ] * 5
 
 
 def test_the_hub_gets_ids_it_knows():
@@ -158,7 +168,10 @@ def test_the_hub_gets_ids_it_knows():
 
 
 def test_terms_are_words():
-    assert terms("cc-by-nc-sa-4.0") == "asks for attribution, adaptations must be shared alike, not for commercial use"
+    assert (
+        terms("cc-by-nc-sa-4.0")
+        == "asks for attribution, adaptations must be shared alike, not for commercial use"
+    )
     assert terms("cc0-1.0; other") == "asks for nothing; not known"
 
 
@@ -171,13 +184,20 @@ def test_every_licence_of_the_embedded_cards_is_known_or_says_that_it_is_not():
 def test_over_the_whole_catalogue_a_policy_plans_no_refused_task(policy):
     catalog = load_catalog()
     mixture = Mixture.model_validate(
-        {"mixture": "all", "size": 100_000, "parts": {"all": {"select": {}, "variants": {"zs_opt": 1, "fs_opt": 1}}}}
+        {
+            "mixture": "all",
+            "size": 100_000,
+            "parts": {"all": {"select": {}, "variants": {"zs_opt": 1, "fs_opt": 1}}},
+        }
     )
     keys = {name: name for name in catalog.tasks}
     known = {
         name: SourceLock(
             revision="r",
-            splits={parse_split(text).name: SplitLock(rows=50_000, columns={}) for text in task.card.splits.values()},
+            splits={
+                parse_split(text).name: SplitLock(rows=50_000, columns={})
+                for text in task.card.splits.values()
+            },
         )
         for name, task in catalog.tasks.items()
     }
@@ -197,14 +217,26 @@ def test_over_the_whole_catalogue_a_policy_plans_no_refused_task(policy):
 @pytest.fixture
 def mixed(copied: Path) -> Path:  # noqa: F811
     """The small catalogue with a non-commercial and an unknown source."""
-    for card, licence in (("phrases/phrases.yaml", "cc-by-nc-4.0"), ("weather/weather_claims.yaml", "unknown")):
+    for card, licence in (
+        ("phrases/phrases.yaml", "cc-by-nc-4.0"),
+        ("weather/weather_claims.yaml", "unknown"),
+    ):
         path = copied / card
         path.write_text(path.read_text().replace("license: cc0-1.0", f"license: {licence}"))
     return copied
 
 
 def test_a_build_under_a_policy_has_no_row_of_a_refused_source(tmp_path, mixed):
-    ran = command("build", "small", "--out", tmp_path / "b", "--license-policy", "commercial", "--strict", catalogue=mixed)
+    ran = command(
+        "build",
+        "small",
+        "--out",
+        tmp_path / "b",
+        "--license-policy",
+        "commercial",
+        "--strict",
+        catalogue=mixed,
+    )
     assert ran.code == 0, ran.err
     manifest = Manifest.model_validate_json((tmp_path / "b" / "manifest.json").read_bytes())
     assert "skipped (licence): phrases: licence cc-by-nc-4.0: not for commercial use" in ran.out
@@ -257,7 +289,16 @@ def test_a_policy_on_the_command_line_is_not_lifted_by_the_mixture(tmp_path, mix
 
 def test_refused_sources_are_not_looked_at(tmp_path, mixed):
     (mixed / "phrases" / "english.txt").unlink()
-    ran = command("build", "small", "--out", tmp_path / "b", "--license-policy", "commercial", "--strict", catalogue=mixed)
+    ran = command(
+        "build",
+        "small",
+        "--out",
+        tmp_path / "b",
+        "--license-policy",
+        "commercial",
+        "--strict",
+        catalogue=mixed,
+    )
     assert ran.code == 0, ran.err
 
 

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from flancollect.folder import claim
-from tests.small import built, command, copied, finish, start, wanted
+from tests.small import built, command, finish, start, wanted
 from tests.test_build import files_of
 
-BUILD = ("build", "small", "--workers", 1, "--json", "--out")
+BUILD = ("build", "small", "--json", "--out")
 
 
 @pytest.fixture(scope="module")

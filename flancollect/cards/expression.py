@@ -138,8 +138,7 @@ def rewritten_template(text: str) -> nodes.Template:
 def rewritten_expression(text: str) -> nodes.Expr:
     """The tree that an expression compiles from. Raises what the parser raises."""
     whole = rewrite(_as_template(_parse_expression(text)), environment())
-    (assigned,) = whole.body
-    found: nodes.Expr = assigned.node
+    found: nodes.Expr = next(whole.find_all(nodes.Assign)).node  # type: ignore[assignment]
     return found
 
 
@@ -178,7 +177,11 @@ def _output(_: Context, pieces: Iterator[str]) -> str:
 def _result(context: Context, pieces: Iterator[str]) -> Any:
     for _ in pieces:
         pass
-    value = context.vars[_RESULT]
+    return native(context.vars[_RESULT])
+
+
+def native(value: Any) -> Any:
+    """The value that an expression came to, if it is data within the bounds; lazy lists become lists."""
     if type(value) in _PLAIN:
         return bounds.made(value)
     if isinstance(value, Iterator):

@@ -7,7 +7,7 @@ compiles each text once per process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from flancollect.cards.expression import ExpressionError, compile_template
@@ -16,7 +16,7 @@ from flancollect.cards.strict_yaml import Document
 from flancollect.cards.variants import Variant
 from flancollect.errors import Problem, did_you_mean
 
-RESERVED = ("answer", "options", "choices")
+RESERVED = ("answer", "options", "choices", "range", "dict", "zip", "namespace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,10 @@ class Wording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilySpec:
-    """A family with its parents' parts filled in, wordings in the order of the files."""
+    """A family with its parents' parts filled in, wordings in the order of the files.
+
+    `silenced` names lints that do not apply to it, with the reason.
+    """
 
     name: str
     needs: Mapping[str, FieldType]
@@ -46,6 +49,7 @@ class FamilySpec:
     example: Mapping[str, Any]
     wordings: tuple[Wording, ...]
     file: str
+    silenced: Mapping[str, str] = field(default_factory=dict)
 
     def serving(self, variant: Variant) -> tuple[Wording, ...]:
         """The wordings that a variant may use, held out or not."""
@@ -117,6 +121,7 @@ def _merge(family: WrittenFamily, written: Mapping[str, WrittenFamily]) -> Famil
         example=example,
         wordings=wordings,
         file=family.document.file,
+        silenced={} if card.lint is None else card.lint.ignore,
     )
 
 

@@ -24,7 +24,7 @@ Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 FieldType = Literal["text", "number", "list", "turns", "any"]
 VariantName = Literal[
     "zs_opt", "fs_opt", "zs_noopt", "fs_noopt", "zs_opt_inv", "fs_opt_inv", "zs_noopt_inv", "fs_noopt_inv"
@@ -178,6 +178,12 @@ Answer = Annotated[
 ]
 
 
+class LintRules(Card):
+    """What the linter shall not say of a card: lint to the reason why it does not apply."""
+
+    ignore: Annotated[dict[Name, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+
+
 class ExemplarSource(Card):
     """Rows of another source that serve as exemplars, and what they mean for the same family.
 
@@ -230,6 +236,7 @@ class TaskCard(Card):
     substitute: str | None = None
     original_rows: Count | None = None
     note: str | None = None
+    lint: LintRules | None = None
 
     @model_validator(mode="after")
     def _reason_when_unavailable(self) -> TaskCard:
@@ -277,6 +284,7 @@ class Family(Card):
     example: dict[str, Any] = Field(default_factory=dict)
     forward: dict[Name, Template]
     inverted: dict[Name, Template] = Field(default_factory=dict)
+    lint: LintRules | None = None
 
 
 class OptionStyle(Card):
@@ -366,7 +374,7 @@ class Part(Card):
     """
 
     select: Select | None = None
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Share = 1.0
     cap: Positive | None = None
     variants: Annotated[dict[VariantName, Share], Field(min_length=1)] = {
         "zs_opt": 1.0
@@ -409,7 +417,7 @@ class Mixture(Card):
     shots: Shots = Shots()
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None
-    styles: dict[StyleKind, Texts] = Field(default_factory=dict)
+    styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
     parts: Annotated[dict[Name, Part], Field(min_length=1)]
 
 
@@ -425,7 +433,7 @@ class Ask(Card):
     shots: Count = 0
     exemplars: Literal["drawn", "first"] = "drawn"
     max_input_bytes: Positive = 7600
-    styles: dict[StyleKind, Texts] = Field(default_factory=dict)
+    styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
 
 
 class Benchmark(Card):

@@ -84,6 +84,8 @@ def unknown_styles(
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """For names that no style has: their place under `styles`, and what to say."""
     for kind, names in wanted.items():
+        if not names:
+            yield (("styles", kind), "names no style; leave the key out to use all of them")
         for name in names:
             if name not in styles.names(kind):
                 yield (

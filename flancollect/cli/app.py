@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flancollect import __version__
-from flancollect.cli import build, cards, export, importers, inspect
+from flancollect.cli import build, cards, export, importers, inspect, publish
 
 app = typer.Typer(
     name="flancollect",
@@ -46,6 +46,8 @@ for command in (
     inspect.verify,
     inspect.diff,
     export.export,
+    publish.publish,
+    publish.pull,
 ):
     app.command()(command)
 app.command("import")(importers.import_)

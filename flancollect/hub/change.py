@@ -66,7 +66,9 @@ def refuse_rotten(files: Sequence[LocalFile]) -> None:
     """Raise CheckError for a file that is not what the export lists."""
     for file in files:
         if file_sha256(file.path) != file.sha256:
-            raise CheckError(f"{file.path}: changed since it was exported; delete {file.path.parent} and run again")
+            raise CheckError(
+                f"{file.path}: changed since it was exported; delete {file.path.parent} and run again"
+            )
 
 
 def check(remote: Remote, local: Sequence[LocalFile], commit: str) -> None:

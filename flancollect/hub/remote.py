@@ -6,6 +6,7 @@ called. What the Hub's client says itself is not shown: its messages and warning
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -93,14 +94,17 @@ def connect(repo: str, say: Say, *, writing: bool) -> Remote:
 
 def patiently(remote: Remote, once: Callable[[], T], tries: int = TRIES) -> T:
     """Call until it succeeds, there is no hope, or the tries are used up; then raise what the trouble is."""
-    for tried in range(1, tries + 1):
+    for tried in range(1, tries):
         outcome = attempt(remote, once)
         if not isinstance(outcome, Trouble):
             return outcome
-        if not outcome.again or tried == tries:
-            break
+        if not outcome.again:
+            raise outcome.error(remote)
         pause(remote, outcome, tried)
-    raise outcome.error(remote, tried)
+    last = attempt(remote, once)
+    if isinstance(last, Trouble):
+        raise last.error(remote, tries)
+    return last
 
 
 def attempt(remote: Remote, once: Callable[[], T]) -> T | Trouble:
@@ -140,18 +144,23 @@ def tree(remote: Remote, commit: str) -> dict[str, RepoFile]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the client's own progress bars and log lines off the terminal."""
-    from huggingface_hub import utils  # noqa: PLC0415 (slow to import)
+    from huggingface_hub.utils import logging as words  # noqa: PLC0415 (slow to import)
+    from huggingface_hub.utils.tqdm import (  # noqa: PLC0415 (the same)
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
-    verbosity, bars = utils.logging.get_verbosity(), not utils.are_progress_bars_disabled()
-    utils.logging.set_verbosity(utils.logging.CRITICAL)
+    verbosity, bars = words.get_verbosity(), not are_progress_bars_disabled()
+    words.set_verbosity(logging.CRITICAL)
     if bars:
-        utils.disable_progress_bars()
+        disable_progress_bars()
     try:
         yield
     finally:
-        utils.logging.set_verbosity(verbosity)
+        words.set_verbosity(verbosity)
         if bars:
-            utils.enable_progress_bars()
+            enable_progress_bars()
 
 
 # --- what an error means -----------------------------------------------------------------------------------
@@ -169,12 +178,12 @@ def _trouble(remote: Remote, error: BaseException) -> Trouble | None:
         transport = _transport(link)
         if transport is not None:
             return transport
+        if type(link) is ConnectionError:  # what the client of the Xet store raises
+            return _xet(str(link))
     if isinstance(error, OSError) and error.errno is not None:
         return None
-    said = " ".join(str(error).split())
-    return Trouble(
-        reason=f"the Hub's client reports {type(error).__name__}: {_clean(remote, said)}", kind=FlancollectError
-    )
+    said = " from ".join(f"{type(link).__name__}: {' '.join(str(link).split())}" for link in _chain(error))
+    return Trouble(reason=f"the Hub's client reports {_clean(remote, said)}", kind=FlancollectError)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -189,24 +198,39 @@ def _transport(error: BaseException) -> Trouble | None:
     if "TimeoutException" in kinds:
         return Trouble(reason="the Hub does not answer in time", again=True)
     if "ConnectError" in kinds:
-        return Trouble(reason=f"the Hub cannot be reached: {judge_connection(Exception(error)).reason}", again=True)
+        return Trouble(
+            reason=f"the Hub cannot be reached: {judge_connection(Exception(error)).reason}", again=True
+        )
     if "TransportError" in kinds:
         return Trouble(reason="the connection to the Hub broke", again=True)
     return None
+
+
+def _xet(said: str) -> Trouble:
+    if "xet-write-token" in said and "404" in said:
+        advice = "set HF_HUB_DISABLE_XET=1 in the environment to upload without it"
+        return Trouble(reason=f"this Hub has no Xet store; {advice}", kind=UsageError)
+    return Trouble(reason="the connection to the Hub's store broke", again=True)
 
 
 def _answered(remote: Remote, error: Any) -> Trouble:
     """What an answer of the Hub that is no success means."""
     from huggingface_hub import errors  # noqa: PLC0415 (slow to import)
 
-    status = error.response.status_code
-    said = _said(remote, error)
-    if isinstance(error, errors.GatedRepoError):
-        return Trouble(reason=f"access is gated: accept its terms at {remote.url}, and {LOGIN}")
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return Trouble(reason=f"no such dataset on the Hub, or it is private: check its name, or {LOGIN}")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return Trouble(reason="no such revision; branches and tags are listed on its page")
+    absent = {
+        errors.GatedRepoError: f"access is gated: accept its terms at {remote.url}, and {LOGIN}",
+        errors.RepositoryNotFoundError: f"no such dataset, or it is private: check its name, or {LOGIN}",
+        errors.RevisionNotFoundError: f"no such branch, tag or commit; {remote.url} lists them",
+    }
+    for kind, reason in absent.items():
+        if isinstance(error, kind):
+            return Trouble(reason=reason)
+    return _refused(remote, error)
+
+
+def _refused(remote: Remote, error: Any) -> Trouble:
+    """What a status that says no means."""
+    status, said = error.response.status_code, _said(remote, error)
     if status == 401:
         return Trouble(reason=f"the Hub does not know this token: {LOGIN}", kind=UsageError)
     if status == 403:

@@ -38,7 +38,9 @@ class Standing:
     @property
     def ours(self) -> frozenset[str]:
         """Files that an export put there."""
-        return frozenset() if self.listed is None else frozenset([EXPORT, *(f.file for f in self.listed.files)])
+        return (
+            frozenset() if self.listed is None else frozenset([EXPORT, *(f.file for f in self.listed.files)])
+        )
 
     @property
     def foreign(self) -> tuple[str, ...]:

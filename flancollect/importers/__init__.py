@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flancollect.errors import UsageError, did_you_mean
-from flancollect.importers import flan, promptsource
+from flancollect.importers import flan, natural_instructions, promptsource
 from flancollect.importers.catalogue_folder import write_catalogue
 from flancollect.importers.conversion import Conversion
 
 KINDS: dict[str, Callable[[Path], Conversion]] = {
     "promptsource": promptsource.convert,
     "flan": flan.convert,
+    "natural-instructions": natural_instructions.convert,
 }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.errors import UsageError
+from flancollect.errors import CardError, UsageError
 from flancollect.importers.card_text import index_text
 from flancollect.importers.conversion import Conversion
 
@@ -31,13 +32,25 @@ def write_catalogue(out: Path, convert: Callable[[], Conversion]) -> Conversion:
                 _write(folder / name, text)
             rows = ((item.path, item.name, item.reason) for item in conversion.not_converted)
             _write(folder / NOT_CONVERTED, index_text(("path", "name", "reason"), rows))
-            load_catalog([folder])
+            _check(folder, out)
             folder.replace(out)
     except OSError as error:
         raise UsageError(
             f"--out {out}: cannot be written: {error.strerror}; choose another folder"
         ) from error
     return conversion
+
+
+def _check(folder: Path, out: Path) -> None:
+    """Load the catalogue beside the embedded one, whose own problems are not the import's."""
+    try:
+        load_catalog([folder])
+    except CardError as error:
+        own = [problem for problem in error.problems if problem.file.startswith(str(folder))]
+        if own:
+            raise CardError(
+                replace(problem, file=problem.file.replace(str(folder), str(out), 1)) for problem in own
+            ) from error
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def read_pattern(parts: Mapping[str, str]) -> Pattern:
     and with what announces the target; how exemplars are joined is for our shot styles to say.
     """
     before = parts.get("inputs_prefix", "") + parts["inputs"]
-    after = parts.get("x_y_delimiter", "") + parts["targets_prefix"] if "targets_prefix" in parts else ""
+    after = parts.get("x_y_delimiter", "") + parts.get("targets_prefix", "")
     pattern = Pattern(
         intro=_pieces(_intro(parts.get("input_pattern", _BEFORE)).strip()),
         input=_pieces((before + after).strip()),

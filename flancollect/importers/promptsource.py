@@ -82,8 +82,8 @@ _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Loader(_BASE):  # type: ignore[misc]  # which of the two it is depends on the machine
     """Plain values only; the tags of PromptSource are mappings like any other.
 
-    What is referred to is shared, not copied, so that references cannot make much of little; merge keys
-    would copy, and stay keys that nothing reads.
+    What is referred to is shared, not copied, so that references cannot make much of little. Merge keys
+    would copy; without this method they are refused.
     """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:

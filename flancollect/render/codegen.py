@@ -43,12 +43,11 @@ _STEPS = (nodes.Filter, nodes.Call, nodes.Add)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A generated function, the columns that it wants in order, and whether it gives texts or native values."""
+    """A generated function, and the columns that it wants, in order."""
 
     source: str
     run: Callable[..., None]
     columns: tuple[str, ...]
-    texts: bool
 
 
 def text_code(tree: nodes.Template, columns: Mapping[str, str]) -> Code:
@@ -59,9 +58,11 @@ def text_code(tree: nodes.Template, columns: Mapping[str, str]) -> Code:
     output = _Output(unit, "s0")
     _enter(symbols, unit)
     _body(tree.body, symbols, unit, output)
-    result = output.finish()
-    unit.write(f"append({result})")
-    return _assemble(unit, texts=True)
+    text = output.finish()
+    if text != "s0":
+        text = f"(s0 := {text})"
+    unit.write(f"append(s0 if len({text}) < {MOST_TEXT} else doubt())")
+    return _assemble(unit)
 
 
 def native_code(tree: nodes.Expr, columns: Mapping[str, str]) -> Code:
@@ -70,10 +71,12 @@ def native_code(tree: nodes.Expr, columns: Mapping[str, str]) -> Code:
     unit = _unit(whole, columns)
     symbols = find_symbols([tree])
     value = expression(tree, symbols, unit)
+    if unit.picks:
+        raise CannotCompile("what is drawn depends on all columns")
     if value.kind not in ("int", "float", "bool", "none"):
-        value = Value(f"{unit.helper('native', operators.native)}({value.code})")
+        value = Value(f"{unit.helper('native', operators.NATIVE)}({value.code})")
     unit.write(f"append({value.code})")
-    return _assemble(unit, texts=False)
+    return _assemble(unit)
 
 
 def _unit(tree: nodes.Template, columns: Mapping[str, str]) -> Unit:
@@ -82,8 +85,8 @@ def _unit(tree: nodes.Template, columns: Mapping[str, str]) -> Unit:
         raise CannotCompile(f"it has more than {_MOST_NODES:,} parts")
     inside = sum(1 for loop in tree.find_all(nodes.For) for _ in loop.find_all(_STEPS))
     steps = sum(1 for _ in tree.find_all(_STEPS))
-    heaviest = max((loop.iter.args[0].value for loop in tree.find_all(nodes.For)), default=1)
-    most_steps = min(MOST_STEPS, _STEP_ROOM // heaviest)
+    weights = sum(loop.iter.args[0].value for loop in tree.find_all(nodes.For))
+    most_steps = min(MOST_STEPS, _STEP_ROOM // max(weights, 1))
     env = operators.environment()
     return Unit(
         columns=columns,
@@ -96,7 +99,7 @@ def _unit(tree: nodes.Template, columns: Mapping[str, str]) -> Unit:
     )
 
 
-def _assemble(unit: Unit, *, texts: bool) -> Code:
+def _assemble(unit: Unit) -> Code:
     used = list(unit.used.items())
     names = [name for _, name in used]
     head = [
@@ -109,12 +112,10 @@ def _assemble(unit: Unit, *, texts: bool) -> Code:
         head.append(f"            budget.steps, budget.work = {COUNTED_STEPS}, {COUNTED_WORK}")
     if unit.picks:
         head.append("            budget.draws = 0")
-    if unit.loops_used:
-        head.append("            steps = 0")
     tail = ["        except Exception:", "            failures.append(len(out))", "            append(None)"]
     source = "\n".join([*head, *unit.lines, *tail, ""])
     run = _function(source, unit.constants)
-    return Code(source=source, run=run, columns=tuple(name for name, _ in used), texts=texts)
+    return Code(source=source, run=run, columns=tuple(name for name, _ in used))
 
 
 def _targets(names: Sequence[str]) -> str:
@@ -276,8 +277,7 @@ def _captured(
     captured = _Output(unit, unit.new("s"))
     _body(node.body, inner, unit, captured)
     captured.flush()
-    captured.check()
-    value = Value(captured.finish(), "str")
+    value = Value(f"{unit.helper('made', operators.MADE)}({captured.finish()})", "str")
     chain = []
     while filter_ is not None:
         chain.append(filter_)
@@ -304,7 +304,6 @@ def _for(node: nodes.For, symbols: Symbols, unit: Unit, output: _Output) -> None
     if node.recursive:
         raise CannotCompile("a recursive loop is not covered")
     output.flush()
-    unit.loops_used = True
     loop = Loop(unit.new("j"), unit.new("n"), unit.new("i"))
     uses_loop = bool(find_undeclared(node.body, ("loop",)))
     element = _items(node, symbols, unit, loop, uses_loop=uses_loop)
@@ -346,8 +345,11 @@ def _items(node: nodes.For, symbols: Symbols, unit: Unit, loop: Loop, *, uses_lo
         code = f"{unit.helper('sequence', operators.sequence)}({code})"
     unit.write(f"{loop.items} = {code}")
     unit.write(f"{loop.length} = len({loop.items})")
-    unit.write(f"steps += {loop.length}")
-    with unit.block(f"if steps > {unit.most_steps}:"):
+    if unit.depth:
+        unit.write(f"steps += {loop.length}")
+    elif any(part.find(nodes.For) for part in node.body):
+        unit.write(f"steps = {loop.length}")
+    with unit.block(f"if {'steps' if unit.depth else loop.length} > {unit.most_steps}:"):
         unit.write("doubt()")
     return _ELEMENTS.get(value.kind, "any")
 

@@ -22,7 +22,7 @@ from flancollect.cards.expression import (
     rewritten_expression,
     rewritten_template,
 )
-from flancollect.render.codegen import MOST_TEXT, Code, native_code, text_code
+from flancollect.render.codegen import Code, native_code, text_code
 from flancollect.render.unit import CannotCompile, kind_of
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ def evaluate_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int)
     if expression.column is not None and expression.column in columns:
         return list(columns[expression.column])
     seen = {name: column for name, column in columns.items() if name in expression.variables}
-    return _outcome(_native_code(text, _kinds(seen)), expression.evaluate, seen, rows).rows
+    return _outcome(_native_code(text, _kinds(seen)), expression.evaluate, columns, rows).rows
 
 
 def why_not_compiled(text: str) -> str | None:
@@ -106,13 +106,12 @@ def _run(code: Code, columns: Mapping[str, Sequence[Any]], rows: int) -> tuple[l
     """Results by row, and the rows that the code is not sure of."""
     out: list[Any] = []
     left: list[int] = []
+    given = [columns[name] if len(columns[name]) == rows else columns[name][:rows] for name in code.columns]
     token = bounds.resume(budget := bounds.Budget())
     try:
-        code.run(rows, [columns[name] for name in code.columns], budget, out, left)
+        code.run(rows, given, budget, out, left)
     finally:
         bounds.stop(token)
-    if code.texts and max(map(len, filter(None, out)), default=0) > MOST_TEXT:
-        left = [i for i, text in enumerate(out) if text is None or len(text) > MOST_TEXT]
     return out, left
 
 

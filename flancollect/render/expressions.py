@@ -217,7 +217,7 @@ def _loop_attribute(attribute: str, unit: Unit, ref: str) -> Value:
 def _item(node: nodes.Getitem, symbols: Symbols, unit: Unit, lenient: bool) -> Value:
     value = expression(node.node, symbols, unit)
     key = expression(node.arg, symbols, unit)
-    if lenient:
+    if lenient or value.kind in _SCALARS or key.kind in ("none", "float"):
         return Value(f"{unit.helper('item', operators.item)}({value.code}, {key.code})")
     textual = value.kind in ("str", "texts") and key.kind in ("int", "bool")
     return Value(f"{value.code}[{key.code}]", "str" if textual else "any")
@@ -389,7 +389,7 @@ def _test(node: nodes.Test, symbols: Symbols, unit: Unit, _: bool) -> Value:
         known = isinstance(node.node, nodes.Name) and value.kind != "any"
         code = "True" if known else f"(not isinstance({value.code}, Undefined))"
         return Value(code if node.name == "defined" else f"(not {code})", "bool")
-    if node.name == "none" and not node.args:
+    if node.name == "none" and not node.args and value.kind not in _SCALARS:
         return Value(f"({value.code} is None)", "bool")
     unit.counts = True
     arguments = _arguments(node, symbols, unit)

@@ -6,7 +6,7 @@ raising Doubt (or anything else); the row is then rendered by reference Jinja, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ from jinja2.runtime import Context, missing
 from jinja2.utils import Namespace, _PassArg
 
 from flancollect.cards import bounds, formatting
-from flancollect.cards.expression import environment
+from flancollect.cards.expression import environment, native
 from flancollect.cards.filters import as_text
 from flancollect.cards.growing import GrowingList
 from flancollect.cards.rewrite import PART
@@ -28,7 +28,9 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "%": formatting.percent,
 }
 OPERAND = bounds.operand
+MADE = bounds.made
 AS_TEXT = as_text
+NATIVE = native
 
 BUILT_IN = {
     function.__name__: function
@@ -105,20 +107,6 @@ def settled(values: Any, uses_loop: bool) -> Any:
     if type(values) in (list, tuple, str, range) or (type(values) is GrowingList and not uses_loop):
         return values
     doubt()
-
-
-def native(value: Any) -> Any:
-    """The value of an expression, within the bounds that `Expression.evaluate` holds it to."""
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, str | int) and type(value) in (str, int):
-        return bounds.made(value)
-    if isinstance(value, Undefined):
-        doubt()
-    if isinstance(value, Iterator):
-        value = list(bounds.reading(value))
-    bounds.text(bounds.weigh(value, bounds.MAX_TEXT))
-    return value
 
 
 def filter_of(name: str) -> Callable[..., Any]:

@@ -60,7 +60,6 @@ class Unit:
     depth: int = 0
     counts: bool = False
     picks: bool = False
-    loops_used: bool = False
     loops: dict[str, Loop] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)

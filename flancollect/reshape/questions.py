@@ -26,9 +26,7 @@ def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 SHAPE = RowShape(
     reads=("questions", "orig_answers"),
-    adds=pa.schema(
-        [("question", pa.string()), ("answer", pa.string()), ("history", pa.list_(pa.string()))]
-    ),
+    adds=pa.schema([("question", pa.string()), ("answer", pa.string()), ("history", pa.list_(pa.string()))]),
     rows=rows,
     many=True,
 )

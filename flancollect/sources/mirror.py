@@ -129,11 +129,14 @@ def _mirrored_hub_file(mirror: Mirror, url: str) -> Path:
 def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Path]]:
     """The Parquet files of a Hub dataset by split (sorted), from the first Hub folder that holds the dataset.
 
+    An old id without an owner is looked for below `legacy/`.
+
     Raises:
         SourceError: no folder holds the dataset, or it lacks the config.
     """
+    owned = hub if "/" in hub else f"legacy/{hub}"
     for parent in mirror.hub:
-        folder = _inside(mirror, parent, hub, hub)
+        folder = _inside(mirror, parent, owned, hub)
         if folder.is_dir():
             home = _inside(mirror, folder, config, f"{hub} ({config})")
             files = _parquet_files(home) or (_parquet_files(folder) if config == "default" else [])

@@ -61,6 +61,16 @@ def _died(number: int) -> ShardInfo:
     )
 
 
+def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> ShardInfo:
+    """Write one shard of tidy batches, whole or not at all, and describe it."""
+    temporary = path.with_suffix(".tmp")
+    with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    temporary.replace(path)
+    return shard_info(path)
+
+
 def staging(out: Path) -> Path:
     """Where the shards of an unfinished build lie."""
     return out / WORK_FOLDER / "shards"
@@ -106,12 +116,7 @@ def _file_payload(path: Path) -> int:
 
 def _write_shard(paths: Sequence[Path], folder: Path, count: int, number: int) -> ShardInfo:
     path = folder / f"data-{number:05d}-of-{count:05d}.arrow"
-    temporary = path.with_suffix(".tmp")
-    with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
-        for batch in _sorted_rows(paths, _range_of(number, count)):
-            writer.write_batch(batch)
-    temporary.replace(path)
-    return shard_info(path)
+    return write_shard(path, _sorted_rows(paths, _range_of(number, count)))
 
 
 def _range_of(number: int, count: int) -> tuple[int, int]:

@@ -104,7 +104,9 @@ def paths_info(request: Request, repo: Repo, rest: str) -> Answer:
 
 def refs(request: Request, repo: Repo, rest: str) -> Answer:
     def told(kind: str, known: Mapping[str, str]) -> list[dict[str, str]]:
-        return [{"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": sha} for name, sha in known.items()]
+        return [
+            {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": sha} for name, sha in known.items()
+        ]
 
     branches = {name: sha for name, sha in repo.branches.items() if not name.startswith("refs/")}
     return json_answer({"branches": told("heads", branches), "converts": [], "tags": told("tags", repo.tags)})

@@ -23,6 +23,11 @@ WRITE = {
     "tag": api.tag,
     "branch": api.branch,
 }
+PLAIN = {
+    "/api/whoami-v2": api.whoami,
+    "/api/repos/create": api.create,
+    "/api/validate-yaml": api.validate_yaml,
+}
 Route = Callable[[Request, Repo, str], Answer]
 
 _API = re.compile(r"/api/datasets/(?P<id>[^/]+/[^/]+)(?:/(?P<verb>[a-z-]+)(?:/(?P<rest>.*))?)?")
@@ -33,12 +38,8 @@ _LARGE = re.compile(r"/(?P<verb>upload|part|complete|verify|cdn)/(?P<id>[^/]+/[^
 
 def route(request: Request) -> Answer:
     """The answer to a request."""
-    if request.path == "/api/whoami-v2":
-        return api.whoami(request)
-    if request.path == "/api/repos/create":
-        return api.create(request)
-    if request.path == "/api/validate-yaml":
-        return api.validate_yaml(request)
+    if request.path in PLAIN:
+        return PLAIN[request.path](request)
     if match := _BATCH.fullmatch(request.path):
         return _in_repo(request, match["id"], "", uploads.batch, writes=True)
     if match := _LARGE.fullmatch(request.path):  # signed addresses: whoever knows one may use it
@@ -47,12 +48,11 @@ def route(request: Request) -> Answer:
         )
     if match := _RESOLVE.fullmatch(request.path):
         return _in_repo(request, match["id"], match["rest"], downloads.resolve)
-    if match := _API.fullmatch(request.path):
-        verb = match["verb"] or ""
-        answer = READ.get(verb) or WRITE.get(verb)
-        if answer is not None:
-            return _in_repo(request, match["id"], match["rest"] or "", answer, writes=verb in WRITE)
-    return refusal(404, message=f"no such page: {request.path}")
+    match = _API.fullmatch(request.path)
+    verb = (match["verb"] or "") if match else None
+    if match is None or verb not in READ | WRITE:
+        return refusal(404, message=f"no such page: {request.path}")
+    return _in_repo(request, match["id"], match["rest"] or "", (READ | WRITE)[verb], writes=verb in WRITE)
 
 
 def _in_repo(request: Request, name: str, rest: str, answer: Route, *, writes: bool = False) -> Answer:

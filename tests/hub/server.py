@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +33,7 @@ class Hub:
     """What the server serves, how it fails, and what it was asked.
 
     With `users` (by token) writing is for them only, and an unknown token is refused; without, all may do all.
+    `watcher` is called with "arrived" and "done" and the path, before and after each request is carried out.
     """
 
     repos: dict[str, Repo] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Hub:
     seed: int = 0
     part_bytes: int = 1 << 40
     page_entries: int = 1000
+    watcher: Callable[[str, str], None] = lambda stage, path: None
     endpoint: str = ""
     log: list[Asked] = field(default_factory=list)
     uploading: dict[str, bytes] = field(default_factory=dict)
@@ -131,13 +133,17 @@ def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | N
 def refusal(status: int, code: str = "", message: str = "") -> Answer:
     """An error, said as the Hub says it: in headers and in the body."""
     headers = {"X-Error-Code": code, "X-Error-Message": message}
-    return json_answer({"error": message or code}, status, {name: text for name, text in headers.items() if text})
+    return json_answer(
+        {"error": message or code}, status, {name: text for name, text in headers.items() if text}
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
     timeout = 30
+    wbufsize = 1 << 16  # head and body in one packet
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep quiet."""
@@ -159,8 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "status":
             self._send(request, Answer(status=fault.status, body=b"{}", headers=fault.headers))
             return
+        self.hub.watcher("arrived", request.path)
         with self.hub.lock:
             answer = self._refused() or route(request)
+        self.hub.watcher("done", request.path)
         if fault is not None and fault.kind == "lost answer":
             self._hang_up(len(request.body))
         else:

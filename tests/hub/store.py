@@ -95,7 +95,9 @@ class Repo:
         assert commit is not None
         return {path: file.content for path, file in commit.files.items()}
 
-    def add(self, branch: str, title: str, operations: Iterable[tuple[str, dict]], parent: str | None) -> Commit:
+    def add(
+        self, branch: str, title: str, operations: Iterable[tuple[str, dict]], parent: str | None
+    ) -> Commit:
         """Commit operations (key, value) of a commit request, in whole or not at all."""
         head = self.head(branch)
         if parent is not None and parent != head.sha:

@@ -28,7 +28,9 @@ def preupload(request: Request, repo: Repo, rest: str) -> Answer:
 
 
 def batch(request: Request, repo: Repo, rest: str) -> Answer:
-    objects = [_instructions(request, repo, asked["oid"], asked["size"]) for asked in request.json()["objects"]]
+    objects = [
+        _instructions(request, repo, asked["oid"], asked["size"]) for asked in request.json()["objects"]
+    ]
     return json_answer({"transfer": "basic", "objects": objects})
 
 

@@ -18,7 +18,7 @@ TEXTS = (
     " padded\n",
     "Ünïcödé ß ﬁ 中文 🎉 \u2028x",
     "a; b, c|||d\te",
-    "it's \"quoted\" {{ not }} {% code %} \\n",
+    'it\'s "quoted" {{ not }} {% code %} \\n',
     "Yes",
     "1,234",
     "0.5",
@@ -183,7 +183,11 @@ def rows_for(text: str, count: int, odd: int, *names: str) -> dict[str, list[Any
     shapes = shapes_of(text)
     draws = Draws("made rows", odd, *names)
     constants = sorted(
-        {node.value for node in environment().parse(text).find_all(nodes.Const) if isinstance(node.value, str)}
+        {
+            node.value
+            for node in environment().parse(text).find_all(nodes.Const)
+            if isinstance(node.value, str)
+        }
     )
     texts = [*TEXTS, *constants * 3, " ".join(constants), " x ".join([*constants, *constants])]
     return {

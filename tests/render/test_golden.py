@@ -26,7 +26,9 @@ def shown(spec: FamilySpec, wording: Wording) -> Iterator[str]:
         yield f"### {wording.direction}/{wording.name}, zs_{name}{held_out}\n{join_zero_shot(example)}\n--> {example.target}\n"
     style = styles[0][1]
     example = render_example(spec, wording, style)
-    prompt, _ = few_shot_prompt(SHOT, [Example(intro="", input=example.input, target=example.target)], example, 100_000)
+    prompt, _ = few_shot_prompt(
+        SHOT, [Example(intro="", input=example.input, target=example.target)], example, 100_000
+    )
     yield f"### {wording.direction}/{wording.name}, fs_{styles[0][0]}{held_out}\n{prompt}\n--> {example.target}\n"
 
 

@@ -20,9 +20,17 @@ def test_option_text_is_never_read_as_a_template() -> None:
 
 @pytest.mark.parametrize(
     ("index", "number", "lower", "upper", "roman"),
-    [(0, "1", "a", "A", "i"), (3, "4", "d", "D", "iv"), (25, "26", "z", "Z", "xxvi"), (26, "27", "aa", "AA", "xxvii"), (701, "702", "zz", "ZZ", "llllllllllllllii")],
+    [
+        (0, "1", "a", "A", "i"),
+        (3, "4", "d", "D", "iv"),
+        (25, "26", "z", "Z", "xxvi"),
+        (26, "27", "aa", "AA", "xxvii"),
+        (701, "702", "zz", "ZZ", "llllllllllllllii"),
+    ],
 )
-def test_enumerators_go_on_past_the_alphabet(index: int, number: str, lower: str, upper: str, roman: str) -> None:
+def test_enumerators_go_on_past_the_alphabet(
+    index: int, number: str, lower: str, upper: str, roman: str
+) -> None:
     assert enumerators(index) == {"number": number, "lower": lower, "upper": upper, "roman": roman}
 
 

@@ -38,7 +38,12 @@ def wording(name: str, *, shows_options: bool = True) -> Wording:
 
 def row(id_: int, content: int | None = None) -> Row:
     return Row(
-        id=id_, fields={}, answer="a", options=("a", "b"), index=0, content=id_ if content is None else content
+        id=id_,
+        fields={},
+        answer="a",
+        options=("a", "b"),
+        index=0,
+        content=id_ if content is None else content,
     )
 
 

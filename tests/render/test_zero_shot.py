@@ -51,7 +51,9 @@ def test_with_options_and_without_the_same_wording_reads_well() -> None:
 
 def test_turns_are_written_out_in_the_dialog_style() -> None:
     style = DialogStyle(speakers=["User", "Bot"], turn="{{ speaker }}: {{ text }}")
-    (shown,) = render_examples([row(talk=["hi", "hello", "bye"])], wording("{{ talk }}"), family(talk="turns"), None, style)
+    (shown,) = render_examples(
+        [row(talk=["hi", "hello", "bye"])], wording("{{ talk }}"), family(talk="turns"), None, style
+    )
     assert shown.input == "User: hi\nBot: hello\nUser: bye"
 
 

@@ -79,7 +79,8 @@ def seal(out: Path, staging: Path, export: Export) -> None:
     for entry in export.files:
         (out / entry.file).parent.mkdir(parents=True, exist_ok=True)
         (staging / entry.file).replace(out / entry.file)
-    write_artifact(out / EXPORT, export)
+    write_artifact(out / WORK / EXPORT, export)
+    (out / WORK / EXPORT).replace(out / EXPORT)
     discard(out)
 
 

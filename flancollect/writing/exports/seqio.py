@@ -15,12 +15,18 @@ from flancollect.writing.exports.jsonl import rows_of
 
 SCHEMA = pa.schema([("inputs", pa.string()), ("targets", pa.string())])
 
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))  # the backslash must come first
 
 
 def write_tsv(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     """Write inputs, a tab and targets on one line each."""
     with path.open("wb") as out:
         for row in rows_of(batches):
-            fields = (row[name].translate(_ESCAPES) for name in SCHEMA.names)
+            fields = (_escaped(row[name]) for name in SCHEMA.names)
             out.write("\t".join(fields).encode() + b"\n")
+
+
+def _escaped(text: str) -> str:
+    for sign, written in _ESCAPES:  # several times faster than one `str.translate`
+        text = text.replace(sign, written)
+    return text

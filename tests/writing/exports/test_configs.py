@@ -38,7 +38,10 @@ def test_styles_partition_the_rows_and_keep_their_order(built):
 
 def test_a_submixture_in_one_style_is_told_from_another_in_the_same(tmp_path):
     manifest = build(tmp_path, small_jobs())
-    tasks = [task.model_copy(update={"submix": "my own" if task.task == "rte" else "niv2"}) for task in manifest.tasks]
+    tasks = [
+        task.model_copy(update={"submix": "my own" if task.task == "rte" else "niv2"})
+        for task in manifest.tasks
+    ]
     manifest = manifest.model_copy(update={"tasks": tasks})
     found = {config.name: rows_of(tmp_path, manifest, config) for config in by_style(manifest)}
     assert list(found) == ["my_own_fs_noopt", "my_own_zs_opt", "niv2_zs_opt"]

@@ -99,15 +99,20 @@ def test_trl_has_prompts_as_they_are_and_completions_apart(built):
     found = opened(out)
     assert found.column_names == ["prompt", "completion"]
     assert found["prompt"][:] == [row["inputs"] for row in rows(built)]
-    assert [text[1:] for text in found["completion"]] == [row["targets"] for row in rows(built)]
-    assert {text[:1] for text in found["completion"]} == {" "}
+    assert [text.removeprefix(" ") for text in found["completion"]] == [row["targets"] for row in rows(built)]
+    ends = {(row["prompt"][-1].isspace(), row["completion"].startswith(" ")) for row in found}
+    assert ends == {(False, True), (True, False)}
 
 
 @pytest.mark.parametrize(
-    ("inputs", "targets", "completion"), [("a\n", "b", "b"), ("a", "\tb", "\tb"), ("a", "b", " b"), ("", "", " ")]
+    ("inputs", "targets", "completion"),
+    [("a\n", "b", "b"), ("a", "\tb", "\tb"), ("a", "b", " b"), ("", "", " ")],
 )
 def test_one_space_at_most_keeps_answers_apart(inputs, targets, completion):
-    assert prompt_completion({"inputs": inputs, "targets": targets}) == {"prompt": inputs, "completion": completion}
+    assert prompt_completion({"inputs": inputs, "targets": targets}) == {
+        "prompt": inputs,
+        "completion": completion,
+    }
 
 
 def test_messages_are_two_turns(built):

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from flancollect.artifacts import Manifest
 from flancollect.cards.variants import VARIANTS
-from flancollect.writing.dataset_card_text import percent
+from flancollect.writing.dataset_card.text import percent
 
 WIDTH, LABEL, NUMBERS, BAR, LINE = 760, 150, 130, 22, 34
 COLOURS = ("#1b6ca8", "#e07b39", "#5aa469", "#c05780", "#7fb3d9", "#f2b88a", "#a5d0ae", "#e0a6bd")

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from flancollect.artifacts import Manifest, TaskRows
 from flancollect.licences import LICENCES, licence_ids, terms
-from flancollect.writing.dataset_card_text import code, link, percent, prose, table
+from flancollect.writing.dataset_card.text import code, link, percent, prose, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +69,17 @@ def _place(key: str) -> tuple[str, str]:
 
 
 def _first_file(rest: str) -> str:
-    if not rest.startswith("{"):
-        return rest.partition(":")[2]
-    try:
-        files, _ = json.JSONDecoder().raw_decode(rest)
-    except ValueError:
-        return rest
-    where = files.get("files", rest)
-    while not isinstance(where, str):
-        where = next(iter(where.values() if isinstance(where, dict) else where), rest)
-    return where
+    """The first location in `format:location how`, where several locations stand as JSON."""
+    where = rest.partition(":")[2]
+    if where[:1] in ("[", "{"):
+        try:
+            files, _ = json.JSONDecoder().raw_decode(where)
+        except ValueError:
+            return where
+        while not isinstance(files, str):
+            files = next(iter(files.values() if isinstance(files, dict) else files), where)
+        return files
+    return re.split(r' \{"| reshaped by | in ', where)[0]
 
 
 def source_table(uses: Sequence[SourceUse], rows: int) -> str:

@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from flancollect.artifacts import Manifest
-from flancollect.writing.dataset_card_front import Shown, front_matter
-from flancollect.writing.dataset_card_sources import licence_table, source_table, source_uses
-from flancollect.writing.dataset_card_text import code, fenced, percent, prose, table
+from flancollect.writing.dataset_card.front import Shown, front_matter
+from flancollect.writing.dataset_card.sources import licence_table, source_table, source_uses
+from flancollect.writing.dataset_card.text import code, fenced, percent, prose, table
 
 SOURCES_SHOWN = 40
 TASKS_NAMED = 5

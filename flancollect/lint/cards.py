@@ -1,0 +1,84 @@
+"""Lints of task cards and of styles as written."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.models import OptionStyle
+from flancollect.errors import Problem
+from flancollect.licences import UNKNOWN, licence_ids
+from flancollect.lint.finding import Finding, at_task, shown_variables, wordings_of
+from flancollect.lint.text import literal
+from flancollect.lint.wordings import LOST, said_of_lost
+from flancollect.render.options import answer_text
+
+STYLES = "templates/_styles.yaml"
+
+_ASKS_FOR_LABEL = re.compile(r"\b(?:letter|number|numeral|label|digit)s?\b", re.IGNORECASE)
+_DENIES = re.compile(r"\b(?:not|without|no|never)\b", re.IGNORECASE)
+
+
+def unshown_field(catalog: Catalog) -> Iterator[Finding]:
+    """Fields that a card reads from its source, and that no wording open to its tasks shows."""
+    by_file: dict[tuple[str, str], list[Task]] = defaultdict(list)
+    for task in catalog.tasks.values():
+        by_file[task.file, task.family.name].append(task)
+    for tasks in by_file.values():
+        family = tasks[0].family
+        chosen = {w.id: w for narrowed in _narrowings(tasks) for w in wordings_of(narrowed)}
+        shown = {name for w in chosen.values() for name in shown_variables(w)}
+        needless = {name for w in family.wordings for name in shown_variables(w)} - shown
+        for name in sorted(needless & set(family.needs)):
+            what = f"none of the wordings that the card takes from {family.name} shows it"
+            yield at_task(tasks[0], f"fields.{name}", what, case=tasks[0].card.task)
+
+
+def _narrowings(tasks: list[Task]) -> Iterator[Task]:
+    """One task for every choice of wordings among these."""
+    return iter({tuple(task.card.templates or ()): task for task in tasks}.values())
+
+
+def unknown_licence(catalog: Catalog) -> Iterator[Finding]:
+    """Tasks whose licence is not known, by submix: no licence policy takes them."""
+    for task in catalog.tasks.values():
+        if UNKNOWN in licence_ids(task.card.license):
+            what = "license: unknown; look it up, so that policies and dataset cards can go by it"
+            place = f"submix {task.card.submix}"
+            yield Finding(problem=Problem(place, 0, what), owners=(task, task.family), case=task.card.task)
+
+
+def label_style(catalog: Catalog) -> Iterator[Finding]:
+    """Option styles that ask for a label and take text as the answer, or take a label and do not ask for it."""
+    for name, style in catalog.styles.options.items():
+        asks = _asks_for_label(style)
+        if asks != (style.answer == "label"):
+            what = (
+                "its header asks for a label, but the answer is the option's text"
+                if asks
+                else "the answer is a label, but nothing asks for one"
+            )
+            yield _at_style("options", name, f"{what}; change `header` or `answer`")
+
+
+def _asks_for_label(style: OptionStyle) -> bool:
+    said = f"{literal(style.header)} {literal(style.item)}"
+    if style.label is not None and answer_text(style, "", 0) in style.header:
+        return True
+    return bool(_ASKS_FOR_LABEL.search(said)) and not _DENIES.search(said)
+
+
+def lost_in_styles(catalog: Catalog) -> Iterator[Finding]:
+    """Option, shot and dialog styles with characters of their own that T5 cannot read."""
+    for kind in ("options", "shots", "dialogs"):
+        for name, style in getattr(catalog.styles, kind).items():
+            texts = [literal(value) for value in style.model_dump().values() if isinstance(value, str)]
+            found = {c for text in texts for run in LOST.findall(text) for c in run}
+            if found:
+                yield _at_style(kind, name, said_of_lost(found))
+
+
+def _at_style(kind: str, name: str, what: str) -> Finding:
+    return Finding(problem=Problem(STYLES, 0, f"{kind}.{name}: {what}"), owners=())

@@ -1,0 +1,62 @@
+"""Texts compared and looked over: pure functions of wordings as written and of prompts as rendered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_LAYOUT = re.compile(r"\s*\|\s*(?:para|line)\b")
+_TOKEN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\w+", re.DOTALL)
+_WORD = re.compile(r"\w+")
+
+_UNTIDY = {
+    "two spaces between words": re.compile(r"(?<=\S) {2,}(?=\S)"),
+    "a space at the end of a line": re.compile(r" +$", re.MULTILINE),
+    # a full stop after an ellipsis in quotes is how a form of answer is told: "The answer is ...".
+    "doubled punctuation": re.compile(
+        r"(?<![.!?])\.[.,;:!?](?!\.)|[,;:][.,;:!?]|[!?][.,;:]|(?<!\.\.)[.!?][\"”»]\."
+    ),
+}
+
+
+def literal(template: str) -> str:
+    """What a template says by itself, without all that it is filled with."""
+    return _JINJA.sub("", template)
+
+
+def same_text(template: str) -> str:
+    """Equal for templates that differ in case, in white space, or in the layout of the option list alone."""
+    return " ".join(_LAYOUT.sub("", template).casefold().split())
+
+
+def tokens(template: str) -> frozenset[str]:
+    """The words and the filled places of a template, without order and number."""
+    return frozenset(" ".join(token.split()) for token in _TOKEN.findall(_LAYOUT.sub("", template).casefold()))
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Shared tokens over all tokens: 0 for nothing in common, 1 for the same tokens."""
+    return len(one & other) / max(len(one | other), 1)
+
+
+def words(text: str) -> str:
+    """The words of a text in lower case, one space apart and around."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+def untidy(text: str, filled_in: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Kinds of untidiness that a wording makes, each with its first place.
+
+    What stands so in one of the texts `filled_in` is the data's own and does not count.
+    """
+    for kind, pattern in _UNTIDY.items():
+        for match in pattern.finditer(text):
+            if not any(match.group() in part for part in filled_in):
+                yield kind, excerpt(text, match.start(), match.end())
+                break
+
+
+def excerpt(text: str, start: int, end: int) -> str:
+    """A place in a text with a little of what stands around it, on one line."""
+    return text[max(start - 16, 0) : end + 8].replace("\n", "⏎")

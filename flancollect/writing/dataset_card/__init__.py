@@ -1,0 +1,1 @@
+"""The README, attribution and bibliography of a published dataset: manifest in, text out."""

@@ -1,0 +1,32 @@
+"""What a family must say of its answer options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.errors import CardError
+from tests.catalogs import write
+
+FAMILY = """
+    family: colour
+    needs: {{thing: text}}
+    options: closed
+    example: {{thing: grass, options: [green, red], answer: green}}
+    forward:
+      ask: {{input: "Is {{{{ thing }}}} {asked}?", target: "{{{{ answer }}}}"}}
+"""
+
+
+@pytest.mark.parametrize("asked", ["green or red? {{ options }}", "{{ choices | join(' or ') }}"])
+def test_options_may_be_listed_or_told_inside_the_wording(tmp_path: Path, asked: str) -> None:
+    folder = write(tmp_path, {"colour.yaml": FAMILY.format(asked=asked)})
+    assert "colour" in load_catalog((folder,)).families
+
+
+def test_options_that_no_wording_tells_are_a_problem(tmp_path: Path) -> None:
+    folder = write(tmp_path, {"colour.yaml": FAMILY.format(asked="green")})
+    with pytest.raises(CardError, match="no wording shows"):
+        load_catalog((folder,))

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from flancollect.cards.json_schema import card_schemas
+from flancollect.cards.models import Benchmark, Family, Mixture, Styles, TaskCard
+from tests.small import CATALOGUE, command
+
+TASKS = ["animal_quiz", "phrases", "reversals", "shop_talk", "town_mayors", "town_rivers", "weather_claims"]
+
+
+def test_check_counts_what_is_there():
+    ran = command("cards", "check")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == "small: 7 tasks"
+    assert ran.out.splitlines()[-1].startswith("7 tasks, 6 families, 19 wordings, 2 mixtures, 2 benchmarks")
+
+
+def test_list_prints_objects_with_the_promised_keys():
+    listed = json.loads(command("cards", "list", "--json").out)
+    assert [row["task"] for row in listed] == TASKS
+    promised = {"task", "submix", "family", "source", "license", "languages", "cluster"}
+    assert all(promised <= row.keys() for row in listed)
+    rivers = next(row for row in listed if row["task"] == "town_rivers")
+    assert rivers["submix"] == "small"
+    assert rivers["family"] == "fact"
+    assert rivers["source"].endswith(" in catalogue")
+    assert rivers["license"] == "cc0-1.0"
+    assert rivers["languages"] == ["en", "cy"]
+    assert rivers["cluster"] == "facts"
+
+
+def test_list_narrows_to_a_submix_and_prints_one_line_a_task():
+    lines = command("cards", "list", "--submix", "small").out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == TASKS
+
+
+def test_show_gives_a_card_as_it_was_filled_in():
+    shown = json.loads(command("cards", "show", "town_rivers", "--json").out)
+    assert shown["file"] == f"{CATALOGUE}/facts/town_facts.yaml"
+    assert shown["source"]["files"] == "facts/rivers.json"
+    assert shown["citation"] == "towns2024"
+    assert shown["wordings"] == ["forward/as_given", "forward/labelled", "inverted/which_place"]
+    mayors = json.loads(command("cards", "show", "town_mayors", "--json").out)
+    assert "citation" not in mayors
+    held_out = command("cards", "show", "weather_claims").out
+    assert "forward/unseen (held out)" in held_out
+
+
+def test_schema_is_printed_or_written(tmp_path):
+    printed = json.loads(command("cards", "schema", catalogue=None).out)
+    assert printed.keys() == {"task", "family", "styles", "mixture", "benchmark"}
+    ran = command("cards", "schema", "--out", tmp_path / "schemas", catalogue=None)
+    assert ran.code == 0
+    for line in ran.out.splitlines():
+        name = line.rpartition("/")[2].removesuffix(".schema.json")
+        assert json.loads((tmp_path / "schemas" / f"{name}.schema.json").read_text()) == printed[name]
+
+
+def test_schema_in_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    ran = command("cards", "schema", "--out", tmp_path / "file" / "x", catalogue=None)
+    assert ran.code == 2
+    assert f"--out {tmp_path}/file/x: cannot be written" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("task", TaskCard),
+        ("family", Family),
+        ("styles", Styles),
+        ("mixture", Mixture),
+        ("benchmark", Benchmark),
+    ],
+)
+def test_a_schema_knows_the_keys_that_the_loader_knows(kind, model):
+    schema = card_schemas()[kind]
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == set(model.model_fields) | ({"expand"} if kind == "task" else set())

@@ -1,0 +1,64 @@
+"""What starting the command costs, and how it ends when told nothing sensible."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.small import command
+
+HEAVY = ("datasets", "polars", "pyarrow", "pydantic", "numpy", "jinja2", "huggingface_hub", "torch")
+LOADED = "import json, sys; {}; print(json.dumps(sorted(sys.modules)))"
+
+
+def loaded_after(statement):
+    script = [sys.executable, "-c", LOADED.format(statement)]
+    return set(json.loads(subprocess.run(script, check=True, capture_output=True, text=True).stdout))
+
+
+def test_the_help_loads_nothing_heavy():
+    statement = "from flancollect.cli.app import app; app(['--help'], standalone_mode=False)"
+    script = f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()): exec({statement!r})"
+    loaded = loaded_after(f"exec({script!r})")
+    assert "flancollect.cli.build" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_building_needs_no_torch():
+    loaded = loaded_after(
+        "import flancollect.cli.app, flancollect.build, flancollect.preview, flancollect.trace"
+    )
+    assert "flancollect.jobs" in loaded
+    assert not loaded & {"torch", "transformers", "datasets"}
+
+
+def test_the_help_comes_at_once():
+    started = time.process_time()
+    assert command("--help", catalogue=None).code == 0
+    assert time.process_time() - started < 0.3
+    seconds = min(timed_help() for _ in range(3))
+    assert seconds < 0.6, "0.3 s on an idle machine; twice that on a busy one"
+
+
+def timed_help():
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "flancollect", "--help"], check=True, capture_output=True)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("arguments", [(), ("cards",), ("nothing",), ("plan",), ("plan", "x", "--bogus")])
+def test_a_command_that_makes_no_sense_is_a_usage_error(arguments):
+    ran = command(*arguments, catalogue=None) if arguments else command("", catalogue=None)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "name", ["build", "plan", "lock", "preview", "why", "stats", "verify", "diff", "cards"]
+)
+def test_every_command_explains_itself(name):
+    ran = command(name, "--help", catalogue=None)
+    assert ran.code == 0
+    assert "Usage:" in ran.out

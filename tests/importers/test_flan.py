@@ -1,0 +1,79 @@
+"""import flan: pattern tables become families that load and render."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.cards.entries import Catalog
+from flancollect.cards.family import Wording
+from flancollect.errors import UsageError
+from flancollect.examples import PLAIN_OPTIONS, check_examples, render_example
+from flancollect.importers import import_catalogue
+from flancollect.importers.conversion import Conversion
+from tests.importers import checkouts
+
+
+def imported(tmp_path: Path) -> tuple[Conversion, Catalog]:
+    conversion = import_catalogue("flan", checkouts.flan(tmp_path / "src"), tmp_path / "out")
+    return conversion, load_catalog([tmp_path / "out"])
+
+
+def wordings(catalog: Catalog, family: str) -> dict[str, Wording]:
+    return {wording.name: wording for wording in catalog.families[family].wordings}
+
+
+def test_patterns_become_wordings_and_turned_ones_inverted(tmp_path: Path) -> None:
+    _, catalog = imported(tmp_path)
+    check_examples(catalog.families.values())
+    found = wordings(catalog, "flan_v2_taste")
+    assert {name: (w.direction, w.input) for name, w in found.items()} == {
+        "pattern_0": ("forward", "Is {{ fruit }} sweet?{{ options | para }}"),
+        "pattern_1": ("forward", "{{ fruit }} tastes:{{ options | line }}"),
+        "pattern_2": ("inverted", "Name something {{ answer }}."),
+        "pattern_3": ("forward", 'Braces {{ "{" }}here} and {{ fruit }}'),
+    }
+
+
+def test_literal_braces_come_out_as_they_went_in(tmp_path: Path) -> None:
+    _, catalog = imported(tmp_path)
+    family = catalog.families["flan_v2_taste"]
+    example = render_example(family, wordings(catalog, family.name)["pattern_3"], PLAIN_OPTIONS)
+    assert example.input == "Braces {here} and the fruit"
+
+
+def test_few_shot_patterns_announce_their_target(tmp_path: Path) -> None:
+    _, catalog = imported(tmp_path)
+    wording = wordings(catalog, "flan_v2_fewshot_taste")["pattern_0"]
+    assert (wording.intro, wording.input) == ("{{ Definition }}", "Fruit: {{ fruit }}\nTaste:")
+
+
+def test_an_alias_has_the_same_wordings(tmp_path: Path) -> None:
+    _, catalog = imported(tmp_path)
+    assert catalog.families["flan_v2_flavour"].wordings == catalog.families["flan_v2_taste"].wordings
+
+
+def test_what_cannot_be_converted_is_counted_with_its_reason(tmp_path: Path) -> None:
+    conversion, _ = imported(tmp_path)
+    assert (conversion.converted, conversion.total) == (5, 9)
+    assert {item.name: item.reason.split(":")[0] for item in conversion.not_converted} == {
+        "PATTERNS['taste'][4]": "{fruit} is more than a name",
+        "PATTERNS['taste'][5]": "the target holds the list of options; our wordings show it in the prompt",
+        "PATTERNS['taste'][6]": "neither a pair of texts nor a call with texts",
+        "FEWSHOT_PATTERNS['taste'][1]": "input_pattern",
+    }
+
+
+def test_a_need_may_be_called_answer(tmp_path: Path) -> None:
+    text = 'PATTERNS = {"ask": [("What has the answer {answer}?", "{question}")] * 1}'
+    checkouts.flan(tmp_path / "src", text.replace(" * 1", ""))
+    import_catalogue("flan", tmp_path / "src", tmp_path / "out")
+    (wording,) = load_catalog([tmp_path / "out"]).families["flan_v2_ask"].wordings
+    assert (wording.input, wording.target) == ("What has the answer {{ answer_ }}?", "{{ answer }}")
+
+
+def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="google-research/FLAN"):
+        import_catalogue("flan", checkouts.flan(tmp_path / "src", "x = 1"), tmp_path / "out")
