@@ -57,23 +57,24 @@ def fingerprint(value: Any) -> str:
     return sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all, also across power loss."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file so that it appears whole or not at all; if `durable`, also across power loss."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as out:
             out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_artifact(path: Path, artifact: BaseModel) -> None:
-    """Write an artifact as readable JSON with sorted keys."""
+def write_artifact(path: Path, artifact: BaseModel, *, durable: bool = True) -> None:
+    """Write an artifact as readable JSON with sorted keys, as `write_atomically` does."""
     text = json.dumps(artifact.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False)
-    write_atomically(path, (text + "\n").encode())
+    write_atomically(path, (text + "\n").encode(), durable=durable)
 
 
 def read_artifact(path: Path, model: type[M], error: type[FlancollectError]) -> M:
@@ -99,10 +100,14 @@ class ShardInfo(Artifact):
 
 
 class JobRecord(Artifact):
-    """The record beside a rendered job's file; written last, so its presence means the job is done."""
+    """The record beside a rendered job's file, written last.
+
+    `bytes` counts the values of its rows, `file_bytes` the file: a record that fits its file means done.
+    """
 
     rows: int
     bytes: int
+    file_bytes: int
     rows_sha256: str
     dropped: dict[str, int] = Field(default_factory=dict)
 

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from flancollect import __version__
@@ -33,13 +32,13 @@ from flancollect.artifacts import (
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.examples import check_examples
 from flancollect.folder import claim
-from flancollect.jobs import Settings, TaskDone, job_fingerprint, run_task, settings_of
+from flancollect.jobs import Settings, TaskDone, job_fingerprint, settings_of
 from flancollect.licences import combined
 from flancollect.plan import AS_ASKED, BuildPlan, Skip, TaskPlan
-from flancollect.pool import run_over
 from flancollect.prepare import Progress, Wanted, prepare
 from flancollect.render.compile import RENDER_VERSION
 from flancollect.render.table import TASK_SOURCES
+from flancollect.rendering import render_all
 from flancollect.schemas import MIXTURE, columns_of
 from flancollect.writing.dataset_files import seal
 from flancollect.writing.hashing import content_hash
@@ -90,7 +89,7 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
         rendered = time.monotonic()
         skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
         _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
-        files = [(f"{task.task}/{job.variant}", job.path) for task in done for job in task.jobs]
+        files = [(job.path, job.record.bytes) for task in done for job in task.jobs]
         shards = write_shards(files, options.out, shard_bytes=options.shard_bytes, workers=options.workers)
         manifest = _manifest(plan, settings, done, skipped, shards)
         seal(options.out, manifest)
@@ -110,27 +109,16 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
 def _render(
     plan: BuildPlan, settings: Settings, options: BuildOptions, progress: Progress | None
 ) -> list[TaskDone]:
-    """Every task's outcome, sorted by name. The longest tasks start first, so that none is left for last."""
-    longest_first = sorted(
-        (task for task in plan.tasks if task.jobs), key=lambda task: (-task.quota, task.name)
-    )
+    """Every task's outcome, sorted by name."""
+    total = sum(bool(task.jobs) for task in plan.tasks)
     done: list[TaskDone] = []
-    for outcome in run_over(longest_first, partial(_run, settings=settings), _died, options.workers):
+    for outcome in render_all(plan, settings, options.workers):
         done.append(outcome)
         if progress is not None:
-            progress("tasks", len(done), len(longest_first))
+            progress("tasks", len(done), total)
         if options.strict and outcome.skip is not None:
             raise _failure([outcome.skip])
     return sorted(done, key=lambda outcome: outcome.task)
-
-
-def _run(plan: TaskPlan, settings: Settings) -> TaskDone:
-    return run_task(plan, settings)
-
-
-def _died(plan: TaskPlan) -> TaskDone:
-    reason = "the worker that built it died twice (killed, or out of memory)"
-    return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=reason))
 
 
 def _refuse_hopeless(

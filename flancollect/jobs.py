@@ -1,7 +1,7 @@
 """One task from source to rendered tables: what a worker does, in any order, with equal bytes.
 
 Every job's table is a file named by the fingerprint of all that it depends on, with a JSON record beside it
-that is written last. A record that is there means the job is done: resuming and rebuilding are the same.
+that is written last. A record that fits its file means the job is done: resuming and rebuilding are the same.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ from flancollect.plan import BuildPlan, Job, Skip, TaskPlan
 from flancollect.render.compile import RENDER_VERSION
 from flancollect.render.picks import Names, pick
 from flancollect.render.table import ExampleStore, render_prompts, to_batch
-from flancollect.schemas import MIXTURE
 from flancollect.sources.table import Access
 from flancollect.task_source import MORSEL_ROWS, Pool, TaskSource
-from flancollect.writing.hashing import rows_sha256
-from flancollect.writing.rendered import open_rendered, write_rendered
+from flancollect.writing.rendered import write_rendered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +72,34 @@ def settings_of(plan: BuildPlan, access: Access, work: Path) -> Settings:
     )
 
 
-def run_task(plan: TaskPlan, settings: Settings) -> TaskDone:
-    """Render every job of one task that is not rendered yet. A failing source or template skips the task.
-
-    So does a source without a usable row; a variant alone may come out empty (few-shot needs a second row).
-    """
+def render_task(plan: TaskPlan, settings: Settings) -> TaskDone:
+    """Render all jobs of a task, or of a part of one. A failing source or template skips the task."""
+    source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
     try:
-        return TaskDone(task=plan.name, jobs=tuple(_run_jobs(plan, settings)))
+        banned = source.banned()
+        jobs = tuple(_render_job(source, job, settings, banned) for job in plan.jobs)
     except CardError as error:
         return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
     except SourceError as error:
         return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=str(error)))
+    return TaskDone(task=plan.name, jobs=jobs)
+
+
+def rendered_before(plan: TaskPlan, job: Job, settings: Settings) -> JobDone | None:
+    """A job that is done already. A record that is broken, or whose file is not as it says, counts for nothing."""
+    path = job_path(plan, job, settings)
+    try:
+        record = read_artifact(path.with_suffix(".json"), JobRecord, FlancollectError)
+        if path.stat().st_size != record.file_bytes:
+            return None
+    except (FlancollectError, OSError):
+        return None
+    return _job_done(job, path, record, reused=True)
+
+
+def job_path(plan: TaskPlan, job: Job, settings: Settings) -> Path:
+    """The file of a job's rows; its record lies beside it."""
+    return settings.work / f"{job_fingerprint(plan, job, settings)}.arrow"
 
 
 def job_fingerprint(plan: TaskPlan, job: Job, settings: Settings) -> str:
@@ -170,48 +185,24 @@ def _styles_used(plan: TaskPlan, job: Job, styles: StyleSet) -> StyleSet:
     )
 
 
-def _run_jobs(plan: TaskPlan, settings: Settings) -> Iterator[JobDone]:
-    missing: list[tuple[Job, Path]] = []
-    done: dict[str, JobDone] = {}
-    for job in plan.jobs:
-        path = settings.work / f"{job_fingerprint(plan, job, settings)}.arrow"
-        record = path.with_suffix(".json")
-        if record.exists() and path.exists():
-            found = read_artifact(record, JobRecord, FlancollectError)
-            done[job.variant.name] = _job_done(job, path, found, reused=True)
-        else:
-            missing.append((job, path))
-    if missing:
-        source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
-        banned = source.banned()
-        for job, path in missing:
-            done[job.variant.name] = _render_job(source, job, settings, banned, path)
-    if not any(job.record.rows for job in done.values()):
-        reasons = "; ".join(f"{n} rows: {why}" for why, n in next(iter(done.values())).record.dropped.items())
-        raise SourceError(f"{plan.source_key}: none of {plan.rows} rows is usable ({reasons})")
-    yield from (done[job.variant.name] for job in plan.jobs)
-
-
 def _job_done(job: Job, path: Path, record: JobRecord, *, reused: bool) -> JobDone:
     return JobDone(variant=job.variant.name, planned=job.quota, path=path, record=record, reused=reused)
 
 
-def _render_job(
-    source: TaskSource, job: Job, settings: Settings, banned: frozenset[int], path: Path
-) -> JobDone:
+def _render_job(source: TaskSource, job: Job, settings: Settings, banned: frozenset[int]) -> JobDone:
     dropped = Counter[str]()
     pool = source.pool(job.variant, banned)
+    path = job_path(source.plan, job, settings)
     info = write_rendered(path, _batches(source, job, settings, banned, pool, dropped))
     record = JobRecord(
-        rows=info.rows, bytes=info.bytes, rows_sha256=_rows_hash(path), dropped=dict(sorted(dropped.items()))
+        rows=info.rows,
+        bytes=info.bytes,
+        file_bytes=info.file_bytes,
+        rows_sha256=info.rows_sha256,
+        dropped=dict(sorted(dropped.items())),
     )
-    write_artifact(path.with_suffix(".json"), record)
+    write_artifact(path.with_suffix(".json"), record, durable=False)
     return _job_done(job, path, record, reused=False)
-
-
-def _rows_hash(path: Path) -> str:
-    with open_rendered(path) as batches:
-        return rows_sha256((batch.drop_columns(["order"]) for batch in batches), MIXTURE)
 
 
 def _batches(

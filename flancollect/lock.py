@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from flancollect.artifacts import Lock, SourceLock, read_artifact
@@ -50,25 +50,25 @@ def resolve_sources(
     if frozen:
         return {key: entries.get(key) or _not_locked(key) for key in sorted(sources)}
     found: Resolved = {}
-    with ThreadPoolExecutor(threads) as pool:
-        futures = {
-            pool.submit(_resolve, *sources[key], access, entries.get(key), (shapes or {}).get(key)): key
-            for key in sources
-        }
-        for done, future in enumerate(as_completed(futures), start=1):
-            found[futures[future]] = future.result()
+    with ThreadPool(threads) as pool:  # daemon threads: Ctrl-C waits for no server
+        todo = [
+            (key, *sources[key], access, entries.get(key), (shapes or {}).get(key)) for key in sorted(sources)
+        ]
+        for done, (key, entry) in enumerate(pool.imap_unordered(_resolve, todo), start=1):
+            found[key] = entry
             if progress is not None:
                 progress(done, len(sources))
     return {key: found[key] for key in sorted(found)}
 
 
 def _resolve(
-    source: Source, root: Path, access: Access, known: SourceLock | None, shape: str | None
-) -> SourceLock | SourceError:
+    wanted: tuple[str, Source, Path, Access, SourceLock | None, str | None],
+) -> tuple[str, SourceLock | SourceError]:
+    key, source, root, access, known, shape = wanted
     try:
-        return describe_shaped(source, root, access, shape, known)
+        return key, describe_shaped(source, root, access, shape, known)
     except SourceError as error:
-        return error
+        return key, error
 
 
 def _not_locked(key: str) -> SourceError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -93,7 +93,10 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildPlan:
-    """All that a build does, decided. Tasks and skips are sorted by name; `asked` is the rows asked for."""
+    """All that a build does, decided. Tasks and skips are sorted by name; `asked` is the rows asked for.
+
+    `shares` is the share of the rows that a mixture gives each of its parts; what is planned may differ.
+    """
 
     name: str
     kind: Literal["mixture", "benchmark"]
@@ -105,6 +108,7 @@ class BuildPlan:
     tasks: tuple[TaskPlan, ...]
     skipped: tuple[Skip, ...]
     recipe: Mapping[str, Any]
+    shares: Mapping[str, Fraction] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -200,6 +204,7 @@ def plan_mixture(
         tasks=_sorted_plans(_fill(mixture, parts, asked)),
         skipped=tuple(sorted(skips)),
         recipe=recipe,
+        shares=shares_of(mixture),
     )
 
 
@@ -398,6 +403,12 @@ def _pool(task: Task, lock: SourceLock, asked: SplitSlice, lender: Lender | None
     splits = task.card.splits
     own = parse_split(splits.get("exemplars", splits.get("train", "train")))
     return own if own.name in lock.splits else asked
+
+
+def shares_of(mixture: Mixture) -> dict[str, Fraction]:
+    """The share of the rows that each part's weight amounts to."""
+    weights = {name: weight_of(part.weight) for name, part in mixture.parts.items()}
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
 def _fill(mixture: Mixture, parts: Mapping[str, Sequence[_Candidate]], asked: int) -> Iterable[TaskPlan]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,16 +20,17 @@ def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R],
     With one worker everything runs in this process. When a worker dies (out of memory, killed), the items
     that were under way run once more, each alone in a process of its own; one that dies again is given to
     `died`, and the rest goes on. Exceptions of `work` are raised here. Interrupting, or closing the
-    iterator, ends the workers at once.
+    iterator, ends the workers at once. A worker is given `work` once, so what it holds on to (caches, hosts
+    found dead) lasts from item to item.
     """
-    if workers == 1 or len(items) == 1:
+    if workers == 1 or len(items) <= 1:
         yield from map(work, items)
         return
     left = list(items)
     while left:
         done: set[int] = set()
-        with _pool(min(workers, len(left))) as pool:
-            futures = _submitted(pool, work, left)
+        with _pool(min(workers, len(left)), work) as pool:
+            futures = _submitted(pool, left)
             for future in as_completed(futures):
                 try:
                     outcome = future.result()
@@ -44,34 +45,34 @@ def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R],
         left = left[workers:]
 
 
-def _submitted(pool: ProcessPoolExecutor, work: Callable[[T], R], items: Sequence[T]) -> dict[Future[R], int]:
+def _submitted(pool: ProcessPoolExecutor, items: Sequence[T]) -> dict[Future[R], int]:
     """The futures of all items by place; fewer, if a worker dies this early."""
     futures: dict[Future[R], int] = {}
     with _interrupts_held():
         for place, item in enumerate(items):
             try:
-                futures[pool.submit(work, item)] = place
+                futures[pool.submit(_do, item)] = place
             except BrokenProcessPool:
                 break
     return futures
 
 
 def _alone(item: T, work: Callable[[T], R], died: Callable[[T], R]) -> R:
-    with _pool(1) as pool:
+    with _pool(1, work) as pool:
         try:
             with _interrupts_held():
-                future = pool.submit(work, item)
+                future: Future[R] = pool.submit(_do, item)
             return future.result()
         except BrokenProcessPool:
             return died(item)
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(workers: int, work: Callable[[T], R]) -> Iterator[ProcessPoolExecutor]:
     """Fresh interpreters: threads of Arrow and polars do not survive a fork. An error cancels what waits."""
     spawn = multiprocessing.get_context("spawn")
     before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_when_interrupted) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin, initargs=(work,)) as pool:
         try:
             yield pool
         except BaseException as stop:
@@ -92,7 +93,16 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _end_when_interrupted() -> None:
+_given: list[Callable[[Any], Any]] = []
+"""In a worker: the one function that its items are done with."""
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
     """In a worker: Ctrl-C reaches it too, and ends it without a word; the main process speaks for all."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _given.append(work)
+
+
+def _do(item: Any) -> Any:
+    return _given[0](item)

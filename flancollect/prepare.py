@@ -108,7 +108,9 @@ def _refuse_gone(catalog: Catalog, card: Mixture | Benchmark, tasks: Sequence[st
     gone = [name for name in tasks if name not in catalog.tasks]
     gone += [name for name in held if name not in catalog.benchmarks]
     if gone:
-        raise CheckError(f"not in the catalogue: {', '.join(gone)}; give the --catalog that it was built with")
+        raise CheckError(
+            f"not in the catalogue: {', '.join(gone)}; give the --catalog that it was built with"
+        )
 
 
 def find(catalog: Catalog, name: str) -> Mixture | Benchmark:
@@ -153,8 +155,7 @@ def learn(
     lock = load_lock(wanted.lock or embedded_root() / LOCK_FILE)
     tasks = _to_look_at(tasks)
     if wanted.known_from == "declared":
-        by_key = {key_of(task): task for task in tasks}
-        return {key: _locked_or_declared(task, lock.sources.get(key)) for key, task in by_key.items()}
+        return _locked_or_declared(tasks, lock)
     report = None if progress is None else (lambda done, total: progress("sources", done, total))
     return _looked_at(tasks, wanted.access, lock, wanted.known_from == "frozen", report)
 
@@ -172,16 +173,24 @@ def _looked_at(
     return dict(resolve_sources(sources, access, lock, frozen=frozen, progress=report, shapes=shapes))
 
 
-def _locked_or_declared(task: Task, entry: SourceLock | None) -> SourceLock | SourceError:
-    if entry is not None:
-        return entry
-    if task.card.rows is None:
-        return SourceError(
-            "size unknown: the source is not in the lock and the card declares no `rows`; "
-            "look at it with --resolve"
-        )
-    train = parse_split(task.card.splits.get("train", "train"))
-    return SourceLock(revision=DECLARED, splits={train.name: SplitLock(rows=task.card.rows, columns={})})
+def _locked_or_declared(tasks: Sequence[Task], lock: Lock) -> dict[str, SourceLock | SourceError]:
+    """By source key the lock's entry; for a source that it lacks, the split sizes that all its cards declare."""
+    sizes: dict[str, dict[str, SplitLock]] = {}
+    for task in tasks:
+        declared = sizes.setdefault(key_of(task), {})
+        if task.card.rows is not None:
+            declared.setdefault(_counted_split(task), SplitLock(rows=task.card.rows, columns={}))
+    unknown = SourceError("size unknown: the source is not in the lock and the card declares no `rows`")
+    return {
+        key: lock.sources.get(key) or (SourceLock(revision=DECLARED, splits=splits) if splits else unknown)
+        for key, splits in sizes.items()
+    }
+
+
+def _counted_split(task: Task) -> str:
+    """The source split that the card's `rows` counts: that of train, else of the first split it names."""
+    splits = task.card.splits
+    return parse_split(splits.get("train") or next(iter(splits.values()))).name
 
 
 def _tasks_of(catalog: Catalog, card: Mixture | Benchmark) -> list[str]:

@@ -56,14 +56,14 @@ def small_jobs(rows: int = 40) -> dict[tuple[str, str], pa.Table]:
     return {name: rendered_rows(*name, rows) for name in names}
 
 
-def build(out: Path, jobs: Jobs, *, shard_bytes: int = 4000, seed: int = 0, revision: str = "1") -> Manifest:
+def build(out: Path, jobs: Jobs, *, shard_bytes: int = 3800, seed: int = 0, revision: str = "1") -> Manifest:
     """Write and seal a build of these jobs, as `flancollect build` does."""
     work = out / ".work" / "rendered"
     work.mkdir(parents=True, exist_ok=True)
     files = []
     for (task, variant), table in sorted(jobs.items()):
-        files.append((f"{task}.{variant}", work / f"{task}.{variant}.arrow"))
-        write_rendered(files[-1][1], [table])
+        path = work / f"{task}.{variant}.arrow"
+        files.append((path, write_rendered(path, [table]).bytes))
     shards = write_shards(files, out, shard_bytes=shard_bytes)
     rows = sum(shard.rows for shard in shards)
     manifest = Manifest(
@@ -80,7 +80,7 @@ def build(out: Path, jobs: Jobs, *, shard_bytes: int = 4000, seed: int = 0, revi
         catalogue_hash=fingerprint("catalogue"),
         columns=columns_of(MIXTURE),
         shards=shards,
-        tasks=[_task_rows(name, path, revision) for name, (_, path) in zip(sorted(jobs), files, strict=True)],
+        tasks=[_task_rows(name, path, revision) for name, (path, _) in zip(sorted(jobs), files, strict=True)],
         coverage=Coverage(planned_tasks=2, built_tasks=2, skipped_tasks=0),
     )
     seal(out, manifest)

@@ -35,13 +35,18 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 def locked(rows: int, **splits: int) -> SourceLock:
     return SourceLock(
-        revision="r", splits={n: SplitLock(rows=k, columns=COLUMNS) for n, k in {"train": rows, **splits}.items()}
+        revision="r",
+        splits={n: SplitLock(rows=k, columns=COLUMNS) for n, k in {"train": rows, **splits}.items()},
     )
 
 
-def planned(catalog: Catalog, card: dict[str, object], rows: dict[str, int], asked: int | None = None) -> BuildPlan:
+def planned(
+    catalog: Catalog, card: dict[str, object], rows: dict[str, int], asked: int | None = None
+) -> BuildPlan:
     known = {name: locked(count) for name, count in rows.items()}
-    return plan_mixture(catalog, Mixture.model_validate(card), known, {name: name for name in rows}, rows=asked)
+    return plan_mixture(
+        catalog, Mixture.model_validate(card), known, {name: name for name in rows}, rows=asked
+    )
 
 
 def parts(cap: int | None = None, **variants: float) -> dict[str, object]:
@@ -105,23 +110,33 @@ def test_shares_add_up_row_by_row_within_capacity(rows: list[tuple[int, int]]) -
     weights = {"x": Fraction(1), "y": Fraction(1, 3), "z": Fraction(5)}
     split = share_out(quotas, [weights] * len(rows), [capacity for _, capacity in rows])
     assert [sum(row.values()) for row in split] == quotas
-    assert all(count <= capacity for row, (_, capacity) in zip(split, rows, strict=True) for count in row.values())
+    assert all(
+        count <= capacity for row, (_, capacity) in zip(split, rows, strict=True) for count in row.values()
+    )
 
 
 def test_held_out_wordings_never_train_and_options_follow_the_variant(three: Catalog) -> None:
     card = {"mixture": "m", "size": 9, "parts": parts(None, zs_opt=1, zs_noopt=1, zs_opt_inv=1)}
-    jobs = {job.variant.name: [w.name for w in job.wordings] for job in planned(three, card, dict.fromkeys("abc", 9)).tasks[0].jobs}
+    jobs = {
+        job.variant.name: [w.name for w in job.wordings]
+        for job in planned(three, card, dict.fromkeys("abc", 9)).tasks[0].jobs
+    }
     assert jobs == {"zs_opt": ["ask", "list"], "zs_noopt": ["ask", "name"], "zs_opt_inv": ["find"]}
 
 
 def test_every_task_left_out_has_a_reason_and_the_rest_is_planned(three: Catalog) -> None:
     known = {
         "a": SourceError("the host does not answer"),
-        "b": SourceLock(revision="r", splits={"train": SplitLock(rows=5, columns={"thing": "string", "lable": "int64"})}),
+        "b": SourceLock(
+            revision="r", splits={"train": SplitLock(rows=5, columns={"thing": "string", "lable": "int64"})}
+        ),
         "c": locked(0),
     }
     plan = plan_mixture(
-        three, Mixture.model_validate({"mixture": "m", "size": 9, "parts": parts()}), known, {n: n for n in "abc"}
+        three,
+        Mixture.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
+        known,
+        {n: n for n in "abc"},
     )
     assert [skip.kind for skip in plan.skipped] == ["source", "card", "source"]
     assert "b.yaml:7" in plan.skipped[1].reason
@@ -132,7 +147,10 @@ def test_every_task_left_out_has_a_reason_and_the_rest_is_planned(three: Catalog
 def test_a_split_that_is_not_there_is_named_with_those_that_are(three: Catalog) -> None:
     known = dict.fromkeys("abc", SourceLock(revision="r", splits={"all": SplitLock(rows=5, columns=COLUMNS)}))
     plan = plan_mixture(
-        three, Mixture.model_validate({"mixture": "m", "size": 9, "parts": parts()}), known, {n: n for n in "abc"}
+        three,
+        Mixture.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
+        known,
+        {n: n for n in "abc"},
     )
     assert 'no split "train" in a. Splits: all.' in plan.skipped[0].reason
 
@@ -154,11 +172,16 @@ def test_benchmarks_keep_out_what_they_say(tmp_path: Path, what: str) -> None:
 
 
 def test_a_benchmark_asks_in_its_wordings_at_most_so_many_rows_a_task(tmp_path: Path) -> None:
-    text = "benchmark: q\nselect: {submix: mine}\nsplit: train\nrows_per_task: 3\nask: {templates: held_out}\n"
+    text = (
+        "benchmark: q\nselect: {submix: mine}\nsplit: train\nrows_per_task: 3\nask: {templates: held_out}\n"
+    )
     catalog = catalogue(tmp_path, ["a", "b"], **{"q.yaml": text})
     known = {"a": locked(2), "b": locked(9)}
     plan = plan_benchmark(catalog, catalog.benchmarks["q"].card, known, {"a": "a", "b": "b"})
-    assert [(task.quota, [w.name for w in task.jobs[0].wordings]) for task in plan.tasks] == [(2, ["spare"]), (3, ["spare"])]
+    assert [(task.quota, [w.name for w in task.jobs[0].wordings]) for task in plan.tasks] == [
+        (2, ["spare"]),
+        (3, ["spare"]),
+    ]
 
 
 def test_a_task_or_submix_by_name_is_a_mixture_of_all_it_has(three: Catalog) -> None:
@@ -170,6 +193,14 @@ def test_a_task_or_submix_by_name_is_a_mixture_of_all_it_has(three: Catalog) -> 
 
 
 def test_adding_a_task_leaves_the_jobs_of_others_alone_when_their_quota_stays(three: Catalog) -> None:
-    one = planned(three, {"mixture": "m", "size": 6, "parts": {"p": {"select": {"tasks": "a"}}}}, {"a": 9, "b": 9, "c": 9})
-    two = planned(three, {"mixture": "m", "size": 12, "parts": {"p": {"select": {"tasks": "a;b"}}}}, {"a": 9, "b": 9, "c": 9})
+    one = planned(
+        three,
+        {"mixture": "m", "size": 6, "parts": {"p": {"select": {"tasks": "a"}}}},
+        {"a": 9, "b": 9, "c": 9},
+    )
+    two = planned(
+        three,
+        {"mixture": "m", "size": 12, "parts": {"p": {"select": {"tasks": "a;b"}}}},
+        {"a": 9, "b": 9, "c": 9},
+    )
     assert one.tasks[0].jobs == two.tasks[0].jobs

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -43,21 +44,37 @@ def assert_goes_on(out, undisturbed):
     assert command("verify", out, catalogue=None).code == 0
 
 
-# A build of `small` renames 46 files: the recipe, a table and a record for each of 20 jobs, the shard twice
-# (made, put in place), two dataset files and the manifest.
-@pytest.mark.parametrize("rename", [1, 2, 3, 18, 41, 42, 43, 44, 46])
-def test_killed_before_any_renaming_it_goes_on(tmp_path, undisturbed, rename):
-    out = tmp_path / "out"
-    killed = finish(start(*BUILD, out, KILL_AT_RENAME=str(rename)))
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory):
+    """The names that an undisturbed build gives to finished files, in its order."""
+    names, rename = [], Path.replace
+
+    def replace(self, target):
+        names.append(Path(target).name)
+        return rename(self, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        built(tmp_path_factory.mktemp("renamed") / "out")
+    assert names[0] == "recipe.json"
+    assert names[-2:] == ["manifest.json", "report.json"]
+    return names
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 17, -7, -6, -5, -4, -2])
+def test_killed_before_a_file_is_finished_it_goes_on(tmp_path, undisturbed, renamed, place):
+    out, before = tmp_path / "out", renamed[:place]
+    killed = finish(start(*BUILD, out, KILL_AT_RENAME=str(len(before) + 1)))
     assert killed.code == -signal.SIGKILL
     assert not (out / "manifest.json").exists()
-    assert len(records_of(out)) == min(max(rename - 2, 0) // 2, 20)
+    records = sum(name.endswith(".json") for name in before if len(name) > 64)
+    assert len(records_of(out)) == records
     assert_goes_on(out, undisturbed)
 
 
-def test_it_is_the_manifest_that_comes_last_but_for_the_report(tmp_path):
+def test_it_is_the_manifest_that_comes_last_but_for_the_report(tmp_path, renamed):
     out = tmp_path / "out"
-    killed = finish(start(*BUILD, out, KILL_AT_RENAME="47"))
+    killed = finish(start(*BUILD, out, KILL_AT_RENAME=str(len(renamed))))
     assert killed.code == -signal.SIGKILL
     assert (out / "manifest.json").exists()
     assert not (out / "report.json").exists()
@@ -86,10 +103,14 @@ def test_killed_while_a_finished_build_is_brought_up_to_date(tmp_path, copied):
     family = copied / "phrases" / "phrase.yaml"
     family.write_text(family.read_text().replace("In English:", "Say in English:"))
     built(fresh, wanted(catalogue=copied))
-    for rename, whole in ((4, True), (4, True), (3, False), (6, False)):
+    states = []
+    for rename in (4, 4, 3, 6):
         killed = finish(start(*BUILD, out, catalogue=copied, KILL_AT_RENAME=str(rename)))
         assert killed.code == -signal.SIGKILL
-        assert (files_of(out) == old) if whole else not (out / "manifest.json").exists()
+        states.append((out / "manifest.json").exists())
+        assert not states[-1] or files_of(out) == old
+    assert states[0] is True
+    assert states[-1] is False
     assert command(*BUILD, out, catalogue=copied).code == 0
     assert files_of(out) == files_of(fresh)
 
@@ -106,7 +127,7 @@ def test_interrupted_with_its_workers_it_says_how_to_go_on(tmp_path):
     """Ctrl-C reaches the whole process group; `words` is large enough to be in the middle for seconds."""
     out = tmp_path / "out"
     process = start("build", "words", "--workers", 2, "--out", out)
-    while process.poll() is None and not list(out.glob(".work/rendered/.*.spill.tmp")):
+    while process.poll() is None and not list(out.glob(".work/rendered/.*.tmp")):
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
     assert_told_to_go_on(finish(process))

@@ -9,7 +9,7 @@ from flancollect.schemas import MIXTURE
 from flancollect.verify import Verified, verify
 from flancollect.writing.hashing import content_hash
 from flancollect.writing.reading import open_shard
-from flancollect.writing.shards import file_sha256, shard_info
+from flancollect.writing.shards import file_sha256
 from tests.builds import build, small_jobs
 
 SECOND = "data-00001-of-00007.arrow"
@@ -120,7 +120,11 @@ def test_swapped_shards_are_found_even_with_a_manifest_that_agrees(built):
     (built / first.file).rename(built / "x")
     (built / second.file).rename(built / first.file)
     (built / "x").rename(built / second.file)
-    shards = [shard_info(built / first.file), shard_info(built / second.file), *others]
+    swapped = [
+        second.model_copy(update={"file": first.file}),
+        first.model_copy(update={"file": second.file}),
+    ]
+    shards = [*swapped, *others]
     rewrite_manifest(built, shards=shards)
     assert problems(built) == [f"{built}: manifest.json: content_hash is not that of the shards it lists"]
     assert content_hash(MIXTURE, shards) != manifest.content_hash

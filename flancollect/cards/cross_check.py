@@ -145,17 +145,28 @@ def _rule_problems(catalog: Catalog, rule: LicenseRule | None) -> Iterator[tuple
 
 
 def _select_problems(catalog: Catalog, wanted: Select, chosen: Sequence[str]) -> Iterator[str]:
-    submixes = sorted({task.card.submix for task in catalog.tasks.values()})
-    unknown = [name for name in wanted.submix or [] if name not in submixes]
-    for name in unknown:
-        yield f'no task has the submix "{name}".' + did_you_mean(name, submixes, "Submixes")
+    known = {catalog.tasks[name].card.submix for name in chosen}
+    unknown = _unknown_submixes(catalog, [name for name in wanted.submix or [] if name not in known])
+    yield from unknown
     if unknown:
         return
     for glob in wanted.tasks or []:
-        if glob not in catalog.tasks and not any(matches(name, [glob.removeprefix("!")]) for name in catalog.tasks):
+        name = glob.removeprefix("!")
+        if name not in catalog.tasks and not any(matches(task, [name]) for task in catalog.tasks):
             yield f'no task matches "{glob}".' + did_you_mean(glob, catalog.tasks, "Tasks", 6)
     if not chosen:
         yield "no task matches all of its keys together"
+
+
+def _unknown_submixes(catalog: Catalog, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    submixes = sorted({task.card.submix for task in catalog.tasks.values()})
+    return [
+        f'no task has the submix "{name}".' + did_you_mean(name, submixes, "Submixes")
+        for name in names
+        if name not in submixes
+    ]
 
 
 def benchmark_problems(catalog: Catalog) -> Iterator[Problem]:

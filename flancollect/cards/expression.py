@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 MAX_SOURCE = 100_000  # characters of one expression or template
 
+DEEP_PARTS = 60
+"""From so many parts on a text could nest deeper than Python compiles (20 loops of three parts each)."""
+
 _RESULT = "result"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _UNDEFINED_NAME = re.compile(r"'(.*)' is undefined", re.DOTALL)
@@ -39,11 +42,19 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Code:
-    """Compiled text. `call_steps` is what one call of one of its macros counts."""
+    """Checked text. `call_steps` is what one call of one of its macros counts.
+
+    `built` compiles it when it first runs: a catalogue is loaded far more often than all its texts are used.
+    """
 
     text: str
-    template: Template
+    built: Callable[[], Template]
     call_steps: int
+
+    @property
+    def template(self) -> Template:
+        """The compiled text."""
+        return self.built()
 
     def run(self, row: Mapping[str, Any], finish: Callable[[Context, Iterator[str]], T]) -> T:
         """Run over one row with a full budget; `finish` takes the context and the pieces of output."""
@@ -107,7 +118,7 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = _parse_expression(text)
         column = tree.name if isinstance(tree, nodes.Name) else None
-        variables, code = _compile(text, _as_template(tree))
+        variables, code = _compile(text, lambda: _as_template(_parse_expression(text)))
     except Exception as error:
         raise _at_compile_time(error, text, expression=True) from error
     if column is not None:
@@ -123,7 +134,7 @@ def compile_template(text: str) -> TextTemplate:
     """
     try:
         _check_length(text)
-        variables, code = _compile(text, environment().parse(text))
+        variables, code = _compile(text, lambda: environment().parse(text))
     except Exception as error:
         raise _at_compile_time(error, text, expression=False) from error
     return TextTemplate(text=text, variables=variables, code=code)
@@ -162,12 +173,17 @@ def _check_length(text: str) -> None:
         raise bounds.BoundError(f"more than {MAX_SOURCE:,} characters of source")
 
 
-def _compile(text: str, tree: nodes.Template) -> tuple[frozenset[str], _Code]:
+def _compile(text: str, parse: Callable[[], nodes.Template]) -> tuple[frozenset[str], _Code]:
+    """Check a text and find its variables; `parse` gives a fresh tree, since compiling changes it."""
     env = environment()
+    tree = parse()
     tree.set_environment(env)
-    call_steps = steps_of(parts(tree))
-    template = env.from_string(tree)
-    return frozenset(undeclared(tree, env)), _Code(text=text, template=template, call_steps=call_steps)
+    size = parts(tree)
+    variables = undeclared(rewrite(tree, env), env)
+    built = lru_cache(maxsize=1)(lambda: env.from_string(parse()))
+    if size >= DEEP_PARTS:
+        built()
+    return frozenset(variables), _Code(text=text, built=built, call_steps=steps_of(size))
 
 
 def _output(_: Context, pieces: Iterator[str]) -> str:

@@ -7,7 +7,7 @@ template, and the steps of a loop, draw apart; a row that differs in anything th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import pass_context
@@ -23,16 +23,19 @@ KEYED = frozenset({"choice", "random"})
 @pass_context
 def choice(context: Context, values: Any, place: int = 0) -> Any:
     """One of the values, all equally likely. Raises ValueError when there are none."""
+    built_in = context.environment.globals
+    seen = {name: value for name, value in context.parent.items() if built_in.get(name) is not value}
+    return chosen(seen, values, place)
+
+
+def chosen(seen: Mapping[str, Any], values: Any, place: int) -> Any:
+    """One of the values, by what the template sees of the row. Raises ValueError when there are none."""
     bounds.read(values)
     items = values if isinstance(values, Sequence) else list(bounds.reading(values))
     if not items:
         raise ValueError("`choice` was given an empty list")
-    return items[below(draw(key("choice", _row(context), place, bounds.drawn())), len(items))]
-
-
-def _row(context: Context) -> str:
-    """What the template sees of the row, as canonical text."""
-    built_in = context.environment.globals
-    seen = {name: value for name, value in context.parent.items() if built_in.get(name) is not value}
     bounds.read(seen)
-    return json.dumps(seen, sort_keys=True, ensure_ascii=False, default=str)
+    return items[below(draw(key("choice", _canonical(seen), place, bounds.drawn())), len(items))]
+
+
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str).encode

@@ -271,14 +271,32 @@ def _plan_dict(planned: BuildPlan) -> dict[str, Any]:
 
 
 def _parts(planned: BuildPlan) -> dict[str, dict[str, Any]]:
-    parts: dict[str, dict[str, Any]] = {}
+    """By part: tasks, source rows up to the cap, planned rows, and their share beside the one asked for."""
+    parts: dict[str, dict[str, Any]] = {
+        name: {"tasks": 0, "capped_rows": 0, "rows": 0} for name in {**planned.shares, **_part_names(planned)}
+    }
     for task in planned.tasks:
-        part = parts.setdefault(task.part, {"tasks": 0, "rows": 0, "share": 0.0})
+        part = parts[task.part]
         part["tasks"] += 1
+        part["capped_rows"] += int(task.weight)
         part["rows"] += task.quota
-    for part in parts.values():
+    for name, part in parts.items():
         part["share"] = round(part["rows"] / max(planned.rows, 1), 6)
+        if name in planned.shares:
+            part["asked_share"] = round(float(planned.shares[name]), 6)
+            part["difference"] = round(part["share"] - part["asked_share"], 6)
     return dict(sorted(parts.items()))
+
+
+def _part_names(planned: BuildPlan) -> dict[str, None]:
+    return dict.fromkeys(task.part for task in planned.tasks)
+
+
+def _share(part: dict[str, Any]) -> str:
+    if "asked_share" not in part:
+        return f"({part['share']:.1%})"
+    points = 100 * part["difference"]
+    return f"({part['share']:.1%}; asked {part['asked_share']:.1%}, {points:+.1f} points)"
 
 
 def _print_plan(planned: BuildPlan) -> None:
@@ -290,7 +308,7 @@ def _print_plan(planned: BuildPlan) -> None:
         variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)
         print(f"{task.name}\t{task.part}\t{task.rows}\t{task.quota}\t{variants}")
     for name, part in _parts(planned).items():
-        print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows ({part['share']:.1%})")
+        print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows {_share(part)}")
     _print_skips([(skip.task, skip.kind, skip.reason) for skip in planned.skipped])
     print(f"licence of the whole: {licence.id}: {licence.reason}")
     short = (

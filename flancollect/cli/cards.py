@@ -1,4 +1,4 @@
-"""`flancollect cards`: check, list, show, schema."""
+"""`flancollect cards`: check, list, show, schema, sources."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flancollect.cli.check import check, count_by_submix
 from flancollect.cli.options import Catalogs, Json, print_json
 
 app = typer.Typer(
@@ -14,21 +15,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def check(catalog: Catalogs = None) -> None:
-    """Check every card, template and style, and try every wording on its family's example."""
-    from flancollect.cards.catalog import load_catalog
-    from flancollect.examples import check_examples
-
-    loaded = load_catalog(catalog or [])
-    check_examples(loaded.families.values())
-    for submix, count in _counts(loaded.tasks.values()).items():
-        print(f"{submix}: {count} tasks")
-    wordings = sum(len(family.wordings) for family in loaded.families.values())
-    print(
-        f"{len(loaded.tasks)} tasks, {len(loaded.families)} families, {wordings} wordings, "
-        f"{len(loaded.mixtures)} mixtures, {len(loaded.benchmarks)} benchmarks: no problems"
-    )
+app.command()(check)
 
 
 @app.command("list")
@@ -42,7 +29,7 @@ def list_(
     from flancollect.errors import UsageError, did_you_mean
 
     tasks = load_catalog(catalog or []).tasks.values()
-    submixes = _counts(tasks)
+    submixes = count_by_submix(tasks)
     if submix is not None and submix not in submixes:
         raise UsageError(f'--submix: no submix "{submix}".' + did_you_mean(submix, submixes, "Submixes"))
     listed = [_row(task) for task in tasks if submix in (None, task.card.submix)]
@@ -96,6 +83,15 @@ def schema(
         print(path)
 
 
+@app.command()
+def sources(catalog: Catalogs = None) -> None:
+    """Print the ledger of sources as Markdown: id, status, licence, substitute and row counts of every task."""
+    from flancollect.cards.catalog import load_catalog
+    from flancollect.ledger import ledger
+
+    print(ledger(load_catalog(catalog or [])), end="")
+
+
 def _row(task: Any) -> dict[str, object]:
     from flancollect.prepare import key_of
 
@@ -112,10 +108,3 @@ def _row(task: Any) -> dict[str, object]:
         "rows": card.rows,
         "file": task.file,
     }
-
-
-def _counts(tasks: Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for task in tasks:
-        counts[task.card.submix] = counts.get(task.card.submix, 0) + 1
-    return dict(sorted(counts.items()))

@@ -15,7 +15,7 @@ from flancollect.lint.text import literal
 from flancollect.lint.wordings import LOST, said_of_lost
 from flancollect.render.options import answer_text
 
-STYLES = "templates/_styles.yaml"
+STYLES = "_styles.yaml"
 
 _ASKS_FOR_LABEL = re.compile(r"\b(?:letter|number|numeral|label|digit)s?\b", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:not|without|no|never)\b", re.IGNORECASE)

@@ -38,9 +38,7 @@ def at_wording(family: FamilySpec, wording: Wording, what: str, *others: Owner, 
 
 def at_task(task: Task, place: str, what: str, case: str = "") -> Finding:
     """A finding at a dotted place of a task's card; its family may silence it too."""
-    return Finding(
-        problem=task.problem(place, what), owners=(task, task.family), case=case or task.card.task
-    )
+    return Finding(problem=task.problem(place, what), owners=(task, task.family), case=case or task.card.task)
 
 
 def silences(owner: Owner) -> Mapping[str, str]:

@@ -87,10 +87,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that was said, sorted by severity, file and line; silenced findings apart."""
+    """All that was said, sorted by severity, file and line; silenced findings apart.
+
+    `read` counts the tasks whose rows were linted, `unread` says why others were not.
+    """
 
     said: tuple[Said, ...]
     silenced: tuple[Said, ...] = ()
+    read: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, severity: Severity) -> tuple[Said, ...]:
@@ -105,14 +109,14 @@ class Report:
 def lint_catalogue(catalog: Catalog) -> Report:
     """Run every static lint."""
     found = {name: list(lint.static(catalog)) for name, lint in LINTS.items() if lint.static is not None}
-    owners = [*catalog.families.values(), *catalog.tasks.values()]
+    owners: list[Owner] = [*catalog.families.values(), *catalog.tasks.values()]
     return _report(found, owners)
 
 
 def lint_rows(samples: Sequence[Sample]) -> Report:
     """Run every lint of rows over the tasks that were read."""
     found = {name: list(lint.rows(samples)) for name, lint in LINTS.items() if lint.rows is not None}
-    owners = [owner for sample in samples for owner in (sample.task.family, sample.task)]
+    owners: list[Owner] = [owner for sample in samples for owner in (sample.task.family, sample.task)]
     return _report(found, owners)
 
 
@@ -121,6 +125,7 @@ def together(one: Report, other: Report) -> Report:
     return Report(
         said=tuple(sorted({*one.said, *other.said}, key=_order)),
         silenced=one.silenced + other.silenced,
+        read=one.read + other.read,
         unread={**one.unread, **other.unread},
     )
 
@@ -138,9 +143,7 @@ def _report(found: Mapping[str, Sequence[Finding]], owners: Sequence[Owner]) -> 
             cases.setdefault((finding.problem, reason), []).append(finding.case)
         for (problem, reason), seen in cases.items():
             told = tuple(dict.fromkeys(filter(None, seen)))
-            one = Said(
-                lint=name, severity=LINTS[name].severity, problem=problem, cases=told, silenced=reason
-            )
+            one = Said(lint=name, severity=LINTS[name].severity, problem=problem, cases=told, silenced=reason)
             (said if reason is None else silenced).append(one)
     said += _silences_without_use(owners, set(found), used)
     return Report(said=tuple(sorted(said, key=_order)), silenced=tuple(sorted(silenced, key=_order)))

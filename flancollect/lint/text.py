@@ -32,7 +32,9 @@ def same_text(template: str) -> str:
 
 def tokens(template: str) -> frozenset[str]:
     """The words and the filled places of a template, without order and number."""
-    return frozenset(" ".join(token.split()) for token in _TOKEN.findall(_LAYOUT.sub("", template).casefold()))
+    return frozenset(
+        " ".join(token.split()) for token in _TOKEN.findall(_LAYOUT.sub("", template).casefold())
+    )
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:

@@ -14,15 +14,19 @@ from flancollect.errors import CardError
 from flancollect.examples import PLAIN_OPTIONS, example_row, render_example
 from flancollect.lint.finding import Finding, at_family, at_wording, own_wordings, prompt_variables
 from flancollect.lint.flan_inversions import TURNED_AROUND
-from flancollect.lint.text import likeness, literal, same_text, tokens, untidy
+from flancollect.lint.text import likeness, literal, same_text, tokens, untidy, words
 from flancollect.render.zero_shot import join_zero_shot
 
 ALIKE = 0.85
 """Likeness from which two wordings of a family count as one: they differ in a word or two of a dozen."""
 FEWEST_WORDINGS = 10
 """How many forward wordings Flan gives every task."""
+FEWEST_WORDS = 3
+"""Wordings with fewer words of their own differ in order and punctuation, which likeness does not see."""
 LOST = re.compile(r"[{}<\t]+")
 """What T5's vocabulary lacks: `{`, `}` and `<` become the unknown token, a tab becomes a space."""
+
+_SAYS_ANSWER = re.compile(r"\{\{-?\s*answer\b")
 
 Named = tuple[FamilySpec, Wording]
 
@@ -64,6 +68,8 @@ def _alike_prompts(families: Mapping[str, FamilySpec], across: bool) -> Iterator
         needs = (family.options, *sorted(family.needs.items()))
         for wording in own_wordings(family):
             prompt = same_text(f"{wording.intro or ''}\n\n{wording.input}")
+            if across and not literal(prompt).strip():
+                continue  # the filled places alone: there is nothing that could be worded otherwise
             groups[needs if across else family.name, wording.direction, prompt].append((family, wording))
     return (group for group in groups.values() if len(group) > 1)
 
@@ -72,20 +78,28 @@ def near_duplicate_wording(catalog: Catalog) -> Iterator[Finding]:
     """Two wordings of a family with nearly the same words: they add rows, but hardly variety."""
     for family in catalog.families.values():
         prompts = [(w, f"{w.intro or ''}\n\n{w.input}") for w in own_wordings(family)]
+        prompts = [
+            (w, prompt) for w, prompt in prompts if len(words(literal(prompt)).split()) >= FEWEST_WORDS
+        ]
         known = [(w, same_text(prompt), tokens(prompt), tokens(w.target)) for w, prompt in prompts]
-        for (one, text, words, target), (other, text2, words2, target2) in combinations(known, 2):
+        for (one, text, held, target), (other, text2, held2, target2) in combinations(known, 2):
             if one.direction != other.direction or text == text2 or target != target2:
                 continue
-            if likeness(words, words2) >= ALIKE:
+            if likeness(held, held2) >= ALIKE:
                 what = f"nearly the words of {one.direction}.{one.name}; reword one"
                 yield at_wording(family, other, what)
 
 
 def answer_in_prompt(catalog: Catalog) -> Iterator[Finding]:
-    """Wordings whose prompt is filled with the answer that their target asks for."""
+    """Forward wordings whose prompt says the answer that their target is to give."""
     for family in catalog.families.values():
         for wording in own_wordings(family):
-            if "answer" in prompt_variables(wording) & compile_template(wording.target).variables:
+            prompt = f"{wording.intro or ''} {wording.input}"
+            if (
+                wording.direction == "forward"
+                and _SAYS_ANSWER.search(prompt)
+                and _SAYS_ANSWER.search(wording.target)
+            ):
                 what = "the prompt shows {{ answer }}, and the target is to give it; take it out of one"
                 yield at_wording(family, wording, what)
 
@@ -102,8 +116,15 @@ def unused_need(catalog: Catalog) -> Iterator[Finding]:
 
 
 def few_wordings(catalog: Catalog) -> Iterator[Finding]:
-    """Families with fewer forward wordings than Flan has; those of one task per wording do not count."""
-    varied = {task.family.name for task in catalog.tasks.values() if task.card.templates is None}
+    """Families with fewer forward wordings than Flan has.
+
+    Families of one task per wording do not count, nor those of tasks that are never trained on.
+    """
+    varied = {
+        task.family.name
+        for task in catalog.tasks.values()
+        if task.card.templates is None and "train" in task.card.splits
+    }
     for name in sorted(varied):
         family = catalog.families[name]
         count = sum(w.direction == "forward" for w in family.wordings)

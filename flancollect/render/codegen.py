@@ -37,6 +37,7 @@ _UNSEEN_WORK = 4_000_000
 _STEP_ROOM = 50_000
 _PER_CHARACTER = 4  # what one plain step counts for each character, at most
 _MOST_PIECES = 64
+_SLIM_TEXT = 1_000
 _MOST_NODES = 4_000
 _STEPS = (nodes.Filter, nodes.Call, nodes.Add)
 
@@ -156,7 +157,9 @@ class _Output:
         self._pieces.append(escaped.replace('"', '\\"').replace("{", "{{").replace("}", "}}"))
 
     def value(self, value: Value) -> None:
-        if value.kind in ("str", "int", "float", "bool", "none"):
+        if value.kind == "position":
+            code = f"digits[{value.code}]"
+        elif value.kind in ("str", "int", "float", "bool", "none"):
             code = value.code
         else:
             helper = self._unit.helper("written", operators.written)
@@ -313,6 +316,9 @@ def _for(node: nodes.For, symbols: Symbols, unit: Unit, output: _Output) -> None
         unit.loops[inner.declare_parameter("loop")] = loop
     inner.analyze_node(node, for_branch="body")
     target = _loop_target(node.target, inner, unit, element)
+    if late_test is None and element == "str" and _write_affixed(node, target, output, unit, loop):
+        _else(node, symbols, unit, output, loop)
+        return
     walked = f"{loop.index}, {target} in enumerate({loop.items}, 1)" if uses_loop else f"{target} in {loop.items}"
     unit.depth += 1
     with unit.block(f"for {walked}:"):
@@ -322,24 +328,74 @@ def _for(node: nodes.For, symbols: Symbols, unit: Unit, output: _Output) -> None
         _enter(inner, unit)
         _body(node.body, inner, unit, output)
         output.flush()
-        output.check()
+        if not (element == "str" and _is_slim(node)):
+            output.check()
     unit.depth -= 1
     if uses_loop:
         del unit.loops[inner.ref("loop")]
-    if node.else_:
-        inner = Symbols(symbols)
-        inner.analyze_node(node, for_branch="else")
-        with unit.block(f"if not {loop.length}:"):
-            _enter(inner, unit)
-            _body(node.else_, inner, unit, output)
-            output.flush()
+    _else(node, symbols, unit, output, loop)
+
+
+def _else(node: nodes.For, symbols: Symbols, unit: Unit, output: _Output, loop: Loop) -> None:
+    if not node.else_:
+        return
+    inner = Symbols(symbols)
+    inner.analyze_node(node, for_branch="else")
+    with unit.block(f"if not {loop.length}:"):
+        _enter(inner, unit)
+        _body(node.else_, inner, unit, output)
+        output.flush()
+
+
+def _write_affixed(node: nodes.For, target: str, output: _Output, unit: Unit, loop: Loop) -> bool:
+    """Write a loop that puts the same text around each of its texts as one join."""
+    pieces = _pieces(node)
+    names = [piece for piece in pieces if not isinstance(piece, str)]
+    if len(names) != 1 or names != [node.target]:
+        return False
+    at = pieces.index(node.target)
+    before, after = "".join(pieces[:at]), "".join(pieces[at + 1 :])
+    with unit.block(f"if {loop.length}:"):
+        output.literal(before)
+        output.value(Value(f"{unit.constant(after + before)}.join({loop.items})", "str"))
+        output.literal(after)
+        output.flush()
+        output.check()
+    return True
+
+
+def _pieces(node: nodes.For) -> list[Any]:
+    """The body of a loop as texts and expressions, when it is nothing else and the texts are short; else nothing."""
+    if not all(isinstance(part, nodes.Output) for part in node.body):
+        return []
+    children = [child for part in node.body for child in part.nodes]
+    pieces = [child.data if isinstance(child, nodes.TemplateData) else child for child in children]
+    short = sum(len(piece) for piece in pieces if isinstance(piece, str)) <= _SLIM_TEXT
+    return pieces if short and len(pieces) <= _MOST_PIECES else []
+
+
+def _is_slim(node: nodes.For) -> bool:
+    """Whether a step writes no more than its own text and little else, so that the input bounds the output."""
+    values = [piece for piece in _pieces(node) if not isinstance(piece, str)]
+    once = sum(value == node.target for value in values) <= 1
+    return bool(values) and once and all(value == node.target or _is_position(value) for value in values)
+
+
+def _is_position(node: nodes.Node) -> bool:
+    return (
+        isinstance(node, nodes.Getattr)
+        and isinstance(node.node, nodes.Name)
+        and node.node.name == "loop"
+        and node.attr in ("index", "index0", "revindex", "revindex0", "length")
+    )
 
 
 def _items(node: nodes.For, symbols: Symbols, unit: Unit, loop: Loop, *, uses_loop: bool) -> str:
     """Write what a loop walks through, counted, and say of what kind its elements are."""
-    value = expression(node.iter.node, symbols, unit)
+    grows = _changes(node, *GROWING_METHODS)
+    value = expression(node.iter.node, symbols, unit, lazy=not grows)
     code = value.code
-    if value.kind not in _WALKED and _changes(node, *GROWING_METHODS):
+    if value.kind not in _WALKED and grows:
         code = f"{unit.helper('settled', operators.settled)}({code}, {uses_loop})"
     elif value.kind not in _WALKED:
         code = f"{unit.helper('sequence', operators.sequence)}({code})"
@@ -354,7 +410,7 @@ def _items(node: nodes.For, symbols: Symbols, unit: Unit, loop: Loop, *, uses_lo
     return _ELEMENTS.get(value.kind, "any")
 
 
-_WALKED = frozenset({"texts", "list", "str", "range"})
+_WALKED = frozenset({"texts", "list", "str", "range", "lazy"})
 _ELEMENTS = {"texts": "str", "str": "str", "range": "int"}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.idtracking import Symbols
 
-from flancollect.cards.keyed_choice import KEYED
+from flancollect.cards.keyed_choice import KEYED, chosen
 from flancollect.cards.rewrite import GROWN, JOINED, OPERAND, PART
 from flancollect.render import operators
 from flancollect.render.inline import (
@@ -27,9 +27,11 @@ from flancollect.render.inline import (
     text_piece,
     within,
 )
+from flancollect.render.quick import LIST_FILTERS
 from flancollect.render.unit import MAYBE_MISSING, CannotCompile, Unit, Value
 
-_NUMBERS = ("int", "float", "bool")
+_INTS = ("int", "position")
+_NUMBERS = (*_INTS, "float", "bool")
 _SCALARS = (*_NUMBERS, "none")
 _COMPARISONS = {
     "eq": "==",
@@ -43,12 +45,19 @@ _COMPARISONS = {
 }
 
 
-def expression(node: nodes.Expr, symbols: Symbols, unit: Unit, *, lenient: bool = False) -> Value:
-    """The Python of one expression. With `lenient`, a missing item is a value, not a reason to give up."""
+def expression(
+    node: nodes.Expr, symbols: Symbols, unit: Unit, *, lenient: bool = False, lazy: bool = False
+) -> Value:
+    """The Python of one expression.
+
+    With `lenient`, a missing item is a value, not a reason to give up. With `lazy`, the caller takes a list
+    where Jinja has something to walk through once.
+    """
     write = _WRITERS.get(type(node))
     if write is None:
         raise CannotCompile(f"{type(node).__name__.lower()} is not covered")
-    return write(node, symbols, unit, lenient)
+    value = write(node, symbols, unit, lenient)
+    return Value(f"iter({value.code})") if value.kind == "lazy" and not lazy else value
 
 
 def _all(items: Sequence[nodes.Expr], symbols: Symbols, unit: Unit) -> list[Value]:
@@ -125,7 +134,7 @@ def _not(node: nodes.Not, symbols: Symbols, unit: Unit, _: bool) -> Value:
 def _signed(sign: str) -> Callable[..., Value]:
     def write(node: nodes.UnaryExpr, symbols: Symbols, unit: Unit, _: bool) -> Value:
         value = expression(node.node, symbols, unit)
-        return Value(f"({sign}{value.code})", value.kind if value.kind in ("int", "float") else "any")
+        return Value(f"({sign}{value.code})", "int" if value.kind in _INTS else value.kind if value.kind == "float" else "any")
 
     return write
 
@@ -136,7 +145,7 @@ def _arithmetic(sign: str) -> Callable[..., Value]:
     def write(node: nodes.BinExpr, symbols: Symbols, unit: Unit, _: bool) -> Value:
         left, right = _all((node.left, node.right), symbols, unit)
         kinds = {left.kind, right.kind}
-        plain = kinds <= {"int", "float"} and (sign in "+-" or "float" in kinds) and sign not in ("**", "%")
+        plain = kinds <= {*_INTS, "float"} and (sign in "+-" or "float" in kinds) and sign not in ("**", "%")
         if plain:
             return Value(f"({left.code} {sign} {right.code})", "float" if "float" in kinds else "int")
         if sign == "+" and kinds == {"str"}:
@@ -195,10 +204,10 @@ def _attribute(node: nodes.Getattr, symbols: Symbols, unit: Unit, lenient: bool)
 def _loop_attribute(attribute: str, unit: Unit, ref: str) -> Value:
     index, length, items = unit.loops[ref]
     known = {
-        "index": Value(index, "int"),
-        "index0": Value(f"({index} - 1)", "int"),
-        "revindex": Value(f"({length} - {index} + 1)", "int"),
-        "revindex0": Value(f"({length} - {index})", "int"),
+        "index": Value(index, "position"),
+        "index0": Value(f"({index} - 1)", "position"),
+        "revindex": Value(f"({length} - {index} + 1)", "position"),
+        "revindex0": Value(f"({length} - {index})", "position"),
         "first": Value(f"({index} == 1)", "bool"),
         "last": Value(f"({index} == {length})", "bool"),
         "length": Value(length, "int"),
@@ -219,7 +228,7 @@ def _item(node: nodes.Getitem, symbols: Symbols, unit: Unit, lenient: bool) -> V
     key = expression(node.arg, symbols, unit)
     if lenient or value.kind in _SCALARS or key.kind in ("none", "float"):
         return Value(f"{unit.helper('item', operators.item)}({value.code}, {key.code})")
-    textual = value.kind in ("str", "texts") and key.kind in ("int", "bool")
+    textual = value.kind in ("str", "texts") and key.kind in (*_INTS, "bool")
     return Value(f"{value.code}[{key.code}]", "str" if textual else "any")
 
 
@@ -290,7 +299,7 @@ def _filter(node: nodes.Filter, symbols: Symbols, unit: Unit, lenient: bool) -> 
     special = _SPECIAL.get(node.name)
     if special is not None:
         return special(node, symbols, unit, lenient)
-    value = expression(node.node, symbols, unit)
+    value = expression(node.node, symbols, unit, lazy=node.name in LIST_FILTERS)
     return filtered(node, value, symbols, unit)
 
 
@@ -299,6 +308,11 @@ def filtered(node: nodes.Filter, value: Value, symbols: Symbols, unit: Unit) -> 
     plain = FILTERS.get((node.name, value.kind))
     if plain is not None and not node.args and not node.kwargs:
         return plain(value, unit)
+    quick = _list_filter(node, value, symbols, unit)
+    if quick is not None:
+        return quick
+    if value.kind == "lazy":
+        value = Value(f"iter({value.code})")
     arguments = _arguments(node, symbols, unit)
     head = _filter_head(node, unit)
 
@@ -315,6 +329,24 @@ def filtered(node: nodes.Filter, value: Value, symbols: Symbols, unit: Unit) -> 
     return Value(slow(value.code), "int" if node.name in _COUNTING else "any")
 
 
+def _list_filter(node: nodes.Filter, value: Value, symbols: Symbols, unit: Unit) -> Value | None:
+    """A filter over lists of data in its quick form, where its arguments are of the common kinds."""
+    quick = LIST_FILTERS.get(node.name)
+    if quick is None or value.kind not in ("any", "list", "lazy"):
+        return None
+    positional = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args]
+    named = {word.key: word.value.value for word in node.kwargs if isinstance(word.value, nodes.Const)}
+    form = quick(positional, named) if len(named) == len(node.kwargs) else None
+    if form is None:
+        return None
+    helper = unit.helper(form.function.__name__, form.function)
+    unit.constants[slow := unit.new("k")] = operators.filter_of(node.name)
+    rest = [expression(arg, symbols, unit).code for arg in node.args]
+    rest += [expression(word.value, symbols, unit).code for word in node.kwargs]
+    extra = [unit.constant(item) for item in form.extra]
+    return Value(f"{helper}({', '.join([slow, value.code, *extra, *rest])})", form.kind)
+
+
 _AS_METHOD = {"lower": "lower", "upper": "upper", "capitalize": "capitalize", "trim": "strip", "replace": "replace"}
 _COUNTING = frozenset({"length", "count", "wordcount"})
 
@@ -328,10 +360,16 @@ def _filter_head(node: nodes.Filter, unit: Unit) -> str:
     if not draws:
         return f"{unit.constant(operators.filter_of(node.name))}("
     unit.picks = True
+    if node.name in KEYED:
+        return f"{unit.helper('chosen', chosen)}({_row(unit)}, "
     function = unit.constant(operators.environment().filters[node.name])
+    return f"{function}({unit.helper('row_context', operators.row_context)}({_row(unit)}), "
+
+
+def _row(unit: Unit) -> str:
+    """What the template sees of the row, as a mapping."""
     seen = [(unit.constant(name), value.code) for name in unit.columns if (value := unit.from_row(name))]
-    row = ", ".join(f"{name}: {code}" for name, code in seen)
-    return f"{function}({unit.helper('row_context', operators.row_context)}({{{row}}}), "
+    return f"{{{', '.join(f'{name}: {code}' for name, code in seen)}}}"
 
 
 def _default(node: nodes.Filter, symbols: Symbols, unit: Unit, _: bool) -> Value:
@@ -369,7 +407,7 @@ def _part(node: nodes.Filter, symbols: Symbols, unit: Unit, _: bool) -> Value:
     ends = _all(node.args, symbols, unit)
     helper = unit.helper("part", operators.part)
     kind = value.kind if value.kind in ("str", "texts", "list") else "any"
-    if kind == "any" or any(end.kind not in ("int", "none") for end in ends):
+    if kind == "any" or any(end.kind not in (*_INTS, "none") for end in ends):
         return Value(f"{helper}({value.code}, {_listed(ends)})", kind)
     first, name = simple(value, unit)
     room = unit.small() if value.kind == "str" else unit.small() // 16

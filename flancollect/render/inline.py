@@ -81,7 +81,7 @@ def text_piece(value: Value, slow: str, unit: Unit) -> str:
     """The text of a value; `slow` names what makes text of anything."""
     if value.kind == "str":
         return value.code
-    if value.kind in ("int", "float", "bool", "none"):
+    if value.kind in ("int", "position", "float", "bool", "none"):
         return f"str({value.code})"
     first, name = simple(value, unit)
     return f"({name} if type({first}) is str else {slow}({name}))"

@@ -17,7 +17,7 @@ from jinja2.utils import Namespace, _PassArg
 from flancollect.cards import bounds, formatting
 from flancollect.cards.expression import environment, native
 from flancollect.cards.filters import as_text
-from flancollect.cards.growing import GrowingList
+from flancollect.cards.growing import GROWING, GrowingList, grow
 from flancollect.cards.rewrite import PART
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -34,9 +34,12 @@ NATIVE = native
 
 BUILT_IN = {
     function.__name__: function
-    for function in (dict, enumerate, isinstance, len, list, range, str, tuple, type, zip, Exception)
+    for function in (dict, enumerate, isinstance, iter, len, range, str, type, zip, Exception)
 }
 """The only names of Python's own that generated code knows."""
+
+
+_DIGITS = tuple(map(str, range(2048)))
 
 
 class Doubt(Exception):  # noqa: N818
@@ -57,6 +60,7 @@ def constants() -> dict[str, Any]:
         "Namespace": Namespace,
         "missing": missing,
         "doubt": doubt,
+        "digits": _DIGITS,
         "undefined": undefined,
     }
 
@@ -83,9 +87,21 @@ def item(obj: Any, key: Any) -> Any:
 
 
 def call_method(obj: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-    """`obj.name(...)`, checked and counted by the sandbox."""
+    """`obj.name(...)`, checked and counted by the sandbox; what it always allows is not checked every time."""
+    kind = type(obj)
+    if name in _ALLOWED.get(kind, ()):
+        return formatting.call_method(getattr(obj, name), args, kwargs)
+    if name in GROWING.get(kind, ()):
+        return grow(getattr(obj, name), args, kwargs)
     env = environment()
     return env.call(nobody(), env.getattr(obj, name), *args, **kwargs)
+
+
+_ALLOWED: dict[type, frozenset[str]] = {
+    str: formatting.TEXT_METHODS,
+    list: formatting.LIST_METHODS,
+    dict: formatting.DICT_METHODS,
+}
 
 
 def part(value: Any, start: Any, stop: Any, step: Any) -> Any:

@@ -1,8 +1,8 @@
 """What one compilation of one template knows and collects: lines of Python, constants, names, kinds.
 
 A kind is what is known of a value before any row is seen: "str", "int" (of machine size), "float", "bool"
-and "none" are exactly these types, "texts" is a list of exactly str, "list", "dict" and "range" are these,
-and "any" is all else, undefined values included.
+and "none" are exactly these types, "texts" is a list of exactly str, "list", "dict" and "range" are these.
+"lazy" is a list that stands for what Jinja walks through lazily; "any" is all else, undefined values included.
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -11,24 +14,76 @@ from flancollect.artifacts import ShardInfo, fingerprint
 from flancollect.schemas import Rows, check_schema, columns_of
 from flancollect.writing.layout import streams, tidy_batch
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
-def rows_sha256(chunks: Iterable[Rows], schema: pa.Schema) -> str:
-    """SHA-256 (hex) over rows in their order, whatever the chunks they come in.
+
+class RowsDigest:
+    """SHA-256 over rows as they pass, in their order and whatever the batches they come in.
 
     Every leaf buffer (values, lengths, null flags) is hashed as one stream, then the digests together with
-    schema and row count. Raises FlancollectError when a chunk has another schema.
+    schema and row count. `rows` and `bytes` count what has passed; `bytes` is that of the values alone, a
+    measure that no file format enters.
     """
-    empty = pa.RecordBatch.from_pylist([], schema=schema)
-    hashes = [hashlib.sha256() for column in tidy_batch(empty).columns for _ in streams(column)]
-    rows = 0
+
+    __slots__ = ("_columns", "_leaves", "bytes", "rows")
+
+    def __init__(self, schema: pa.Schema) -> None:
+        empty = tidy_batch(pa.RecordBatch.from_pylist([], schema=schema))
+        self._columns = list(columns_of(schema).items())
+        self._leaves = [hashlib.sha256() for column in empty.columns for _ in streams(column)]
+        self.rows = 0
+        self.bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take in a tidy batch of the schema."""
+        found = (stream for column in batch.columns for stream in streams(column))
+        for leaf, stream in zip(self._leaves, found, strict=True):
+            leaf.update(stream.data)
+            self.bytes += stream.nbytes
+        self.rows += batch.num_rows
+
+    def hex(self) -> str:
+        """The digest of all that has passed."""
+        return fingerprint([self._columns, self.rows, [leaf.hexdigest() for leaf in self._leaves]])
+
+
+def rows_sha256(chunks: Iterable[Rows], schema: pa.Schema) -> str:
+    """The RowsDigest of chunks of rows. Raises FlancollectError when a chunk has another schema."""
+    digest = RowsDigest(schema)
     for chunk in chunks:
         check_schema(chunk, schema)
-        rows += chunk.num_rows
         for batch in batches_of(chunk):
-            found = (stream for column in tidy_batch(batch).columns for stream in streams(column))
-            for digest, stream in zip(hashes, found, strict=True):
-                digest.update(stream.data)
-    return fingerprint([list(columns_of(schema).items()), rows, [digest.hexdigest() for digest in hashes]])
+            digest.add(tidy_batch(batch))
+    return digest.hex()
+
+
+class HashedFile(io.RawIOBase):
+    """A new file, and the SHA-256 and number of the bytes that were written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def writable(self) -> bool:
+        """It can be written to."""
+        return True
+
+    def write(self, data: Buffer) -> int:
+        """Write all of some bytes."""
+        self._digest.update(data)
+        self.bytes += self._file.write(data)
+        return memoryview(data).nbytes
+
+    def close(self) -> None:
+        """Close the file; what was hashed can still be asked for."""
+        self._file.close()
+        super().close()
+
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the bytes written so far."""
+        return self._digest.hexdigest()
 
 
 def content_hash(schema: pa.Schema, shards: Sequence[ShardInfo]) -> str:

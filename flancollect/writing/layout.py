@@ -54,11 +54,6 @@ def streams(array: pa.Array) -> list[npt.NDArray[np.generic]]:
     return [valid, np.frombuffer(array.buffers()[1], dtype=kind.to_pandas_dtype())]
 
 
-def payload_bytes(batch: pa.RecordBatch) -> int:
-    """Bytes of all values, offsets not counted: a measure of rows that no file format enters."""
-    return sum(stream.nbytes for column in tidy_batch(batch).columns for stream in streams(column))
-
-
 def _tidy_strings(array: pa.Array) -> pa.Array:
     filled = array.fill_null("") if array.null_count else array
     offsets = _offsets(filled)

@@ -1,7 +1,7 @@
 """A job's rendered rows: one Arrow IPC file, sorted by place in the mixture.
 
-Equal rows give equal bytes, in whatever chunks and order they arrive. Rows are spilled beside the file
-first, so that memory holds sort keys and one batch, not the whole job.
+Equal rows give equal bytes, in whatever chunks and order they arrive. The rows of a large job are spilled
+beside the file first, so that memory holds sort keys and one batch, not the whole job.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,21 +20,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancollect.errors import FlancollectError
-from flancollect.schemas import RENDERED, Rows, check_rows
-from flancollect.writing.hashing import batches_of
-from flancollect.writing.layout import payload_bytes, tidy_batch
+from flancollect.schemas import MIXTURE, RENDERED, Rows, check_rows
+from flancollect.writing.hashing import RowsDigest, batches_of
+from flancollect.writing.layout import tidy_batch
 
 BATCH_ROWS = 16_384
+HELD_BYTES = 64 * 1024 * 1024
 
 SortKeys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.int32]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedInfo:
-    """What was written. `bytes` counts the values (`payload_bytes`), not the file."""
+    """What was written. `bytes` counts the values of the mixture's columns, `file_bytes` the file's.
+
+    `rows_sha256` is over the mixture's columns in the order of the file.
+    """
 
     rows: int
     bytes: int
+    file_bytes: int
+    rows_sha256: str
 
 
 def write_rendered(path: Path, batches: Iterable[Rows]) -> RenderedInfo:
@@ -44,18 +51,17 @@ def write_rendered(path: Path, batches: Iterable[Rows]) -> RenderedInfo:
     """
     spill = path.with_name(f".{path.name}.{os.getpid()}.spill.tmp")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    digest = RowsDigest(MIXTURE)
     try:
-        _write(spill, _checked(batches))
-        with open_rendered(spill) as chunks:
-            keys = [sort_keys(chunk) for chunk in chunks]
-            index = _sorted_index(keys, path)
-            size = sum(map(payload_bytes, chunks))
-            _write(temporary, (tidy_batch(part) for part in _gathered(chunks, index)))
+        with _at_hand(_checked(batches), spill) as chunks:
+            index = _sorted_index([sort_keys(chunk) for chunk in chunks], path)
+            _write(temporary, _digested(map(tidy_batch, _gathered(chunks, index)), digest))
+        size = temporary.stat().st_size
         temporary.replace(path)
     finally:
         spill.unlink(missing_ok=True)
         temporary.unlink(missing_ok=True)
-    return RenderedInfo(rows=len(index), bytes=size)
+    return RenderedInfo(rows=digest.rows, bytes=digest.bytes, file_bytes=size, rows_sha256=digest.hex())
 
 
 @contextmanager
@@ -73,6 +79,29 @@ def sort_keys(batch: pa.RecordBatch) -> SortKeys:
         pc.struct_field(provenance, "source_row").to_numpy(),
         pc.struct_field(provenance, "repeat").to_numpy(),
     )
+
+
+@contextmanager
+def _at_hand(batches: Iterator[pa.RecordBatch], spill: Path) -> Iterator[list[pa.RecordBatch]]:
+    """All batches at once: in memory up to `HELD_BYTES`, beyond that in a file, memory-mapped."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size > HELD_BYTES:
+            _write(spill, chain(held, batches))
+            held.clear()
+            with open_rendered(spill) as chunks:
+                yield chunks
+            return
+    yield held
+
+
+def _digested(batches: Iterable[pa.RecordBatch], digest: RowsDigest) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        digest.add(batch.select(MIXTURE.names))
+        yield batch
 
 
 def _checked(batches: Iterable[Rows]) -> Iterator[pa.RecordBatch]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -19,18 +20,19 @@ import pyarrow as pa
 from flancollect.artifacts import ShardInfo
 from flancollect.errors import FlancollectError
 from flancollect.pool import run_over
-from flancollect.schemas import MIXTURE, check_schema
-from flancollect.writing.hashing import rows_sha256
-from flancollect.writing.layout import payload_bytes, tidy_batch
+from flancollect.schemas import MIXTURE, RENDERED, check_schema
+from flancollect.writing.hashing import HashedFile, RowsDigest
+from flancollect.writing.layout import tidy_batch
 from flancollect.writing.reading import WORK_FOLDER, open_shard
 from flancollect.writing.rendered import open_rendered, sort_keys
 
 SHARD_BYTES = 256 * 1024 * 1024
+FILES_AT_ONCE = 256  # open at once, well below what systems allow
 BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs what its users expect
 
 
 def write_shards(
-    jobs: Sequence[tuple[str, Path]],
+    jobs: Sequence[tuple[Path, int]],
     out: Path,
     *,
     shard_bytes: int = SHARD_BYTES,
@@ -38,9 +40,9 @@ def write_shards(
 ) -> list[ShardInfo]:
     """Stage the shards of all jobs' rows under `out`, for `seal` to put in place.
 
-    Jobs are (name, file of `write_rendered`) in canonical order, which breaks ties between equal `order`
-    numbers. There is at least one shard; `shard_bytes` (at most 1 GiB, for 32-bit text offsets) is a mean
-    and counts values. Each worker needs up to four times that. Workers change nothing in the files.
+    Jobs are (file of `write_rendered`, bytes that it said) in canonical order, which breaks ties between equal
+    `order` numbers. There is at least one shard; `shard_bytes` (at most 1 GiB, for 32-bit text offsets) is a
+    mean and counts values. Each worker needs up to three times that. Workers change nothing in the files.
     """
     if not 0 < shard_bytes <= 1 << 30:
         raise ValueError(f"shard_bytes is {shard_bytes}; it must be in 1..{1 << 30}")
@@ -48,9 +50,8 @@ def write_shards(
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.iterdir():
         stale.unlink()
-    paths = [path for _, path in jobs]
-    count = max(1, -(-sum(map(_file_payload, paths)) // shard_bytes))
-    write = partial(_write_shard, paths, folder, count)
+    count = max(1, -(-sum(size for _, size in jobs) // shard_bytes))
+    write = partial(_write_shard, [path for path, _ in jobs], folder, count)
     return sorted(run_over(range(count), write, _died, workers), key=lambda shard: shard.file)
 
 
@@ -64,11 +65,15 @@ def _died(number: int) -> ShardInfo:
 def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> ShardInfo:
     """Write one shard of tidy batches, whole or not at all, and describe it."""
     temporary = path.with_suffix(".tmp")
-    with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
+    digest = RowsDigest(MIXTURE)
+    with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
         for batch in batches:
             writer.write_batch(batch)
+            digest.add(batch)
     temporary.replace(path)
-    return shard_info(path)
+    return ShardInfo(
+        file=path.name, rows=digest.rows, bytes=sink.bytes, sha256=sink.sha256(), rows_sha256=digest.hex()
+    )
 
 
 def staging(out: Path) -> Path:
@@ -76,42 +81,20 @@ def staging(out: Path) -> Path:
     return out / WORK_FOLDER / "shards"
 
 
-def shard_info(path: Path) -> ShardInfo:
-    """Describe a shard. Raises as `open_shard`, and FlancollectError for another schema."""
-    rows, logical = shard_rows(path)
-    return ShardInfo(
-        file=path.name,
-        rows=rows,
-        bytes=path.stat().st_size,
-        sha256=file_sha256(path),
-        rows_sha256=logical,
-    )
-
-
 def shard_rows(path: Path) -> tuple[int, str]:
     """Row count and hash of a shard's rows. Raises as `open_shard`, FlancollectError for another schema."""
-    counts: list[int] = []
-
-    def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            counts.append(batch.num_rows)
-            yield batch
-
+    digest = RowsDigest(MIXTURE)
     with open_shard(path) as reader:
         check_schema(reader, MIXTURE)
-        logical = rows_sha256(counted(reader), MIXTURE)
-    return sum(counts), logical
+        for batch in reader:
+            digest.add(tidy_batch(batch))
+    return digest.rows, digest.hex()
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _file_payload(path: Path) -> int:
-    with open_rendered(path) as batches:
-        return sum(map(payload_bytes, batches))
 
 
 def _write_shard(paths: Sequence[Path], folder: Path, count: int, number: int) -> ShardInfo:
@@ -126,29 +109,39 @@ def _range_of(number: int, count: int) -> tuple[int, int]:
 
 def _sorted_rows(paths: Sequence[Path], bounds: tuple[int, int]) -> Iterator[pa.RecordBatch]:
     """The rows of all jobs within the bounds, sorted by (order, job, source_row, repeat), laid out anew."""
-    parts = [(job, part) for job, path in enumerate(paths) for part in _slices(path, bounds)]
+    parts: list[pa.RecordBatch] = []
+    jobs: list[npt.NDArray[np.int64]] = []
+    for first in range(0, len(paths), FILES_AT_ONCE):
+        part, counts = _rows_within(paths[first : first + FILES_AT_ONCE], bounds)
+        parts.append(part)
+        jobs.append(np.repeat(np.arange(first, first + len(counts)), counts))
     if not parts:
         return
-    index = _sorted_index(parts)
-    rows = pa.concat_batches([part.select(MIXTURE.names) for _, part in parts])
+    rows = pa.concat_batches(parts)
     parts.clear()
+    index = _sorted_index(rows, np.concatenate(jobs))
+    rows = rows.select(MIXTURE.names)
     for at in range(0, len(index), BATCH_ROWS):
         yield tidy_batch(rows.take(pa.array(index[at : at + BATCH_ROWS])))
 
 
-def _slices(path: Path, bounds: tuple[int, int]) -> Iterator[pa.RecordBatch]:
-    """A job's rows within the bounds, copied, so that the file can be closed again."""
+def _rows_within(paths: Sequence[Path], bounds: tuple[int, int]) -> tuple[pa.RecordBatch, list[int]]:
+    """The rows of some jobs within the bounds, copied out of their files, and how many each has."""
     first, last = map(np.uint64, bounds)
-    with open_rendered(path) as batches:
-        for batch in batches:
-            order = batch.column("order").to_numpy()
-            begin, end = order.searchsorted(first, "left"), order.searchsorted(last, "right")
-            if begin < end:
-                yield batch.take(pa.array(np.arange(begin, end)))
+    found: list[pa.RecordBatch] = [pa.RecordBatch.from_pylist([], schema=RENDERED)]
+    counts: list[int] = []
+    with ExitStack() as files:
+        for path in paths:
+            slices = []
+            for batch in files.enter_context(open_rendered(path)):
+                order = batch.column("order").to_numpy()
+                begin, end = order.searchsorted(first, "left"), order.searchsorted(last, "right")
+                slices.append(batch.slice(begin, end - begin))
+            found += slices
+            counts.append(sum(part.num_rows for part in slices))
+        return pa.concat_batches(found), counts
 
 
-def _sorted_index(parts: Sequence[tuple[int, pa.RecordBatch]]) -> npt.NDArray[np.int64]:
-    keys = [sort_keys(part) for _, part in parts]
-    order, source_row, repeat = (np.concatenate(column) for column in zip(*keys, strict=True))
-    job = np.repeat([job for job, _ in parts], [part.num_rows for _, part in parts])
+def _sorted_index(rows: pa.RecordBatch, job: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    order, source_row, repeat = sort_keys(rows)
     return np.lexsort((repeat, source_row, job, order))

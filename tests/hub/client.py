@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import queue
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -14,11 +16,14 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from flancollect.artifacts import Manifest
 from flancollect.publish import Published, PublishOptions, publish
 from flancollect.pull import Pulled, PullOptions, pull
+from tests.builds import build, small_jobs
 from tests.hub.server import Hub, serving
 from tests.hub.store import User
 
+REPO = "org/small"
 TOKEN = "hf_secretsecretsecret"
 ALICE = User(name="alice", orgs=("org",))
 PACE = 0.002  # how much shorter waits are than they say
@@ -34,22 +39,42 @@ class Client:
     hub: Hub
     said: list[str] = field(default_factory=list)
 
-    def publish(self, build: Path, repo: str = "org/small", **options: object) -> Published:
-        return publish(build, PublishOptions(repo=repo, **options), self.said.append)  # type: ignore[arg-type]
+    def publish(self, out: Path, repo: str = REPO, **options: object) -> Published:
+        return publish(out, PublishOptions(repo=repo, **options), self.said.append)  # type: ignore[arg-type]
 
-    def pull(self, out: Path, repo: str = "org/small", **options: object) -> Pulled:
+    def pull(self, out: Path, repo: str = REPO, **options: object) -> Pulled:
         return pull(PullOptions(repo=repo, out=out, **options), self.said.append)  # type: ignore[arg-type]
 
-    def start_publish(self, build: Path, repo: str) -> BaseProcess:
-        """Publish in a process of its own, to be killed."""
-        process = _FRESH.Process(target=_publish, args=(self.hub.endpoint, build, repo))
+    def start_publish(self, out: Path) -> BaseProcess:
+        return self._start(_publish, out)
+
+    def start_pull(self, out: Path) -> BaseProcess:
+        return self._start(_pull, out)
+
+    def _start(self, run: Callable[[str, Path], None], folder: Path) -> BaseProcess:
+        process = _FRESH.Process(target=run, args=(self.hub.endpoint, folder))
         process.start()
         return process
 
-    def start_pull(self, out: Path, repo: str) -> BaseProcess:
-        process = _FRESH.Process(target=_pull, args=(self.hub.endpoint, out, repo))
-        process.start()
-        return process
+    def kill_at(self, moment: int, start: Callable[[Path], BaseProcess], folder: Path) -> None:
+        """Start in a process of its own and kill it (-9) when the Hub comes to its `moment`-th event.
+
+        Each request is two events: it has arrived, and it is carried out but not yet answered.
+        """
+        started: queue.SimpleQueue[BaseProcess] = queue.SimpleQueue()
+        seen: list[str] = []
+
+        def watch(stage: str, path: str) -> None:
+            seen.append(stage)
+            if len(seen) == moment:
+                started.get().kill()
+
+        self.hub.watcher = watch
+        process = start(folder)
+        started.put(process)
+        process.join(60)
+        self.hub.watcher = _unwatched
+        assert process.exitcode == -signal.SIGKILL
 
 
 @contextmanager
@@ -76,18 +101,22 @@ def logged_in(endpoint: str, home: Path, token: str | None = TOKEN) -> Iterator[
         yield patch
 
 
-def _publish(endpoint: str, build: Path, repo: str) -> None:
-    with logged_in(endpoint, build / "home"):
-        publish(build, PublishOptions(repo=repo), _nothing)
+def _publish(endpoint: str, out: Path) -> None:
+    with logged_in(endpoint, out):
+        publish(out, PublishOptions(repo=REPO), _unsaid)
 
 
-def _pull(endpoint: str, out: Path, repo: str) -> None:
-    with logged_in(endpoint, out / "home"):
-        pull(PullOptions(repo=repo, out=out), _nothing)
+def _pull(endpoint: str, out: Path) -> None:
+    with logged_in(endpoint, out):
+        pull(PullOptions(repo=REPO, out=out), _unsaid)
 
 
-def _nothing(line: str) -> None:
+def _unsaid(line: str) -> None:
     """Say nothing."""
+
+
+def _unwatched(stage: str, path: str) -> None:
+    """See nothing."""
 
 
 def texts_of(error: BaseException | None) -> str:
@@ -113,3 +142,29 @@ def files_of(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not {".work", ".export"} & set(path.relative_to(folder).parts)
     }
+
+
+def exported(out: Path) -> dict[str, bytes]:
+    """The files that a build is published as."""
+    return files_of(out / ".work" / "publish")
+
+
+def on_hub(hub: Hub, repo: str = REPO, revision: str = "main") -> dict[str, bytes]:
+    """What a repository holds, but for what the Hub itself put there."""
+    return {
+        path: content for path, content in hub.repos[repo].files(revision).items() if path != ".gitattributes"
+    }
+
+
+def puts(hub: Hub) -> int:
+    """Bytes of large files that were sent."""
+    return sum(asked.up for asked in hub.asked("PUT", "/"))
+
+
+def changed(out: Path, text: str = "Changed: ") -> Manifest:
+    """Build `small_jobs` again with one job of three changed."""
+    jobs = small_jobs()
+    rows = jobs["rte", "zs_opt"]
+    inputs = [f"{text}{value}" for value in rows["inputs"].to_pylist()]
+    jobs["rte", "zs_opt"] = rows.set_column(rows.schema.get_field_index("inputs"), "inputs", [inputs])
+    return build(out, jobs)

@@ -43,7 +43,7 @@ def test_what_cannot_be_converted_is_listed(tmp_path: Path) -> None:
 
 
 def test_the_tasks_build(tmp_path: Path) -> None:
-    home = tmp_path / "hub" / "fruits" / "small"
+    home = tmp_path / "hub" / "legacy" / "fruits" / "small"
     home.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(checkouts.FRUITS), home / "train.parquet")
     mirror = write(tmp_path, {"mirror.yaml": "hub: [hub]"}) / "mirror.yaml"

@@ -1,7 +1,7 @@
 """The whole collection at full size, made up and then built: `python -m tests.performance.rehearsal --out DIR`.
 
-Sources are made once per folder and scale, and kept. Printed: what `flancollect build` did, as JSON. Needs about 25 GB at full
-size, most of which goes again; `--scale 0.05` is for small machines, where `--rows` shrinks alike.
+Printed is what `flancollect build` did, as JSON. At full size that takes 35 GB of disk, which `--keep` leaves in use;
+`--scale 0.05` is for small machines, where the rows built shrink alike.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def main() -> None:
     catalogue = arguments.out / f"sources-{arguments.scale}"
     if not (catalogue / "made.json").exists():
         _make(catalogue, arguments.scale)
-    found = [build(catalogue, arguments.out / "build", rows, workers, keep=arguments.keep) for workers in arguments.workers]
+    found = [
+        build(catalogue, arguments.out / "build", rows, workers, keep=arguments.keep)
+        for workers in arguments.workers
+    ]
     print(json.dumps({"rows": rows, "scale": arguments.scale, "builds": found}, indent=1))
     if len({one["content_hash"] for one in found}) > 1:
         sys.exit("the builds differ")
@@ -43,9 +46,11 @@ def build(catalogue: Path, out: Path, rows: int, workers: int, *, keep: bool) ->
     command = [sys.executable, "-m", "flancollect", "build", "rehearsal", "--rows", str(rows)]
     command += ["--workers", str(workers), "--catalog", str(catalogue), "--out", str(out), "--json"]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        with peak_of_tree(process.pid) as peak:
-            text = process.communicate()[0]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        peak_of_tree(process.pid) as peak,
+    ):
+        text = process.communicate()[0]
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         sys.exit(f"the build failed: {process.returncode}")
@@ -66,7 +71,9 @@ def build(catalogue: Path, out: Path, rows: int, workers: int, *, keep: bool) ->
         "mb_per_s": round(size / 1e6 / wall, 1),
         "bytes_per_row": round(size / said["rows"]),
         "stages_s": report["times"],
-        "shares": {stage: round(s / sum(report["times"].values()), 3) for stage, s in report["times"].items()},
+        "shares": {
+            stage: round(s / sum(report["times"].values()), 3) for stage, s in report["times"].items()
+        },
         "peak_pss_mb": round(peak.pss),
         "peak_anonymous_mb": round(peak.anonymous),
     }
@@ -100,7 +107,12 @@ def _make(catalogue: Path, scale: float) -> None:
     started = time.monotonic()
     made = make(catalogue, scale)
     took = time.monotonic() - started
-    note = {"tasks": made.tasks, "rows": made.rows, "bytes": made.bytes, "s_per_million": took / made.rows * 1e6}
+    note = {
+        "tasks": made.tasks,
+        "rows": made.rows,
+        "bytes": made.bytes,
+        "s_per_million": took / made.rows * 1e6,
+    }
     (catalogue / "made.json").write_text(json.dumps(note))
     print(f"made {note}", file=sys.stderr)
 

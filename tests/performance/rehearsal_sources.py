@@ -97,9 +97,7 @@ SHAPES = {
         answer="{choices: [negative, positive], index: label}",
         labels=2,
     ),
-    "entailment": Shape(
-        family="entailment", words={"premise": 28, "hypothesis": 11}, answer=THREE, labels=3
-    ),
+    "entailment": Shape(family="entailment", words={"premise": 28, "hypothesis": 11}, answer=THREE, labels=3),
     "yes_no": Shape(family="yes_no_question", words={"passage": 45, "question": 9}, answer=TWO, labels=2),
     "choice": Shape(family="multiple_choice_question", words={"question": 18}, answer=OWN, options=4),
     "passage_choice": Shape(
@@ -118,12 +116,8 @@ SHAPES = {
         fields="{question: question, chain: chain | trim}",
         answer=TEXT,
     ),
-    "cot_yes_no": Shape(
-        family="cot_yes_no", words={"question": 14, "chain": 25}, answer=TWO, labels=2
-    ),
-    "cot_choice": Shape(
-        family="cot_choice", words={"question": 18, "chain": 25}, answer=OWN, options=5
-    ),
+    "cot_yes_no": Shape(family="cot_yes_no", words={"question": 14, "chain": 25}, answer=TWO, labels=2),
+    "cot_choice": Shape(family="cot_choice", words={"question": 18, "chain": 25}, answer=OWN, options=5),
     "cot_entailment": Shape(
         family="cot_entailment",
         words={"premise": 20, "hypothesis": 10, "chain": 20},
@@ -204,7 +198,9 @@ def _random_words() -> Words:
 
 def _texts(words: Words, name: str, rows: int, mean: int) -> pa.Array:
     """Texts of half to three halves of `mean` words, one after the other out of the run."""
-    lengths = mean // 2 + (draws(key(name, "lengths"), np.arange(rows)) % np.uint64(mean + 1)).astype(np.int64)
+    lengths = mean // 2 + (draws(key(name, "lengths"), np.arange(rows)) % np.uint64(mean + 1)).astype(
+        np.int64
+    )
     ends = np.cumsum(np.maximum(lengths, 1))
     first = draw(key(name, "first")) % max(POOL_WORDS - int(ends[-1]), 1)
     offsets = words.starts[first + np.concatenate([[0], ends])]

@@ -17,7 +17,7 @@ from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
-from tests.hub import Hub, repo_of, serving
+from tests.hub import Fault, Hub, repo_of, serving
 
 REPO = Path(__file__).resolve().parents[2]
 OLD, NEW, SCRIPT, LINES = "a" * 40, "b" * 40, "c" * 40, "d" * 40
@@ -185,6 +185,14 @@ def test_only_the_row_groups_and_columns_asked_for_are_fetched(hub, tmp_path):
     assert one_group == column
     assert all_groups < whole / 2
     assert one_group * GROUPS == pytest.approx(all_groups, rel=0.1)
+
+
+def test_a_passing_failure_of_the_hub_is_retried(tmp_path):
+    faults = [Fault(status=503, path="revision/main", times=1), Fault(status=500, path="/cdn/", times=1)]
+    with serving(Hub(repos={"org/pairs": repo_of("org/pairs", {NEW: _files("new")})}, faults=faults)) as hub:
+        ask = {"do": "open", **PAIRS, "split": "train", "ids": [0], "columns": ["text"]}
+        assert _ask(hub.endpoint, tmp_path, ask)[0]["taken"] == [{"text": "new 0"}]
+        assert sorted(asked.status for asked in hub.log if asked.status >= 500) == [500, 503]
 
 
 def test_a_folder_here_of_the_same_name_is_not_taken_for_the_dataset(hub, tmp_path):

@@ -78,7 +78,7 @@ def test_stopped_while_replacing_there_is_no_manifest(tmp_path, monkeypatch):
 def test_stopped_before_replacing_the_old_build_is_whole(tmp_path, monkeypatch):
     build(tmp_path, small_jobs())
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
-    monkeypatch.setattr(shards, "shard_info", lambda path: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(shards, "write_shard", lambda path, batches: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         build(tmp_path, small_jobs(41))
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before

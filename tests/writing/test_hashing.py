@@ -1,3 +1,4 @@
+import hashlib
 from itertools import pairwise
 
 import pyarrow as pa
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from flancollect.artifacts import ShardInfo
 from flancollect.errors import FlancollectError
 from flancollect.schemas import MIXTURE, RENDERED
-from flancollect.writing.hashing import content_hash, rows_sha256
+from flancollect.writing.hashing import HashedFile, RowsDigest, content_hash, rows_sha256
+from flancollect.writing.layout import tidy_batch
 from tests.builds import rendered_rows
 
 ROWS = rendered_rows("rte", "fs_opt", 40)
@@ -74,3 +76,21 @@ def test_the_content_hash_is_of_rows_and_their_order_not_of_file_bytes():
     assert content_hash(MIXTURE, shards) == content_hash(MIXTURE, rewritten)
     assert content_hash(MIXTURE, shards) != content_hash(MIXTURE, shards[::-1])
     assert content_hash(MIXTURE, shards) != content_hash(RENDERED, shards)
+
+
+def test_bytes_are_those_of_the_values_and_not_of_what_lies_around_them():
+    batch, digest, parted = ROWS.to_batches()[0], RowsDigest(RENDERED), RowsDigest(RENDERED)
+    digest.add(tidy_batch(batch))
+    for part in (batch.slice(0, 13), batch.slice(13)):
+        parted.add(tidy_batch(part))
+    assert digest.bytes == parted.bytes > sum(len(text.encode()) for text in batch["inputs"].to_pylist())
+    assert digest.rows == 40
+    assert RowsDigest(RENDERED).bytes == 0
+
+
+def test_a_hashed_file_says_what_was_written(tmp_path):
+    with HashedFile(tmp_path / "file") as file:
+        assert file.write(b"some ") == 5
+        assert file.write(memoryview(b"bytes")) == 5
+    assert (tmp_path / "file").read_bytes() == b"some bytes"
+    assert (file.bytes, file.sha256()) == (10, hashlib.sha256(b"some bytes").hexdigest())

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flancollect.schemas import RENDERED
-from flancollect.writing.layout import payload_bytes, streams, tidy, tidy_batch
+from flancollect.writing.layout import streams, tidy, tidy_batch
 from tests.builds import rendered_rows
 
 TEXTS = st.lists(st.none() | st.text(max_size=4), max_size=20)
@@ -48,13 +48,6 @@ def test_whole_batches_keep_their_rows():
     assert tidy_batch(batch).equals(batch)
 
 
-def test_payload_counts_values_and_not_what_lies_around_them():
-    batch = rendered_rows("rte", "fs_opt", 30).to_batches()[0]
-    parts = [batch.slice(0, 13), batch.slice(13)]
-    assert sum(map(payload_bytes, parts)) == payload_bytes(batch)
-    assert payload_bytes(batch) > sum(len(text.encode()) for text in batch["inputs"].to_pylist())
-
-
 @pytest.mark.parametrize("array", [pa.array([1.5]), pa.array([["a"], None]), pa.array([{"a": 1}, None])])
 def test_types_without_a_layout_are_refused(array):
     with pytest.raises(TypeError, match="no layout"):
@@ -64,4 +57,3 @@ def test_types_without_a_layout_are_refused(array):
 def test_no_rows_have_a_layout():
     empty = pa.RecordBatch.from_pylist([], schema=RENDERED)
     assert tidy_batch(empty).equals(empty)
-    assert payload_bytes(empty) == 0

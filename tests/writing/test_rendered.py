@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flancollect.errors import FlancollectError
-from flancollect.schemas import RENDERED
+from flancollect.schemas import MIXTURE, RENDERED
 from flancollect.writing import rendered
-from flancollect.writing.layout import payload_bytes
+from flancollect.writing.hashing import rows_sha256
 from flancollect.writing.rendered import open_rendered, write_rendered
 from tests.builds import rendered_rows
 
@@ -24,16 +24,27 @@ def test_rows_come_back_sorted_by_order(tmp_path):
     info = write_rendered(tmp_path / "job.arrow", [ROWS])
     assert read(tmp_path / "job.arrow").equals(ROWS.sort_by("order"))
     assert info.rows == 50
-    assert info.bytes == sum(map(payload_bytes, ROWS.to_batches()))
+    assert info.file_bytes == (tmp_path / "job.arrow").stat().st_size
+    mixture = ROWS.sort_by("order").select(MIXTURE.names)
+    assert info.rows_sha256 == rows_sha256([mixture], MIXTURE)
+    assert info.bytes > sum(len(text.encode()) for text in ROWS["inputs"].to_pylist())
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.permutations(range(50)), st.lists(st.integers(0, 50), max_size=5), st.sampled_from([7, 16, 1000]))
-def test_equal_rows_give_equal_bytes_in_any_chunks_and_order(tmp_path_factory, places, cuts, batch_rows):
+@given(
+    st.permutations(range(50)),
+    st.lists(st.integers(0, 50), max_size=5),
+    st.sampled_from([7, 16, 1000]),
+    st.sampled_from([0, 5000, 1 << 20]),
+)
+def test_equal_rows_give_equal_bytes_in_any_chunks_order_and_memory(
+    tmp_path_factory, places, cuts, batch_rows, held_bytes
+):
     folder, bounds = tmp_path_factory.mktemp("jobs"), [0, *sorted(cuts), 50]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendered, "BATCH_ROWS", batch_rows)
         write_rendered(folder / "whole.arrow", [ROWS])
+        patch.setattr(rendered, "HELD_BYTES", held_bytes)
         shuffled = ROWS.take(places)
         chunks = (shuffled.slice(a, b - a) for a, b in pairwise(bounds))
         write_rendered(folder / "chunks.arrow", (batch for chunk in chunks for batch in chunk.to_batches()))

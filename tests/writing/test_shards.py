@@ -15,8 +15,8 @@ from tests.builds import rendered_rows, small_jobs
 def write_jobs(folder, tables):
     files = []
     for name, table in sorted(tables.items()):
-        files.append((".".join(name), folder / f"{'.'.join(name)}.arrow"))
-        write_rendered(files[-1][1], [table])
+        path = folder / f"{'.'.join(name)}.arrow"
+        files.append((path, write_rendered(path, [table]).bytes))
     return files
 
 

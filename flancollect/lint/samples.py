@@ -1,0 +1,133 @@
+"""Some rows of tasks, rendered in every wording that is open to them: what row lints look at.
+
+Nothing is downloaded: sources are read from the mirror, the cache, the catalogue itself and the generators.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flancollect.cards.entries import Task
+from flancollect.cards.family import Wording
+from flancollect.cards.splits import parse_split
+from flancollect.columns import column_problems, columns_read
+from flancollect.draw import key, permutation
+from flancollect.errors import CardError, Problem, SourceError
+from flancollect.examples import PLAIN_DIALOG, PLAIN_OPTIONS
+from flancollect.lint.finding import wordings_of
+from flancollect.normalise import Row, normalise
+from flancollect.render.options import options_text
+from flancollect.render.zero_shot import join_zero_shot, render_examples
+from flancollect.reshaped import open_shaped
+from flancollect.sources.table import Access
+
+ROWS = 32
+"""Rows of a task that are linted: enough to tell a rate of one half from chance, few enough for 2,000 tasks."""
+DRAWN = (2 * ROWS, 64 * ROWS)
+"""Rows that are read for them, and how many more where filters or gaps in the data left too few."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One row in one wording. `options` is the option list as the prompt shows it, or empty."""
+
+    row: Row
+    wording: Wording
+    prompt: str
+    target: str
+    options: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Rows of one task and what its wordings make of them. `read` counts the source rows they were found in.
+
+    `dropped` counts the source rows that are of no use by reason, `failures` holds the wordings that fail.
+    """
+
+    task: Task
+    rows: tuple[Row, ...]
+    shown: tuple[Shown, ...] = ()
+    read: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[Problem, ...] = ()
+
+
+def read_samples(
+    tasks: Sequence[Task], access: Access, progress: Progress | None = None
+) -> tuple[list[Sample], dict[str, str]]:
+    """Samples of the tasks whose sources can be read, and why the others cannot, by task."""
+    samples: list[Sample] = []
+    unread: dict[str, str] = {}
+    for done, task in enumerate(tasks, start=1):
+        try:
+            samples.append(_sample(task, access))
+        except (SourceError, CardError) as error:
+            unread[task.card.task] = task.card.reason or str(error)
+        if progress is not None:
+            progress("rows", done, len(tasks))
+    return samples, unread
+
+
+def _sample(task: Task, access: Access) -> Sample:
+    card = task.card
+    if card.reason is not None:
+        raise SourceError(card.reason)
+    slice_ = parse_split(card.splits.get("train") or next(iter(card.splits.values())))
+    table = open_shaped(card.source, slice_.name, task.root, access, None, card.reshape)
+    wrong = column_problems(task, card.task, table.schema.names)
+    if wrong:
+        raise CardError(wrong)
+    low, high = slice_.bounds(table.rows)
+    order = permutation(key("lint", card.task), high - low) + low
+    columns = columns_read(card, table.schema.names)
+    dropped = Counter[str]()
+    rows: list[Row] = []
+    read = 0
+    for most in DRAWN:
+        if len(rows) < ROWS:
+            ids = np.sort(order[read : read + most])
+            read += len(ids)
+            source_rows = table.take(ids, columns).to_pylist()
+            rows += normalise(task, ids.tolist(), source_rows, table.doc, dropped)
+    return rendered(task, rows[:ROWS], read=read, dropped=dropped)
+
+
+def rendered(
+    task: Task, rows: Sequence[Row], *, read: int = 0, dropped: Mapping[str, int] | None = None
+) -> Sample:
+    """A sample of these rows, in every wording that may present the task."""
+    shown: list[Shown] = []
+    failures: list[Problem] = []
+    for wording in wordings_of(task):
+        try:
+            shown += _shown(task, rows, wording)
+        except CardError as error:
+            failures += error.problems
+    return Sample(
+        task=task,
+        rows=tuple(rows),
+        shown=tuple(shown),
+        read=read or len(rows),
+        dropped=dropped or {},
+        failures=tuple(failures),
+    )
+
+
+def _shown(task: Task, rows: Sequence[Row], wording: Wording) -> Iterator[Shown]:
+    style = PLAIN_OPTIONS if wording.shows_options and any(row.options for row in rows) else None
+    examples = render_examples(rows, wording, task.family, style, PLAIN_DIALOG)
+    for row, example in zip(rows, examples, strict=True):
+        yield Shown(
+            row=row,
+            wording=wording,
+            prompt=join_zero_shot(example),
+            target=example.target,
+            options="" if style is None else options_text(style, row.options),
+        )

@@ -1,0 +1,56 @@
+"""What the published mixtures plan without looking at any source."""
+
+from __future__ import annotations
+
+import pytest
+
+from flancollect.plan import BuildPlan
+from flancollect.prepare import Wanted, prepare
+
+CAPS = {"muffin": 30_000, "t0": 20_000, "cot": 100_000, "niv2": 5_000}
+LADDER = ("flan2022-9", "flan2022-89", "flan2022-282", "flan2022-1836")
+UNAVAILABLE = {
+    "dr_repair_error_comments", "dr_repair_line_numbers", "dr_repair_no_errors", "dr_repair_plain_code",
+    "opinion_abstracts_idebate", "opinion_abstracts_rotten_tomatoes",
+}  # fmt: skip
+
+
+def planned(name: str) -> BuildPlan:
+    return prepare(Wanted(name=name, known_from="declared"))[1]
+
+
+def shares(plan: BuildPlan) -> dict[str, float]:
+    rows = dict.fromkeys(plan.shares, 0)
+    for task in plan.tasks:
+        rows[task.part] += task.quota
+    return {name: 100 * count / plan.rows for name, count in rows.items()}
+
+
+def test_proportions_b_come_out_as_in_the_paper_with_all_caps_respected() -> None:
+    plan = planned("chung2022-b")
+    published = {"muffin": 46.0, "t0": 27.9, "cot": 1.8, "niv2": 24.2}
+    total = sum(published.values())
+    assert shares(plan) == {
+        name: pytest.approx(100 * share / total, abs=0.1) for name, share in published.items()
+    }
+    assert plan.rows == plan.asked == 3_000_000
+    for task in plan.tasks:
+        assert task.quota <= CAPS[task.part], task.name
+        assert all(job.quota <= task.rows for job in task.jobs), task.name
+    assert {skip.task for skip in plan.skipped} == UNAVAILABLE
+    assert {skip.kind for skip in plan.skipped} == {"unavailable"}
+
+
+@pytest.mark.parametrize("name", ["flan2022", "chung2022-a", "flan2021", "dialog", "niv2", "cot", *LADDER])
+def test_shares_are_those_that_the_card_asks_for(name: str) -> None:
+    plan = planned(name)
+    assert shares(plan) == {part: pytest.approx(100 * float(s), abs=0.1) for part, s in plan.shares.items()}
+    assert plan.rows == plan.asked
+
+
+@pytest.mark.parametrize("name", ["chung2022-a", *LADDER])
+def test_no_task_is_repeated_in_the_papers_mixtures(name: str) -> None:
+    plan = planned(name)
+    assert plan.max_repeat == 1
+    for task in plan.tasks:
+        assert task.quota <= min(task.rows * len(task.jobs), CAPS[task.part]), task.name

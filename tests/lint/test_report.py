@@ -1,0 +1,90 @@
+"""Lints together: severities, silences, and the embedded catalogue."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.jobs import _meaning
+from flancollect.lint.flan_inversions import TURNED_AROUND
+from flancollect.lint.report import LINTS, lint_catalogue, lint_rows
+from tests.lint.small_cards import FAMILY, TASK, catalogue, samples
+
+SILENCE = "lint: {ignore: {few_wordings: two are enough for a test}}\n"
+
+
+def test_the_embedded_catalogue_has_no_problems() -> None:
+    catalog = load_catalog()
+    start = time.process_time()
+    report = lint_catalogue(catalog)
+    assert [str(said) for said in report.of("problem")] == []
+    assert time.process_time() - start < 1.5
+
+
+def test_the_embedded_catalogue_holds_no_silence_without_use() -> None:
+    assert "unused_silence" not in lint_catalogue(load_catalog()).counts("remark")
+
+
+def test_flan_turns_around_these_many_tasks() -> None:
+    assert len(TURNED_AROUND) == 67
+
+
+def test_every_lint_looks_at_cards_or_at_rows() -> None:
+    assert all((lint.static is None) != (lint.rows is None) for lint in LINTS.values())
+
+
+def test_a_family_silences_a_lint_with_a_reason(tmp_path: Path) -> None:
+    report = lint_catalogue(catalogue(tmp_path, family=FAMILY + SILENCE))
+    assert "few_wordings" not in report.counts("remark")
+    (said,) = report.silenced
+    assert said.lint == "few_wordings"
+    assert str(said).endswith("[silenced: two are enough for a test]")
+
+
+def test_a_task_silences_a_lint_of_its_own_card(tmp_path: Path) -> None:
+    silence = "lint: {ignore: {unknown_licence: asked for}}\n"
+    task = TASK.replace("license: mit", "license: unknown")
+    assert "unknown_licence" in lint_catalogue(catalogue(tmp_path / "a", task=task)).counts("remark")
+    assert "unknown_licence" not in lint_catalogue(catalogue(tmp_path / "b", task=task + silence)).counts(
+        "remark"
+    )
+
+
+def test_a_silence_without_use_is_remarked(tmp_path: Path) -> None:
+    family = FAMILY + "lint: {ignore: {no_inversion: there is one}}\n"
+    said = [
+        said
+        for said in lint_catalogue(catalogue(tmp_path, family=family)).said
+        if said.lint == "unused_silence"
+    ]
+    assert [f"{one.problem}".split("  ")[1] for one in said] == [
+        "lint.ignore.no_inversion: the lint finds nothing here; take the silence out"
+    ]
+
+
+def test_a_silence_of_a_row_lint_is_judged_when_rows_are_read(tmp_path: Path) -> None:
+    catalog = catalogue(tmp_path, family=FAMILY + "lint: {ignore: {label_leak: none}}\n")
+    assert "unused_silence" not in lint_catalogue(catalog).counts("remark")
+    assert lint_rows(samples(catalog)).counts("remark") == {"unused_silence": 1}
+
+
+def test_silencing_what_is_no_lint_is_a_problem(tmp_path: Path) -> None:
+    family = FAMILY + "lint: {ignore: {few_words: why}}\n"
+    (said,) = lint_catalogue(catalogue(tmp_path, family=family)).of("problem")
+    assert 'Did you mean "few_wordings"' in said.problem.what
+
+
+def test_cases_of_one_problem_are_told_together(tmp_path: Path) -> None:
+    other = TASK.replace("task: colours", "task: shades").replace("license: mit", "license: unknown")
+    task = TASK.replace("license: mit", "license: unknown")
+    report = lint_catalogue(catalogue(tmp_path, task=task, more=other))
+    (said,) = [said for said in report.said if said.lint == "unknown_licence"]
+    assert said.cases == ("colours", "shades")
+    assert "(2: colours, shades)" in str(said)
+
+
+def test_a_silence_changes_no_work_that_was_done(tmp_path: Path) -> None:
+    plain = catalogue(tmp_path / "a").tasks["colours"]
+    silenced = catalogue(tmp_path / "b", task=TASK + "lint: {ignore: {label_leak: why}}\n").tasks["colours"]
+    assert _meaning(plain) == _meaning(silenced)
