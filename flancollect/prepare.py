@@ -180,7 +180,9 @@ def _locked_or_declared(tasks: Sequence[Task], lock: Lock) -> dict[str, SourceLo
         declared = sizes.setdefault(key_of(task), {})
         if task.card.rows is not None:
             declared.setdefault(_counted_split(task), SplitLock(rows=task.card.rows, columns={}))
-    unknown = SourceError("size unknown: the source is not in the lock and the card declares no `rows`")
+    unknown = SourceError(
+        "size unknown: the source is not in the lock and the card declares no `rows`; look at it with --resolve"
+    )
     return {
         key: lock.sources.get(key) or (SourceLock(revision=DECLARED, splits=splits) if splits else unknown)
         for key, splits in sizes.items()

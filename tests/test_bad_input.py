@@ -88,6 +88,7 @@ def test_without_a_mistake_it_builds(mine):
         ("fields: {text: said}", "fields: {text: said, tone: said}", 6, "fields.tone"),
         ("fields: {text: said}", "fields: {}", 6, 'needs "text"'),
         ("fields: {text: said}", "fields: {text: said | shout}", 6, "shout"),
+        ("fields: {text: said}", "fields: {text: said.__class__}", 6, '"__class__" belongs to Python'),
         ("{train: train}", '{train: "train[1:2:3]"}', 4, '"train[1:2:3]" is not a split; write train, '),
         ("{train: train}", "{training: train}", 4, "splits.training"),
         ("format: csv", "format: xls", 3, "source.format: Input should be 'parquet', 'json'"),
@@ -340,6 +341,25 @@ def test_a_missing_column_is_told_with_those_that_exist(mine):
     edit(mine / "card.yaml", "{text: said}", "{text: sayd}")
     where = f'echoes: {mine}/card.yaml:6  fields.text: no column "sayd"'
     fails(mine, 3, where, 'Columns: said, heard. Did you mean "said"?')
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("said | attr('__class__')", "__class__"),
+        ("said * 99999999", "a text longer than"),
+        ("said / 2", "TypeError"),
+        ("said | int", "int where the family needs text; write `| string`"),
+    ],
+)
+def test_an_expression_that_fails_on_every_row_is_told_with_its_place(mine, expression, said):
+    edit(mine / "card.yaml", "{text: said}", f'{{text: "{expression}"}}')
+    ran = command("build", "echoes", "--out", mine.parent / "out", catalogue=mine)
+    assert ran.code in {3, 4}, "a card that fits no row, or a source of which no row fits"
+    assert "none of 3 rows is usable (" in ran.err
+    assert "fields.text: " in ran.err
+    assert said in ran.err
+    assert not (mine.parent / "out" / "manifest.json").exists()
 
 
 def test_a_split_that_the_source_has_not(mine):

@@ -166,6 +166,22 @@ def test_every_exemplar_is_another_row_of_the_same_task_and_is_shown(rows):
     assert set(counts) == {1, 2, 3}
 
 
+def test_rows_of_a_disjoint_pool_are_never_asked(tmp_path, copied):
+    mixture = copied / "small.yaml"
+    mixture.write_text(mixture.read_text().replace("pool: 12}", "pool: 5, disjoint: true}"))
+    built(tmp_path / "out", wanted(catalogue=copied))
+    exemplars, asked = {}, {}
+    for row in load_from_disk(str(tmp_path / "out")):
+        made_of = row["provenance"]
+        if made_of["exemplar_source"] == "pool":
+            exemplars.setdefault(row["task_name"], set()).update(made_of["exemplars"])
+            asked.setdefault(row["task_name"], set()).add(made_of["source_row"])
+    assert exemplars.keys() == asked.keys() == SOURCES.keys() - {"town_rivers"}
+    for task, numbers in exemplars.items():
+        assert 1 < len(numbers) <= 5
+        assert not numbers & asked[task]
+
+
 def weather():
     with (CATALOGUE / "weather" / "weather.csv").open(newline="") as file:
         return [row["claim"] for row in csv.DictReader(file)]

@@ -39,6 +39,16 @@ def test_a_row_of_every_job_and_wording_comes_out_the_same(small, rows):
             assert {name: getattr(trace, name) for name in row["provenance"]} == row["provenance"]
 
 
+@pytest.mark.parametrize("name", ["questions", "sayings", "words"])
+def test_rows_of_other_builds_come_out_the_same(tmp_path, name):
+    out = tmp_path / "out"
+    built(out, wanted(name, rows=60, seed=5, only=("!phrases",)))
+    with nothing_embedded():
+        numbers = range(0, len(load_from_disk(str(out))), 3)
+        assert numbers
+        assert all(why(out, number, wanted("")).rendered_again for number in numbers)
+
+
 def test_it_names_card_wording_and_source_row(small, rows):
     number = next(
         n

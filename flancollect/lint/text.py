@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_LAYOUT = re.compile(r"\s*\|\s*(?:para|line)\b")
+_OPTIONS = re.compile(r"\{\{-?\s*options\b.*?\}\}", re.DOTALL)
 _TOKEN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\w+", re.DOTALL)
 _WORD = re.compile(r"\w+")
 
@@ -26,8 +26,8 @@ def literal(template: str) -> str:
 
 
 def same_text(template: str) -> str:
-    """Equal for templates that differ in case, in white space, or in the layout of the option list alone."""
-    return " ".join(_LAYOUT.sub("", template).casefold().split())
+    """Equal for templates that differ in case, in white space, or in the list of options alone."""
+    return " ".join(_OPTIONS.sub("", template).casefold().split())
 
 
 def tokens(template: str) -> frozenset[str]:

@@ -316,7 +316,7 @@ def _for(node: nodes.For, symbols: Symbols, unit: Unit, output: _Output) -> None
         unit.loops[inner.declare_parameter("loop")] = loop
     inner.analyze_node(node, for_branch="body")
     target = _loop_target(node.target, inner, unit, element)
-    if late_test is None and element == "str" and _write_affixed(node, target, output, unit, loop):
+    if late_test is None and element == "str" and _write_affixed(node, output, unit, loop):
         _else(node, symbols, unit, output, loop)
         return
     walked = f"{loop.index}, {target} in enumerate({loop.items}, 1)" if uses_loop else f"{target} in {loop.items}"
@@ -347,13 +347,13 @@ def _else(node: nodes.For, symbols: Symbols, unit: Unit, output: _Output, loop: 
         output.flush()
 
 
-def _write_affixed(node: nodes.For, target: str, output: _Output, unit: Unit, loop: Loop) -> bool:
+def _write_affixed(node: nodes.For, output: _Output, unit: Unit, loop: Loop) -> bool:
     """Write a loop that puts the same text around each of its texts as one join."""
     pieces = _pieces(node)
-    names = [piece for piece in pieces if not isinstance(piece, str)]
-    if len(names) != 1 or names != [node.target]:
+    places = [i for i, piece in enumerate(pieces) if not isinstance(piece, str)]
+    if len(places) != 1 or not _is_target(pieces[places[0]], node):
         return False
-    at = pieces.index(node.target)
+    (at,) = places
     before, after = "".join(pieces[:at]), "".join(pieces[at + 1 :])
     with unit.block(f"if {loop.length}:"):
         output.literal(before)
@@ -377,8 +377,13 @@ def _pieces(node: nodes.For) -> list[Any]:
 def _is_slim(node: nodes.For) -> bool:
     """Whether a step writes no more than its own text and little else, so that the input bounds the output."""
     values = [piece for piece in _pieces(node) if not isinstance(piece, str)]
-    once = sum(value == node.target for value in values) <= 1
-    return bool(values) and once and all(value == node.target or _is_position(value) for value in values)
+    own = [value for value in values if _is_target(value, node)]
+    return len(own) == 1 and all(value in own or _is_position(value) for value in values)
+
+
+def _is_target(value: nodes.Node, loop: nodes.For) -> bool:
+    is_name = isinstance(value, nodes.Name) and isinstance(loop.target, nodes.Name)
+    return is_name and value.name == loop.target.name
 
 
 def _is_position(node: nodes.Node) -> bool:

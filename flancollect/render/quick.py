@@ -62,6 +62,25 @@ def map_attribute(slow: Slow, values: Any, name: str) -> Any:
     return [_item(value, name) for value in values]
 
 
+def map_text(slow: Slow, values: Any, name: str, *chars: str) -> Any:
+    """`values | map("lower")` and its like, over texts."""
+    if not _short(values) or set(map(type, values)) != {str}:
+        return slow(values, name, *chars)
+    bounds.step(len(values))
+    bounds.work(6 * sum(map(len, values)) + bounds.ITEM * len(values))
+    method = _TEXT_METHODS[name]
+    return [method(value, *chars) for value in values]
+
+
+_TEXT_METHODS: dict[str, Callable[..., str]] = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "capitalize": str.capitalize,
+    "trim": str.strip,
+    "string": str,
+}
+
+
 def where_attribute(slow: Slow, values: Any, wanted: bool, name: str, test: str, other: Any) -> Any:
     """`values | selectattr(name, "==", other)` and its like: items for which equality is `wanted`."""
     if not _short(values) or type(other) not in _PLAIN:
@@ -69,6 +88,14 @@ def where_attribute(slow: Slow, values: Any, wanted: bool, name: str, test: str,
     found = [_item(value, name) for value in values]
     _count_compared(found, other)
     return [value for value, item in zip(values, found, strict=True) if (item == other) is wanted]
+
+
+def where_true(slow: Slow, values: Any, wanted: bool, name: str) -> Any:
+    """`values | selectattr(name)` and its opposite: items for which the attribute's truth is `wanted`."""
+    if not _short(values):
+        return slow(values, name)
+    bounds.step(len(values))
+    return [value for value in values if bool(_item(value, name)) is wanted]
 
 
 def where(slow: Slow, values: Any, wanted: bool, test: str, other: Any) -> Any:
@@ -111,12 +138,17 @@ def _plain_form(function: Callable[..., Any], kind: str) -> Callable[..., Quick 
 
 
 def _map_form(args: Sequence[Any], named: Mapping[str, Any]) -> Quick | None:
-    is_attribute = not args and set(named) == {"attribute"} and _is_name(named["attribute"])
-    return Quick(map_attribute, "lazy") if is_attribute else None
+    if not args and set(named) == {"attribute"} and _is_name(named["attribute"]):
+        return Quick(map_attribute, "lazy")
+    chars = [len(arg) <= MOST_SEPARATOR if isinstance(arg, str) else False for arg in args[1:]]
+    fits = len(chars) <= (args[:1] == ["trim"]) and all(chars) and not named
+    return Quick(map_text, "lazy") if args and args[0] in _TEXT_METHODS and fits else None
 
 
 def _where_form(*, keeps: bool, by_attribute: bool) -> Callable[..., Quick | None]:
     def form(args: Sequence[Any], named: Mapping[str, Any]) -> Quick | None:
+        if by_attribute and len(args) == 1 and not named and _is_name(args[0]):
+            return Quick(where_true, "lazy", (keeps,))
         test = args[by_attribute] if len(args) == 2 + by_attribute and not named else None
         if test not in _EQUAL | _UNEQUAL or (by_attribute and not _is_name(args[0])):
             return None

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
+from operator import is_
 from typing import Any, NamedTuple
 
 from jinja2 import nodes
@@ -154,6 +155,8 @@ def store_counts(tree: nodes.Template) -> dict[str, int]:
 
 def kind_of(column: Sequence[Any]) -> str:
     """The kind that all values of a column have."""
+    if len(column) > 1 and column[0] is column[-1] and all(map(is_, column, repeat(column[0]))):
+        column = column[:1]
     types = set(map(type, column))
     if len(types) != 1:
         return "any"

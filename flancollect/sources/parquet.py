@@ -72,7 +72,7 @@ def _read_group(
 ) -> pa.Table:
     names = list(columns)
     with _told(file), file.open() as handle:
-        reader = pq.ParquetFile(handle, metadata=metadata, pre_buffer=True)
+        reader = pq.ParquetFile(handle, metadata=metadata)
         return reader.read_row_group(group, columns=names, use_threads=False).select(names)
 
 

@@ -7,8 +7,9 @@ import pytest
 from flancollect.lint.text import likeness, literal, same_text, tokens, untidy, words
 
 
-def test_layout_case_and_white_space_do_not_make_another_text() -> None:
+def test_case_white_space_and_a_list_of_options_do_not_make_another_text() -> None:
     assert same_text("What?\n{{ x }}{{ options | para }}") == same_text("what? {{ x }}{{ options|line }}")
+    assert same_text("What?\n{{ x }}{{ options | para }}") == same_text("What? {{ x }}")
     assert same_text("What? {{ x }}") != same_text("What? {{ y }}")
 
 
