@@ -40,10 +40,10 @@ from flancollect.render.compile import RENDER_VERSION
 from flancollect.render.table import TASK_SOURCES
 from flancollect.rendering import render_all
 from flancollect.schemas import MIXTURE, columns_of
-from flancollect.writing.dataset_files import seal
+from flancollect.writing.dataset_files import refresh, seal
 from flancollect.writing.hashing import content_hash
-from flancollect.writing.reading import WORK_FOLDER
-from flancollect.writing.shards import SHARD_BYTES, write_shards
+from flancollect.writing.reading import WORK_FOLDER, read_manifest
+from flancollect.writing.shards import SHARD_BYTES, shard_count, write_shards
 
 REPORT = "report.json"
 
@@ -89,10 +89,7 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
         rendered = time.monotonic()
         skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
         _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
-        files = [(job.path, job.record.bytes) for task in done for job in task.jobs]
-        shards = write_shards(files, options.out, shard_bytes=options.shard_bytes, workers=options.workers)
-        manifest = _manifest(plan, settings, done, skipped, shards)
-        seal(options.out, manifest)
+        manifest = _write(plan, settings, done, skipped, options)
         finished = time.monotonic()
         report = _report(
             {"plan": planned - started, "render": rendered - planned, "write": finished - rendered},
@@ -119,6 +116,46 @@ def _render(
         if options.strict and outcome.skip is not None:
             raise _failure([outcome.skip])
     return sorted(done, key=lambda outcome: outcome.task)
+
+
+def _write(
+    plan: BuildPlan,
+    settings: Settings,
+    done: Sequence[TaskDone],
+    skipped: Sequence[Skip],
+    options: BuildOptions,
+) -> Manifest:
+    """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
+    plans = {task.name: task for task in plan.tasks}
+    tasks = [row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)]
+    files = [(job.path, job.record.bytes) for task in done for job in task.jobs]
+    count = shard_count(sum(size for _, size in files), options.shard_bytes)
+    standing = _standing(options.out, plan, tasks, count)
+    if standing is not None:
+        manifest = _manifest(plan, settings, tasks, skipped, standing)
+        refresh(options.out, manifest)
+        return manifest
+    shards = write_shards(files, options.out, shard_bytes=options.shard_bytes, workers=options.workers)
+    manifest = _manifest(plan, settings, tasks, skipped, shards)
+    seal(options.out, manifest)
+    return manifest
+
+
+def _standing(out: Path, plan: BuildPlan, tasks: Sequence[TaskRows], count: int) -> list[ShardInfo] | None:
+    """The shards of a finished build in the folder, if these rows would give the same ones again."""
+    try:
+        old = read_manifest(out)
+        sizes = [(out / shard.file).stat().st_size for shard in old.shards]
+    except (FlancollectError, OSError):
+        return None
+    same = (old.flancollect, old.render_version, old.seed) == (__version__, RENDER_VERSION, plan.seed)
+    same = same and _rows_of(old.tasks) == _rows_of(tasks) and len(old.shards) == count
+    return old.shards if same and sizes == [shard.bytes for shard in old.shards] else None
+
+
+def _rows_of(tasks: Iterable[TaskRows]) -> list[tuple[str, str, str]]:
+    """What decides over shards: which rows, in which order of jobs."""
+    return [(task.task, task.variant, task.rows_sha256) for task in tasks]
 
 
 def _refuse_hopeless(
@@ -167,17 +204,15 @@ def _disk_errors(out: Path) -> Iterator[None]:
 def _manifest(
     plan: BuildPlan,
     settings: Settings,
-    done: Sequence[TaskDone],
+    tasks: list[TaskRows],
     skipped: Sequence[Skip],
     shards: Sequence[ShardInfo],
 ) -> Manifest:
-    plans = {task.name: task for task in plan.tasks}
     rows = sum(shard.rows for shard in shards)
     jobs = {f"{t.name}/{j.variant.name}": job_fingerprint(t, j, settings) for t in plan.tasks for j in t.jobs}
     wrong = [skip for skip in skipped if skip.kind not in AS_ASKED]
-    tasks = [row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)]
     licence = combined(row.license for row in tasks if row.rows)
-    built = sum(task.skip is None for task in done)
+    built = len({task.task for task in tasks})
     return Manifest(
         flancollect=__version__,
         render_version=RENDER_VERSION,

@@ -9,7 +9,7 @@ generators that need many decisions for one row.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -25,10 +25,27 @@ def key(*names: str | int) -> int:
     """Hash names to a 64-bit key. Names are length-prefixed, so ("ab", "c") differs from ("a", "bc")."""
     digest = hashlib.blake2b(digest_size=8)
     for name in names:
-        data = str(name).encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
+        _add(digest, name)
     return int.from_bytes(digest.digest(), "little")
+
+
+def keys(names: Sequence[str | int], last: Iterable[str | int]) -> list[int]:
+    """`key(*names, name)` for each of the last names; what they share is hashed once."""
+    shared = hashlib.blake2b(digest_size=8)
+    for name in names:
+        _add(shared, name)
+    found = []
+    for name in last:
+        digest = shared.copy()
+        _add(digest, name)
+        found.append(int.from_bytes(digest.digest(), "little"))
+    return found
+
+
+def _add(digest: hashlib.blake2b, name: str | int) -> None:
+    data = str(name).encode("utf-8", "surrogatepass")
+    digest.update(len(data).to_bytes(8, "little"))
+    digest.update(data)
 
 
 def draw(key: int, row: int = 0) -> int:
@@ -42,15 +59,32 @@ def draw(key: int, row: int = 0) -> int:
 def draws(key: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     """`draw` for a column of row numbers: equal to it number by number."""
     with np.errstate(over="ignore"):
-        z = np.uint64(key) + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(_GAMMA)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+        return _mixed(np.uint64(key) + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(_GAMMA))
+
+
+def streams(keys: Sequence[int], count: int) -> npt.NDArray[np.uint64]:
+    """The first `count` numbers of the streams under these keys, one row each: those that `Draws` maps."""
+    at = np.arange(1, count + 1, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        steps = (at + np.uint64(1)) * np.uint64(_GAMMA)
+        return _mixed(np.array(keys, dtype=np.uint64)[:, None] + steps)
+
+
+def _mixed(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 def below(number: int, n: int) -> int:
     """Map a uniform 64-bit number to 0..n-1 by its high bits (bias under n / 2**64)."""
     return (number * n) >> 64
+
+
+def belows(numbers: npt.NDArray[np.uint64], n: int) -> npt.NDArray[np.uint64]:
+    """`below` for many numbers: equal to it number by number, for n below 2**32."""
+    high, low = numbers >> np.uint64(32), numbers & np.uint64(0xFFFFFFFF)
+    return (high * np.uint64(n) + ((low * np.uint64(n)) >> np.uint64(32))) >> np.uint64(32)
 
 
 def permutation(key: int, n: int) -> npt.NDArray[np.int64]:

@@ -134,8 +134,8 @@ def _print(report: Report, *, everything: bool, details: bool) -> None:
     counts = report.counts("remark")
     if counts:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        hint = "" if everything else "; --lint lists them"
-        print(f"{sum(counts.values())} remarks: {listed}{hint}", file=sys.stderr)
+        total, hint = sum(counts.values()), "" if everything else "; --lint lists them"
+        print(f"{total} remark{'s' if total > 1 else ''}: {listed}{hint}", file=sys.stderr)
 
 
 def _say(what: str, all_said: tuple[Said, ...]) -> None:

@@ -31,10 +31,9 @@ def same_text(template: str) -> str:
 
 
 def tokens(template: str) -> frozenset[str]:
-    """The words and the filled places of a template, without order and number."""
-    return frozenset(
-        " ".join(token.split()) for token in _TOKEN.findall(_LAYOUT.sub("", template).casefold())
-    )
+    """The words and the filled places of a template but the options, without order and number."""
+    found = _TOKEN.findall(_OPTIONS.sub("", template).casefold())
+    return frozenset(" ".join(token.split()) for token in found)
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:

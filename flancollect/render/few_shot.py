@@ -1,39 +1,124 @@
-"""Exemplars and a question in one prompt, within a budget of bytes."""
+"""Exemplars and a question in one prompt, within a budget of bytes.
+
+Prompts of one shot style are made together: every exemplar is written once per position that it takes (once
+at all where the style shows no numbers), then gathered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from flancollect.cards.expression import compile_template
 from flancollect.cards.models import ShotStyle
 from flancollect.render.compile import render_columns
 from flancollect.render.zero_shot import Example
+
+Asked = tuple[Sequence[Example], Example]
+"""The exemplars to show, in order, and the question."""
+
+
+class _Piece(NamedTuple):
+    """A part of a prompt and its length in UTF-8."""
+
+    text: str
+    size: int
+
+
+def few_shot_prompts(
+    style: ShotStyle, asked: Sequence[Asked], max_input_bytes: int
+) -> list[tuple[str, int]]:
+    """For each question the prompt and how many exemplars it shows: as many of the first ones as fit.
+
+    Where none fits, the prompt is empty and the number 0. Exemplars are numbered from 1 and the question
+    after them, so dropping the last ones keeps the count right.
+    """
+    shown = _shown(style, asked)
+    intros = _intros(style, {question.intro for _, question in asked if question.intro})
+    queries = _queries(style, [(question, len(exemplars) + 1) for exemplars, question in asked])
+    gap = _size(style.between)
+    return [
+        _fitted(
+            style, question, [*intros.get(question.intro, ()), *pieces], len(pieces), query, gap, max_input_bytes
+        )
+        for (_, question), pieces, query in zip(asked, shown, queries, strict=True)
+    ]
 
 
 def few_shot_prompt(
     style: ShotStyle, exemplars: Sequence[Example], question: Example, max_input_bytes: int
 ) -> tuple[str, int]:
-    """The prompt and how many exemplars it shows: as many of the first ones as fit, 0 if none does.
+    """`few_shot_prompts` for one question."""
+    return few_shot_prompts(style, [(exemplars, question)], max_input_bytes)[0]
 
-    Exemplars are numbered from 1 and the question after them, so dropping the last ones keeps the count right.
-    """
-    shown = [
-        render_columns(style.exemplar, {"input": [e.input], "target": [e.target], "number": [i + 1]}, 1)[0]
-        for i, e in enumerate(exemplars)
-    ]
-    for count in range(len(shown), 0, -1):
-        prompt = style.between.join(
-            [*_intro(style, question), *shown[:count], _query(style, question, count + 1)]
-        )
-        if len(prompt.encode()) <= max_input_bytes:
-            return prompt, count
+
+def _fitted(
+    style: ShotStyle,
+    question: Example,
+    pieces: list[_Piece],
+    count: int,
+    query: _Piece,
+    gap: int,
+    max_input_bytes: int,
+) -> tuple[str, int]:
+    """The longest prompt that fits; `pieces` are an opening, if any, and `count` exemplars."""
+    size = sum(piece.size + gap for piece in pieces)
+    while count:
+        if size + query.size <= max_input_bytes:
+            return style.between.join([*(piece.text for piece in pieces), query.text]), count
+        size -= pieces.pop().size + gap
+        count -= 1
+        if _is_numbered(style.query):
+            query = _queries(style, [(question, count + 1)])[0]
     return "", 0
 
 
-def _intro(style: ShotStyle, question: Example) -> list[str]:
-    if not question.intro:
-        return []
-    return render_columns(style.intro, {"intro": [question.intro], "number": [0]}, 1)
+def _shown(style: ShotStyle, asked: Sequence[Asked]) -> list[list[_Piece]]:
+    """The exemplars of every question as the style writes them, each different one written once."""
+    numbered = _is_numbered(style.exemplar)
+    places: dict[tuple[int, int], int] = {}
+    distinct: list[tuple[Example, int]] = []
+    wanted: list[list[int]] = []
+    for exemplars, _ in asked:
+        row = []
+        for number, exemplar in enumerate(exemplars, 1):
+            name = (id(exemplar), number if numbered else 0)
+            place = places.setdefault(name, len(distinct))
+            if place == len(distinct):
+                distinct.append((exemplar, number))
+            row.append(place)
+        wanted.append(row)
+    columns = {
+        "input": [exemplar.input for exemplar, _ in distinct],
+        "target": [exemplar.target for exemplar, _ in distinct],
+        "number": [number for _, number in distinct],
+    }
+    pieces = _pieces(render_columns(style.exemplar, columns, len(distinct)))
+    return [[pieces[place] for place in row] for row in wanted]
 
 
-def _query(style: ShotStyle, question: Example, number: int) -> str:
-    return render_columns(style.query, {"input": [question.input], "number": [number]}, 1)[0]
+def _intros(style: ShotStyle, intros: Iterable[str]) -> dict[str, list[_Piece]]:
+    """The opening of a prompt by the wording's own; an empty one opens nothing."""
+    given = sorted(intros)
+    texts = render_columns(style.intro, {"intro": given, "number": [0] * len(given)}, len(given))
+    return {intro: [piece] for intro, piece in zip(given, _pieces(texts), strict=True)}
+
+
+def _queries(style: ShotStyle, asked: Sequence[tuple[Example, int]]) -> list[_Piece]:
+    columns = {
+        "input": [question.input for question, _ in asked],
+        "number": [number for _, number in asked],
+    }
+    return _pieces(render_columns(style.query, columns, len(asked)))
+
+
+def _is_numbered(template: str) -> bool:
+    return "number" in compile_template(template).variables
+
+
+def _pieces(texts: Iterable[str]) -> list[_Piece]:
+    return [_Piece(text, _size(text)) for text in texts]
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

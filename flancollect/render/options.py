@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from flancollect.cards.models import OptionStyle
 from flancollect.render.compile import render_columns
@@ -11,13 +12,19 @@ from flancollect.render.compile import render_columns
 _ROMAN = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 
 
+def options_texts(style: OptionStyle, lists: Sequence[Sequence[str]]) -> list[str]:
+    """Each list as shown in a prompt: header, then every option; no blank line around it."""
+    flat = [option for options in lists for option in options]
+    positions = [i for options in lists for i in range(len(options))]
+    columns = {name: [enumerators(i)[name] for i in positions] for name in enumerators(0)}
+    items = iter(render_columns(style.item, {"text": flat, **columns}, len(flat)))
+    head = style.header if not style.header or style.header[-1].isspace() else f"{style.header}\n"
+    return [head + style.between.join(islice(items, len(options))) for options in lists]
+
+
 def options_text(style: OptionStyle, options: Sequence[str]) -> str:
-    """The list as shown in a prompt: header, then every option; no blank line around it."""
-    items = [_item(style.item, option, i) for i, option in enumerate(options)]
-    body = style.between.join(items)
-    if not style.header:
-        return body
-    return f"{style.header}{'' if style.header[-1].isspace() else chr(10)}{body}"
+    """`options_texts` for one list."""
+    return options_texts(style, [options])[0]
 
 
 def answer_text(style: OptionStyle | None, answer: str, index: int | None) -> str:
@@ -27,7 +34,8 @@ def answer_text(style: OptionStyle | None, answer: str, index: int | None) -> st
     return _label(style.label, index)
 
 
-def enumerators(index: int) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def enumerators(index: int) -> Mapping[str, str]:
     """What enumerates the option at a 0-based position: number, lower, upper (a..z, aa..), roman."""
     return {
         "number": str(index + 1),
@@ -35,12 +43,6 @@ def enumerators(index: int) -> dict[str, str]:
         "upper": _letters(index).upper(),
         "roman": _roman(index + 1),
     }
-
-
-@lru_cache(maxsize=65536)
-def _item(template: str, option: str, index: int) -> str:
-    columns = {name: [value] for name, value in enumerators(index).items()}
-    return render_columns(template, {"text": [option], **columns}, 1)[0]
 
 
 @lru_cache(maxsize=4096)

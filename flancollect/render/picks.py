@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from flancollect.cards.family import Wording
 from flancollect.cards.models import Shots
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import Variant
-from flancollect.draw import Draws, below, draw, key
+from flancollect.draw import Draws, belows, draws, key, keys, streams
 from flancollect.normalise import Row
 
 
@@ -45,37 +49,72 @@ def pick(
     names: Names, row: Row, wordings: Sequence[Wording], styles: StyleSet, pool: Sequence[Row], shots: Shots
 ) -> Pick:
     """Draw the decisions for one row of a job; `pool` holds the rows that may serve as exemplars."""
-    wording = wordings[_choose(names, "wording", row, len(wordings))]
-    lists_options = wording.shows_options and names.variant.options and bool(row.options)
+    return pick_rows(names, [row], wordings, styles, pool, shots)[0]
+
+
+def pick_rows(
+    names: Names,
+    rows: Sequence[Row],
+    wordings: Sequence[Wording],
+    styles: StyleSet,
+    pool: Sequence[Row],
+    shots: Shots,
+) -> list[Pick]:
+    """`pick` for many rows: each row's decisions depend on its own number alone."""
+    if not rows:
+        return []
+    ids = np.array([row.id for row in rows], dtype=np.int64)
     few_shot = names.variant.few_shot
-    return Pick(
-        wording=wording,
-        option_style=_name(names, "options", row, list(styles.options)) if lists_options else None,
-        dialog_style=_name(names, "dialogs", row, list(styles.dialogs)) if styles.dialogs else None,
-        shot_style=_name(names, "shots", row, list(styles.shots)) if few_shot else None,
-        exemplars=_exemplars(names, row, pool, shots) if few_shot else (),
-    )
+    chosen = _chosen(names, "wording", ids, wordings)
+    option_styles = _chosen(names, "style of options", ids, list(styles.options))
+    dialog_styles = _chosen(names, "style of dialogs", ids, list(styles.dialogs))
+    shot_styles = _chosen(names, "style of shots", ids, list(styles.shots) if few_shot else [])
+    shown = _exemplars(names, rows, pool, shots) if few_shot else [()] * len(rows)
+    return [
+        Pick(
+            wording=wording,
+            option_style=option if wording.shows_options and names.variant.options and row.options else None,
+            dialog_style=dialog,
+            shot_style=shot,
+            exemplars=exemplars,
+        )
+        for row, wording, option, dialog, shot, exemplars in zip(
+            rows, chosen, option_styles, dialog_styles, shot_styles, shown, strict=True
+        )
+    ]
 
 
-def _choose(names: Names, purpose: str, row: Row, n: int) -> int:
-    return below(draw(names.key(purpose), row.id), n)
+def _chosen(names: Names, purpose: str, ids: npt.NDArray[np.int64], available: Sequence[Any]) -> list[Any]:
+    """One of what is available for each row; None where nothing is."""
+    if not available:
+        return [None] * len(ids)
+    return [available[i] for i in belows(draws(names.key(purpose), ids), len(available)).tolist()]
 
 
-def _name(names: Names, kind: str, row: Row, available: Sequence[str]) -> str:
-    return available[_choose(names, f"style of {kind}", row, len(available))]
-
-
-def _exemplars(names: Names, row: Row, pool: Sequence[Row], shots: Shots) -> tuple[Row, ...]:
-    """Different rows of the pool, never the row itself nor one that asks the same thing."""
+def _exemplars(
+    names: Names, rows: Sequence[Row], pool: Sequence[Row], shots: Shots
+) -> list[tuple[Row, ...]]:
+    """Different rows of the pool for each row, never the row itself nor one that asks the same thing."""
     if shots.order == "first":
-        return _different(row, pool, range(len(pool)), shots.max)
-    stream = Draws(names.seed, names.task, names.variant.name, names.repeat, "exemplars", row.id)
-    count = stream.between(shots.min, shots.max)
-    if len(pool) <= 4 * count:
-        order = stream.shuffled(range(len(pool)))
-    else:  # far more rows than asked for: draw until enough differ
-        order = list(dict.fromkeys(stream.below(len(pool)) for _ in range(4 * count + 8)))
-    return _different(row, pool, order, count)
+        return [_different(row, pool, range(len(pool)), shots.max) for row in rows]
+    own = (names.seed, names.task, names.variant.name, names.repeat, "exemplars")
+    numbers = streams(keys(own, (row.id for row in rows)), 1 + _tries(shots.max))
+    counts = (belows(numbers[:, 0], shots.max - shots.min + 1) + np.uint64(shots.min)).tolist()
+    positions = belows(numbers[:, 1:], len(pool)).tolist()
+    found = []
+    for row, count, drawn in zip(rows, counts, positions, strict=True):
+        if len(pool) > 4 * count:  # far more rows than asked for: draw until enough differ
+            order: Iterable[int] = drawn[: _tries(count)]
+        else:
+            stream = Draws(*own, row.id)
+            stream.between(shots.min, shots.max)
+            order = stream.shuffled(range(len(pool)))
+        found.append(_different(row, pool, order, count))
+    return found
+
+
+def _tries(count: int) -> int:
+    return 4 * count + 8
 
 
 def _different(row: Row, pool: Sequence[Row], order: Iterable[int], count: int) -> tuple[Row, ...]:
@@ -83,6 +122,8 @@ def _different(row: Row, pool: Sequence[Row], order: Iterable[int], count: int) 
     chosen: dict[int, Row] = {}
     for position in order:
         candidate = pool[position]
-        if candidate.content != row.content and len(chosen) < count:
+        if candidate.content != row.content:
             chosen.setdefault(candidate.content, candidate)
+            if len(chosen) == count:
+                break
     return tuple(chosen.values())

@@ -36,6 +36,11 @@ def seal(out: Path, manifest: Manifest) -> None:
         stale.unlink()
     for shard in manifest.shards:
         (staging(out) / shard.file).replace(out / shard.file)
+    refresh(out, manifest)
+
+
+def refresh(out: Path, manifest: Manifest) -> None:
+    """Bring the manifest of a finished build up to date whose shards stay as they are."""
     for name, text in dataset_files(manifest).items():
         write_atomically(out / name, text.encode())
     write_artifact(out / MANIFEST, manifest)

@@ -55,7 +55,7 @@ def write_rendered(path: Path, batches: Iterable[Rows]) -> RenderedInfo:
     try:
         with _at_hand(_checked(batches), spill) as chunks:
             index = _sorted_index([sort_keys(chunk) for chunk in chunks], path)
-            _write(temporary, _digested(map(tidy_batch, _gathered(chunks, index)), digest))
+            _write(temporary, _digested(map(tidy_batch, gathered(chunks, index, BATCH_ROWS)), digest))
         size = temporary.stat().st_size
         temporary.replace(path)
     finally:
@@ -133,10 +133,13 @@ def _sorted_index(keys: Sequence[SortKeys], path: Path) -> npt.NDArray[np.int64]
     return index
 
 
-def _gathered(chunks: Sequence[pa.RecordBatch], index: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+def gathered(
+    chunks: Sequence[pa.RecordBatch], index: npt.NDArray[np.int64], size: int
+) -> Iterator[pa.RecordBatch]:
+    """Rows by number, counted over all chunks, in batches of `size`."""
     starts = np.cumsum([0, *(chunk.num_rows for chunk in chunks)])
-    for at in range(0, len(index), BATCH_ROWS):
-        yield _take(chunks, starts, index[at : at + BATCH_ROWS])
+    for at in range(0, len(index), size):
+        yield _take(chunks, starts, index[at : at + size])
 
 
 def _take(

@@ -8,6 +8,7 @@ in the work folder: an earlier build stays whole until `seal` puts the new one i
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -24,10 +25,12 @@ from flancollect.schemas import MIXTURE, RENDERED, check_schema
 from flancollect.writing.hashing import HashedFile, RowsDigest
 from flancollect.writing.layout import tidy_batch
 from flancollect.writing.reading import WORK_FOLDER, open_shard
-from flancollect.writing.rendered import open_rendered, sort_keys
+from flancollect.writing.rendered import gathered, open_rendered, sort_keys
 
 SHARD_BYTES = 256 * 1024 * 1024
 FILES_AT_ONCE = 256  # open at once, well below what systems allow
+COPIED_BYTES = 16 * 1024 * 1024
+GATHERED_BATCHES = 16  # taken from all parts at once: few takes, little memory
 BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs what its users expect
 
 
@@ -42,17 +45,22 @@ def write_shards(
 
     Jobs are (file of `write_rendered`, bytes that it said) in canonical order, which breaks ties between equal
     `order` numbers. There is at least one shard; `shard_bytes` (at most 1 GiB, for 32-bit text offsets) is a
-    mean and counts values. Each worker needs up to three times that. Workers change nothing in the files.
+    mean and counts values. Each worker needs up to twice that. Workers change nothing in the files.
     """
-    if not 0 < shard_bytes <= 1 << 30:
-        raise ValueError(f"shard_bytes is {shard_bytes}; it must be in 1..{1 << 30}")
+    count = shard_count(sum(size for _, size in jobs), shard_bytes)
     folder = staging(out)
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.iterdir():
         stale.unlink()
-    count = max(1, -(-sum(size for _, size in jobs) // shard_bytes))
     write = partial(_write_shard, [path for path, _ in jobs], folder, count)
     return sorted(run_over(range(count), write, _died, workers), key=lambda shard: shard.file)
+
+
+def shard_count(values_bytes: int, shard_bytes: int) -> int:
+    """How many shards rows make. Raises ValueError for shards too large for text offsets."""
+    if not 0 < shard_bytes <= 1 << 30:
+        raise ValueError(f"shard_bytes is {shard_bytes}; it must be in 1..{1 << 30}")
+    return max(1, -(-values_bytes // shard_bytes))
 
 
 def _died(number: int) -> ShardInfo:
@@ -108,40 +116,55 @@ def _range_of(number: int, count: int) -> tuple[int, int]:
 
 
 def _sorted_rows(paths: Sequence[Path], bounds: tuple[int, int]) -> Iterator[pa.RecordBatch]:
-    """The rows of all jobs within the bounds, sorted by (order, job, source_row, repeat), laid out anew."""
+    """The rows of all jobs within the bounds, sorted by (order, job, source_row, repeat), laid out anew.
+
+    What was read is never joined: memory holds the rows once, and a few batches more.
+    """
     parts: list[pa.RecordBatch] = []
     jobs: list[npt.NDArray[np.int64]] = []
-    for first in range(0, len(paths), FILES_AT_ONCE):
-        part, counts = _rows_within(paths[first : first + FILES_AT_ONCE], bounds)
+    left = deque(enumerate(paths))
+    while left:
+        part, job = _rows_within(left, bounds)
         parts.append(part)
-        jobs.append(np.repeat(np.arange(first, first + len(counts)), counts))
-    if not parts:
-        return
-    rows = pa.concat_batches(parts)
-    parts.clear()
-    index = _sorted_index(rows, np.concatenate(jobs))
-    rows = rows.select(MIXTURE.names)
-    for at in range(0, len(index), BATCH_ROWS):
-        yield tidy_batch(rows.take(pa.array(index[at : at + BATCH_ROWS])))
+        jobs.append(job)
+    index = _sorted_index(parts, jobs)
+    parts = [part.select(MIXTURE.names) for part in parts]
+    for rows in gathered(parts, index, GATHERED_BATCHES * BATCH_ROWS):
+        for at in range(0, rows.num_rows, BATCH_ROWS):
+            yield tidy_batch(rows.slice(at, BATCH_ROWS))
 
 
-def _rows_within(paths: Sequence[Path], bounds: tuple[int, int]) -> tuple[pa.RecordBatch, list[int]]:
-    """The rows of some jobs within the bounds, copied out of their files, and how many each has."""
+def _rows_within(
+    left: deque[tuple[int, Path]], bounds: tuple[int, int]
+) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """The rows within the bounds of the first files left, copied out of them, and the number of each one's job.
+
+    Files stay open, and their pages in memory, until their rows are copied: so never many at a time.
+    """
     first, last = map(np.uint64, bounds)
     found: list[pa.RecordBatch] = [pa.RecordBatch.from_pylist([], schema=RENDERED)]
-    counts: list[int] = []
+    jobs: list[npt.NDArray[np.int64]] = []
+    size = 0
     with ExitStack() as files:
-        for path in paths:
-            slices = []
+        for _ in range(FILES_AT_ONCE):
+            if not left or size > COPIED_BYTES:
+                break
+            number, path = left.popleft()
             for batch in files.enter_context(open_rendered(path)):
                 order = batch.column("order").to_numpy()
                 begin, end = order.searchsorted(first, "left"), order.searchsorted(last, "right")
-                slices.append(batch.slice(begin, end - begin))
-            found += slices
-            counts.append(sum(part.num_rows for part in slices))
-        return pa.concat_batches(found), counts
+                found.append(batch.slice(begin, end - begin))
+                size += found[-1].nbytes
+                jobs.append(np.full(end - begin, number))
+        return pa.concat_batches(found), np.concatenate([np.zeros(0, dtype=np.int64), *jobs])
 
 
-def _sorted_index(rows: pa.RecordBatch, job: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    order, source_row, repeat = sort_keys(rows)
-    return np.lexsort((repeat, source_row, job, order))
+def _sorted_index(
+    parts: Sequence[pa.RecordBatch], jobs: Sequence[npt.NDArray[np.int64]]
+) -> npt.NDArray[np.int64]:
+    if not parts:
+        return np.zeros(0, dtype=np.int64)
+    order, source_row, repeat = (
+        np.concatenate(column) for column in zip(*map(sort_keys, parts), strict=True)
+    )
+    return np.lexsort((repeat, source_row, np.concatenate(jobs), order))

@@ -132,3 +132,25 @@ def test_creak_claims_are_what_the_question_quotes(catalog: Catalog) -> None:
     row = {"question": question, "answer": "yes", "explanation": "They do."}
     (usable,) = normalise(task, [0], [row], {}, Counter())
     assert (usable.fields["claim"], usable.answer) == ('Owls say "hoo".', "yes")
+
+
+def test_science_options_lose_their_letters(catalog: Catalog) -> None:
+    task = catalog.tasks["unified_qa_science_inst"]
+    row = {"input": "Which melts first? \\n (A) ice (B) iron ore (C) a rock (D) salt", "output": "iron ore"}
+    (usable,) = normalise(task, [0], [row], {}, Counter())
+    assert usable.fields["question"] == "Which melts first?"
+    assert usable.options == ("ice", "iron ore", "a rock", "salt")
+    assert usable.answer == "iron ore"
+
+
+def test_the_first_python_3_solution_is_the_answer(catalog: Catalog) -> None:
+    task = catalog.tasks["dmcc_python"]
+    solutions = {"language": [2, 3, 3], "solution": ["int main", "print(1)\n", "print(2)"]}
+    dropped: Counter[str] = Counter()
+    rows = [
+        {"description": " Print 1. ", "solutions": solutions},
+        {"description": "Print 2.", "solutions": {"language": [2], "solution": ["int main"]}},
+    ]
+    (usable,) = normalise(task, [0, 1], rows, {}, dropped)
+    assert (usable.fields["problem"], usable.answer) == ("Print 1.", "print(1)")
+    assert dropped == {"where": 1}

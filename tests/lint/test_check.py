@@ -10,7 +10,7 @@ from tests.small import Ran, command
 
 DOUBLED = FAMILY.replace(
     "inverted:",
-    '  again: {input: "What  colour is {{ thing }}?{{ options }}", target: "{{ answer }}"}\ninverted:',
+    '  again: {input: "WHAT colour is {{ thing }}?{{ options }}", target: "{{ answer }}"}\ninverted:',
 )
 
 
@@ -24,7 +24,7 @@ def test_remarks_are_counted_on_stderr_and_fail_nothing(tmp_path: Path) -> None:
     ran = check(tmp_path)
     assert ran.code == 0
     assert ran.out.endswith("0 benchmarks: no problems\n")
-    assert ran.err == "1 remarks: few_wordings 1; --lint lists them\n"
+    assert ran.err == "1 remark: few_wordings 1; --lint lists them\n"
 
 
 def test_lint_lists_remarks(tmp_path: Path) -> None:
