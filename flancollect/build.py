@@ -29,15 +29,16 @@ from flancollect.artifacts import (
     fingerprint,
     write_artifact,
 )
+from flancollect.candidates import AS_ASKED, Skip
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.examples import check_examples
 from flancollect.folder import claim
 from flancollect.jobs import Settings, TaskDone, job_fingerprint, settings_of
 from flancollect.licences import combined
-from flancollect.plan import AS_ASKED, BuildPlan, Skip, TaskPlan
+from flancollect.plan import BuildPlan, TaskPlan
 from flancollect.prepare import Progress, Wanted, prepare
+from flancollect.render.batch import TASK_SOURCES
 from flancollect.render.compile import RENDER_VERSION
-from flancollect.render.table import TASK_SOURCES
 from flancollect.rendering import render_all
 from flancollect.schemas import MIXTURE, columns_of
 from flancollect.writing.dataset_files import refresh, seal
@@ -283,6 +284,7 @@ def _report(times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone
         workers=workers,
         rendered_jobs=sum(not job.reused for job in jobs),
         reused_jobs=sum(job.reused for job in jobs),
+        fallbacks=dict(sorted(sum((Counter(job.fallbacks) for job in jobs), Counter[str]()).items())),
     )
 
 

@@ -7,22 +7,24 @@ that is written last. A record that fits its file means the job is done: resumin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord, fingerprint, read_artifact, write_artifact
+from flancollect.candidates import Skip
 from flancollect.cards.entries import Task
 from flancollect.cards.models import Shots
 from flancollect.cards.splits import SplitSlice
 from flancollect.cards.styles import StyleSet
 from flancollect.errors import CardError, FlancollectError, SourceError
-from flancollect.plan import BuildPlan, Job, Skip, TaskPlan
+from flancollect.plan import BuildPlan, Job, TaskPlan
+from flancollect.render.batch import to_batch
 from flancollect.render.compile import RENDER_VERSION
-from flancollect.render.picks import Names, pick
-from flancollect.render.table import ExampleStore, render_prompts, to_batch
+from flancollect.render.picks import Names, pick_rows
+from flancollect.render.table import ExampleStore, render_prompts
 from flancollect.sources.table import Access
 from flancollect.task_source import MORSEL_ROWS, Pool, TaskSource
 from flancollect.writing.rendered import write_rendered
@@ -42,13 +44,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDone:
-    """A rendered job: its file, its record, and whether it was there already."""
+    """A rendered job: its file, its record, and whether it was there already.
+
+    `fallbacks` counts, by wording, the rows of this run that generated code left to reference Jinja.
+    """
 
     variant: str
     planned: int
     path: Path
     record: JobRecord
     reused: bool
+    fallbacks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,7 @@ def render_task(plan: TaskPlan, settings: Settings) -> TaskDone:
     source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
     try:
         banned = source.banned()
+        source.hold(plan.jobs)
         jobs = tuple(_render_job(source, job, settings, banned) for job in plan.jobs)
     except CardError as error:
         return TaskDone(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
@@ -133,13 +140,21 @@ def render_batches(plan: TaskPlan, job: Job, settings: Settings) -> Iterator[pa.
     """The rows of one job (schema RENDERED) in the order they are drawn, without writing anything."""
     source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
     banned = source.banned()
-    yield from _batches(source, job, settings, banned, source.pool(job.variant, banned), Counter())
+    yield from _batches(source, job, settings, banned, source.pool(job.variant, banned), _Tally())
 
 
 def styles_for(plan: TaskPlan, styles: StyleSet) -> StyleSet:
     """The styles of a build as one task's picks see them: dialog styles only where a field holds turns."""
     has_turns = "turns" in plan.task.family.needs.values()
     return styles if has_turns else StyleSet(options=styles.options, shots=styles.shots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What one job counts on its way: rows that fell away by reason, and rows left to Jinja by wording."""
+
+    dropped: Counter[str] = field(default_factory=Counter)
+    fallbacks: Counter[str] = field(default_factory=Counter)
 
 
 # --- inside ------------------------------------------------------------------------------------------------
@@ -190,19 +205,20 @@ def _job_done(job: Job, path: Path, record: JobRecord, *, reused: bool) -> JobDo
 
 
 def _render_job(source: TaskSource, job: Job, settings: Settings, banned: frozenset[int]) -> JobDone:
-    dropped = Counter[str]()
+    tally = _Tally()
     pool = source.pool(job.variant, banned)
     path = job_path(source.plan, job, settings)
-    info = write_rendered(path, _batches(source, job, settings, banned, pool, dropped))
+    info = write_rendered(path, _batches(source, job, settings, banned, pool, tally))
     record = JobRecord(
         rows=info.rows,
         bytes=info.bytes,
         file_bytes=info.file_bytes,
         rows_sha256=info.rows_sha256,
-        dropped=dict(sorted(dropped.items())),
+        dropped=dict(sorted(tally.dropped.items())),
     )
     write_artifact(path.with_suffix(".json"), record, durable=False)
-    return _job_done(job, path, record, reused=False)
+    done = _job_done(job, path, record, reused=False)
+    return replace(done, fallbacks=dict(sorted(tally.fallbacks.items())))
 
 
 def _batches(
@@ -211,24 +227,23 @@ def _batches(
     settings: Settings,
     banned: frozenset[int],
     pool: Pool,
-    dropped: Counter[str],
+    tally: _Tally,
 ) -> Iterator[pa.RecordBatch]:
     """Rendered rows until the quota is met or every row has been used `max_repeat` times."""
     plan, left = source.plan, job.quota
-    store = ExampleStore(plan.task.family, settings.styles)
+    store = ExampleStore(plan.task.family, settings.styles, tally.fallbacks)
     styles = styles_for(plan, settings.styles)
     for repeat in range(settings.max_repeat):
         names = Names(seed=settings.seed, task=plan.name, variant=job.variant, repeat=repeat)
         order = source.order(names, pool)
         while left and len(order):
-            spare = left // 8 + 16 if dropped else 0
+            spare = left // 8 + 16 if tally.dropped else 0
             size = min(MORSEL_ROWS, left + spare)
             ids, order = order[:size], order[size:]
-            rows = source.read(plan.split.name, ids, dropped, banned)
-            picked = [
-                (row, pick(names, row, job.wordings, styles, pool.rows, settings.shots)) for row in rows
-            ]
-            prompts = render_prompts(picked, store, styles, settings.shots.max_input_bytes, dropped)
+            rows = source.read(plan.split.name, ids, tally.dropped, banned)
+            picks = pick_rows(names, rows, job.wordings, styles, pool.rows, settings.shots)
+            picked = list(zip(rows, picks, strict=True))
+            prompts = render_prompts(picked, store, styles, settings.shots.max_input_bytes, tally.dropped)
             kept, left = prompts[:left], max(left - len(prompts), 0)
             if kept:
                 yield to_batch(kept, names, plan.task.card.submix, plan.split.name, pool.source)

@@ -24,7 +24,16 @@ is known: rounded to tens, after its own filters and splits. `difference` is row
 source cannot be had keeps its card, says `unavailable` and why, and is skipped with that reason.
 """
 
-COLUMNS = ("tasks", "source", "status", "licence", "rows", "original", "difference", "substitute, reason, note")
+COLUMNS = (
+    "tasks",
+    "source",
+    "status",
+    "licence",
+    "rows",
+    "original",
+    "difference",
+    "substitute, reason, note",
+)
 
 
 def ledger(catalog: Catalog) -> str:

@@ -30,7 +30,7 @@ def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R],
     while left:
         done: set[int] = set()
         with _pool(min(workers, len(left)), work) as pool:
-            futures = _submitted(pool, left)
+            futures: dict[Future[R], int] = _submitted(pool, left)
             for future in as_completed(futures):
                 try:
                     outcome = future.result()

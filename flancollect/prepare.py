@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
+from flancollect.candidates import policies_of
 from flancollect.cards.catalog import embedded_root, load_catalog
 from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.models import Benchmark, FileSource, Mixture, Select
@@ -16,7 +17,7 @@ from flancollect.cards.splits import parse_split
 from flancollect.errors import CheckError, SourceError, UsageError, did_you_mean
 from flancollect.licences import PolicyName, refusal
 from flancollect.lock import load_lock, resolve_sources, update_lock
-from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture, policies_of
+from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
 from flancollect.sources import source_key
 from flancollect.sources.table import Access
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from flancollect.candidates import Skip
 from flancollect.jobs import JobDone, Settings, TaskDone, render_task, rendered_before
-from flancollect.plan import BuildPlan, Skip, TaskPlan
+from flancollect.plan import BuildPlan, TaskPlan
 from flancollect.pool import run_over
 
 SPLIT_ABOVE = 4

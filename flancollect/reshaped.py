@@ -10,7 +10,7 @@ rows. A split that is reshaped whole is held in memory, and may have no more tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock
+from flancollect.cards.entries import Catalog, exemplar_task
 from flancollect.cards.models import Source
-from flancollect.errors import SourceError, did_you_mean
+from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.reshape import SHAPES
 from flancollect.reshape.shape import RowShape, TableShape
 from flancollect.sources import describe, open_table, source_key
@@ -67,13 +68,26 @@ def open_shaped(
     return made
 
 
+def shape_problems(catalog: Catalog) -> Iterator[Problem]:
+    """Cards that name a shape that there is none of."""
+    for task in catalog.tasks.values():
+        for used in (task, exemplar_task(task)):
+            shape = used.card.reshape if used is not None else None
+            if shape is not None and shape not in SHAPES:
+                yield task.problem("reshape" if used is task else "exemplars_from.reshape", _no_shape(shape))
+
+
+def _no_shape(shape: str) -> str:
+    return f'no shape "{shape}".{did_you_mean(shape, SHAPES, "Shapes")}'
+
+
 def reshaped(table: SourceTable, shape: str, name: str) -> SourceTable:
     """A table of the rows that a shape makes of another. `name` is the source's, for messages.
 
     Raises SourceError: no such shape, columns that it reads are missing, or too many rows to hold.
     """
     if shape not in SHAPES:
-        raise SourceError(f'reshape: no shape "{shape}".{did_you_mean(shape, SHAPES, "Shapes")}')
+        raise SourceError(f"reshape: {_no_shape(shape)}")
     found = SHAPES[shape]
     return _whole(table, found, name) if isinstance(found, TableShape) else _by_row(table, found)
 

@@ -6,23 +6,27 @@ What building and tracing share: both must find the same rows, exemplars and hel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancollect.cards.models import Shots
 from flancollect.cards.variants import Variant
 from flancollect.columns import columns_read
 from flancollect.draw import key, permutation
-from flancollect.normalise import Row, document_exemplars, normalise
-from flancollect.plan import TaskPlan
+from flancollect.normalise import Row, document_exemplars, normalise_columns
+from flancollect.plan import Job, TaskPlan
+from flancollect.render.compile import evaluate_columns
 from flancollect.render.picks import Names
 from flancollect.reshaped import open_shaped
 from flancollect.sources.table import Access, SourceTable
 
 MORSEL_ROWS = 16_384
+HELD_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class TaskSource:
     access: Access
     opened: dict[str, SourceTable] = field(default_factory=dict)
     lenders: list[TaskSource] = field(default_factory=list)
+    pools: list[Pool] = field(default_factory=list)
 
     def table(self, split: str) -> SourceTable:
         """One source split. Raises SourceError."""
@@ -62,7 +67,7 @@ class TaskSource:
             plan = replace(
                 self.plan, task=other.task, source_key=other.source_key, lock=other.lock, lender=None
             )
-            self.lenders.append(replace(self, plan=plan, opened={}, lenders=[]))
+            self.lenders.append(replace(self, plan=plan, opened={}, lenders=[], pools=[]))
         return self.lenders[0]
 
     def read(
@@ -72,9 +77,30 @@ class TaskSource:
         table = self.table(split)
         ascending = np.argsort(ids, kind="stable")
         columns = columns_read(self.plan.task.card, table.schema.names)
-        taken = table.take(ids[ascending], columns).to_pylist()
-        rows = [taken[place] for place in np.argsort(ascending, kind="stable")]
-        return normalise(self.plan.task, ids.tolist(), rows, table.doc, dropped, banned)
+        taken = table.take(ids[ascending], columns)
+        order = np.argsort(ascending, kind="stable").tolist()
+        found = {name: _ordered(taken.column(name).to_pylist(), order) for name in taken.schema.names}
+        return normalise_columns(
+            self.plan.task, ids.tolist(), found, table.doc, dropped, banned, evaluate=evaluate_columns
+        )
+
+    def hold(self, jobs: Sequence[Job]) -> None:
+        """Read the rows that jobs begin with, in one pass over the split, and keep them while they are few.
+
+        Jobs ask in random order, for which a file may have to be read whole each time.
+        """
+        split = self.plan.split
+        table = self.table(split.name)
+        low, high = split.bounds(table.rows)
+        few_shot = any(job.variant.few_shot for job in jobs)
+        wanted = (
+            [self.pool_ids()] if few_shot and self.plan.lender is None and self.plan.pool == split else []
+        )
+        for job in jobs:
+            names = Names(seed=self.seed, task=self.plan.name, variant=job.variant, repeat=0)
+            wanted.append(permutation(names.key("rows"), high - low)[: job.quota] + low)
+        columns = columns_read(self.plan.task.card, table.schema.names)
+        self.opened[split.name] = held(table, np.unique(np.concatenate(wanted)), columns)
 
     def banned(self) -> frozenset[int]:
         """Content keys of the rows that benchmarks keep to themselves."""
@@ -95,6 +121,11 @@ class TaskSource:
         """
         if not variant.few_shot:
             return Pool(rows=[], source="pool")
+        if not self.pools:
+            self.pools.append(self._pool(banned))
+        return self.pools[0]
+
+    def _pool(self, banned: Collection[int]) -> Pool:
         lender, split = self.lender(), self.plan.pool.name
         own = document_exemplars(lender.plan.task, lender.table(split).doc, Counter())
         if own:
@@ -121,3 +152,27 @@ class TaskSource:
         if self.shots.order == "first":
             return np.arange(low, low + count, dtype=np.int64)
         return permutation(key(self.seed, self.plan.name, "pool"), high - low)[:count] + low
+
+
+def held(table: SourceTable, ids: npt.NDArray[np.int64], columns: Sequence[str]) -> SourceTable:
+    """The same table with these columns of some rows (ids ascending) in memory, as far as `HELD_BYTES` go."""
+    pieces: list[pa.Table] = [table.schema.empty_table().select(list(columns))]
+    for start in range(0, len(ids), MORSEL_ROWS):
+        pieces.append(table.take(ids[start : start + MORSEL_ROWS], columns))
+        if sum(piece.nbytes for piece in pieces) > HELD_BYTES:
+            break
+    rows = pa.concat_tables(pieces)
+    kept = ids[: rows.num_rows]
+
+    def take(asked: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
+        places = np.searchsorted(kept, asked)
+        there = places < len(kept)
+        if not (set(names) <= set(columns) and there.all() and (kept[places] == asked).all()):
+            return table.take(asked, names)
+        return rows.select(list(names)).take(pa.array(places))
+
+    return replace(table, take=take)
+
+
+def _ordered(values: list[Any], order: list[int]) -> list[Any]:
+    return [values[place] for place in order]

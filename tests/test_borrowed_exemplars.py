@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flancollect.build import BuildOptions, build
-from flancollect.cards.catalog import load_catalog
+from flancollect.cli.app import app
 from flancollect.errors import CardError
 from flancollect.plan import BuildPlan
 from flancollect.prepare import Wanted, prepare
@@ -17,6 +17,12 @@ from flancollect.sources.table import Access
 from flancollect.trace import why
 from flancollect.writing.reading import read_manifest, shard_tables
 from tests.catalogs import write
+from tests.small import nothing_embedded
+
+STYLES = """
+    shots:
+      plain: {exemplar: "{{ input }}\\n{{ target }}", query: "{{ input }}"}
+"""
 
 CARD = """
     task: sums
@@ -48,9 +54,16 @@ BENCHMARK = """
     benchmark: exam
     select: {submix: mine}
     split: test
-    ask: {variant: fs_opt, shots: 3, exemplars: first, styles: {shots: [plain]}}
+    ask: {variant: fs_opt, shots: 3, exemplars: first}
 """
-PROMPT = "Add.\n\nQ: 5 + 5\nA: Let's think step by step. Two hands. The answer is 10.\n\nQ: 6 + 1\nA: The answer is 7.\n"
+PROMPT = """Add.
+
+Q: 5 + 5
+A: Let's think step by step. Two hands. The answer is 10.
+
+Q: 6 + 1
+A: The answer is 7.
+"""
 MIXTURE = """
     mixture: train
     size: 10
@@ -58,10 +71,17 @@ MIXTURE = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    with nothing_embedded():
+        yield
+
+
 def catalogue(folder: Path, card: str = CARD, **more: str) -> Path:
     files = {
         "sums.yaml": card,
         "family.yaml": FAMILY,
+        "_styles.yaml": STYLES,
         "exam.yaml": BENCHMARK,
         "test.csv": "question,answer\n" + "".join(f"{n} + 1,{n + 1}\n" for n in range(9)),
         "dev.csv": "question,answer\n7 + 7,14\n3 + 1,4\n8 + 8,16\n9 + 9,18\n2 + 2,4\n",
@@ -127,7 +147,7 @@ def test_a_lender_that_cannot_be_read_skips_the_task_and_says_so(tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (("split: tran", "reshape"), 'no split "tran" in files:prompt.txt'),
+        (("split: tran", "reshape"), 'exemplars_from.split: no split "tran"'),
         (("answer: {text: chian}", "answer: {text: chain}"), 'no column "chian"'),
     ],
 )
@@ -141,8 +161,8 @@ def test_mistakes_in_what_is_borrowed_are_named(tmp_path: Path, change: tuple[st
 
 def test_a_borrowed_expression_that_cannot_be_compiled_is_a_card_error(tmp_path: Path) -> None:
     mine = catalogue(tmp_path, CARD.rstrip() + BORROWS.replace("text: chain", "text: chain |"))
-    with pytest.raises(CardError, match="answer.text"):
-        load_catalog([mine])
+    with pytest.raises(CardError, match=r"answer.text"):
+        prepare(Wanted(name="exam", catalogs=(mine,)))
 
 
 UNAVAILABLE = CARD.replace("task: sums", "task: lost\n    status: unavailable\n    reason: it was burnt")
@@ -167,8 +187,8 @@ def test_a_task_that_cannot_be_had_is_skipped_unlooked_at_and_is_no_failure(tmp_
     [UNAVAILABLE.replace("    reason: it was burnt\n", ""), CARD.rstrip() + "\n    reason: none\n"],
 )
 def test_a_reason_goes_with_being_unavailable(tmp_path: Path, card: str) -> None:
-    with pytest.raises(CardError, match="`reason` goes with `status: unavailable`"):
-        load_catalog([catalogue(tmp_path, card)])
+    with pytest.raises(CardError, match=r"`reason` goes with `status: unavailable`"):
+        prepare(Wanted(name="exam", catalogs=(catalogue(tmp_path, card),)))
 
 
 def test_parts_of_several_submixes_hold_all_their_tasks(tmp_path: Path) -> None:
@@ -178,8 +198,8 @@ def test_parts_of_several_submixes_hold_all_their_tasks(tmp_path: Path) -> None:
     assert [task.name for task in planned(mine, "train").tasks] == ["more", "sums"]
     unknown = MIXTURE.replace("mine; other", "mine; others")
     write(mine, {"train.yaml": unknown})
-    with pytest.raises(CardError, match='no task has the submix "others".*Did you mean "other"'):
-        load_catalog([mine])
+    with pytest.raises(CardError, match=r'no task has the submix "others".*Did you mean "other"'):
+        prepare(Wanted(name="exam", catalogs=(mine,)))
 
 
 def test_sizes_declared_for_different_splits_of_one_source_are_all_known(tmp_path: Path) -> None:
@@ -194,3 +214,9 @@ def test_sizes_declared_for_different_splits_of_one_source_are_all_known(tmp_pat
     plan = planned(mine, "train", known_from="declared")
     assert {task.name: task.rows for task in plan.tasks} == {"a": 5, "b": 3}
     assert not plan.skipped
+
+
+def test_cards_check_names_shapes_that_do_not_exist(tmp_path: Path) -> None:
+    card = CARD.rstrip() + BORROWS.replace("reshape: prompt_file", "reshape: prompt_flie")
+    with pytest.raises(CardError, match=r'exemplars_from.reshape: no shape "prompt_flie".*"prompt_file"'):
+        app(["cards", "check", "--catalog", str(catalogue(tmp_path, card))], standalone_mode=False)

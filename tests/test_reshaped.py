@@ -98,7 +98,7 @@ def test_a_shape_of_one_row_each_needs_no_counting() -> None:
 
 def test_unknown_shapes_and_columns_are_named() -> None:
     table, _ = watched(["a"])
-    with pytest.raises(SourceError, match='no shape "spilt".*Did you mean "split"'):
+    with pytest.raises(SourceError, match=r'no shape "spilt".*Did you mean "split"'):
         reshaped(table, "spilt", "it")
     with pytest.raises(SourceError, match='no column "parts"'):
         taken(reshaped(table, "split", "it"), [0], ["parts"])

@@ -24,7 +24,11 @@ KEYED = frozenset({"choice", "random"})
 def choice(context: Context, values: Any, place: int = 0) -> Any:
     """One of the values, all equally likely. Raises ValueError when there are none."""
     built_in = context.environment.globals
-    seen = {name: value for name, value in context.parent.items() if built_in.get(name) is not value}
+    seen = {
+        name: value
+        for name, value in context.parent.items()
+        if name not in built_in or built_in[name] is not value
+    }
     return chosen(seen, values, place)
 
 

@@ -46,8 +46,12 @@ def check(
     from flancollect.errors import CardError
     from flancollect.examples import check_examples
     from flancollect.lint.report import lint_catalogue, together
+    from flancollect.reshaped import shape_problems
 
     loaded = load_catalog(catalog or [])
+    misnamed = list(shape_problems(loaded))
+    if misnamed:
+        raise CardError(misnamed)
     check_examples(loaded.families.values())
     report = lint_catalogue(loaded)
     if mirror is not None or task:

@@ -8,7 +8,6 @@ throughout. Either way the result is reference Jinja's, letter by letter.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +31,7 @@ Kinds = tuple[tuple[str, str], ...]
 RENDER_VERSION = 1
 """Raised by every change that alters a rendered byte; part of the name of all cached work."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of each row: its text or value, or the ExpressionError that it failed with.
@@ -43,19 +43,12 @@ class Outcome:
     left: list[int]
 
 
-def render_columns(
-    text: str, columns: Mapping[str, Sequence[Any]], rows: int, fallbacks: Counter[str] | None = None
-) -> list[str]:
-    """Render one template for `rows` rows given by columns, in order. Raises ExpressionError.
-
-    Rows that generated code left to reference Jinja are counted in `fallbacks` under the template's text.
-    """
+def render_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[str]:
+    """Render one template for `rows` rows given by columns, in order. Raises ExpressionError."""
     outcome = render_rows(text, columns, rows)
     for i in outcome.left:
         if isinstance(outcome.rows[i], ExpressionError):
             raise outcome.rows[i]
-    if outcome.left and fallbacks is not None:
-        fallbacks[text] += len(outcome.left)
     return outcome.rows
 
 
@@ -63,6 +56,9 @@ def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> O
     """Render one template for `rows` rows given by columns; rows that fail do not stop the others."""
     template = compile_template(text)
     seen = {name: column for name, column in columns.items() if name in template.variables}
+    if not template.variables and rows:  # every row is the same
+        one = _outcome(_text_code(text, ()), template.render, {}, 1)
+        return Outcome(rows=one.rows * rows, left=list(range(rows)) if one.left else [])
     return _outcome(_text_code(text, _kinds(seen)), template.render, seen, rows)
 
 
@@ -93,7 +89,10 @@ def _outcome(
     code: Code | str, reference: Reference, columns: Mapping[str, Sequence[Any]], rows: int
 ) -> Outcome:
     """Run the code; what it leaves, or everything where there is none, is for reference Jinja."""
-    out, left = _run(code, columns, rows) if isinstance(code, Code) else ([None] * rows, list(range(rows)))
+    out: list[Any] = [None] * rows
+    left = list(range(rows))
+    if isinstance(code, Code):
+        out, left = _run(code, columns, rows)
     for i in left:
         try:
             out[i] = reference({name: column[i] for name, column in columns.items()})

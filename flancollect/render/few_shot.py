@@ -7,7 +7,7 @@ at all where the style shows no numbers), then gathered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flancollect.cards.expression import compile_template
 from flancollect.cards.models import ShotStyle
@@ -25,9 +25,7 @@ class _Piece(NamedTuple):
     size: int
 
 
-def few_shot_prompts(
-    style: ShotStyle, asked: Sequence[Asked], max_input_bytes: int
-) -> list[tuple[str, int]]:
+def few_shot_prompts(style: ShotStyle, asked: Sequence[Asked], max_input_bytes: int) -> list[tuple[str, int]]:
     """For each question the prompt and how many exemplars it shows: as many of the first ones as fit.
 
     Where none fits, the prompt is empty and the number 0. Exemplars are numbered from 1 and the question
@@ -36,13 +34,14 @@ def few_shot_prompts(
     shown = _shown(style, asked)
     intros = _intros(style, {question.intro for _, question in asked if question.intro})
     queries = _queries(style, [(question, len(exemplars) + 1) for exemplars, question in asked])
-    gap = _size(style.between)
-    return [
-        _fitted(
-            style, question, [*intros.get(question.intro, ()), *pieces], len(pieces), query, gap, max_input_bytes
-        )
-        for (_, question), pieces, query in zip(asked, shown, queries, strict=True)
-    ]
+    found = []
+    for (_, question), pieces, query in zip(asked, shown, queries, strict=True):
+        opening = intros.get(question.intro, [])
+        room = max_input_bytes - sum(piece.size + _size(style.between) for piece in opening)
+        count, last = _fitting(style, question, pieces, query, room)
+        parts = [*opening, *pieces[:count], last]
+        found.append((style.between.join([part.text for part in parts]) if count else "", count))
+    return found
 
 
 def few_shot_prompt(
@@ -52,25 +51,19 @@ def few_shot_prompt(
     return few_shot_prompts(style, [(exemplars, question)], max_input_bytes)[0]
 
 
-def _fitted(
-    style: ShotStyle,
-    question: Example,
-    pieces: list[_Piece],
-    count: int,
-    query: _Piece,
-    gap: int,
-    max_input_bytes: int,
-) -> tuple[str, int]:
-    """The longest prompt that fits; `pieces` are an opening, if any, and `count` exemplars."""
+def _fitting(
+    style: ShotStyle, question: Example, pieces: Sequence[_Piece], query: _Piece, room: int
+) -> tuple[int, _Piece]:
+    """How many of the first exemplars fit into so many bytes, and the question as it stands after them."""
+    gap = _size(style.between)
     size = sum(piece.size + gap for piece in pieces)
-    while count:
-        if size + query.size <= max_input_bytes:
-            return style.between.join([*(piece.text for piece in pieces), query.text]), count
-        size -= pieces.pop().size + gap
+    count = len(pieces)
+    while count and size + query.size > room:
         count -= 1
+        size -= pieces[count].size + gap
         if _is_numbered(style.query):
             query = _queries(style, [(question, count + 1)])[0]
-    return "", 0
+    return count, query
 
 
 def _shown(style: ShotStyle, asked: Sequence[Asked]) -> list[list[_Piece]]:
@@ -88,7 +81,7 @@ def _shown(style: ShotStyle, asked: Sequence[Asked]) -> list[list[_Piece]]:
                 distinct.append((exemplar, number))
             row.append(place)
         wanted.append(row)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "input": [exemplar.input for exemplar, _ in distinct],
         "target": [exemplar.target for exemplar, _ in distinct],
         "number": [number for _, number in distinct],
@@ -105,7 +98,7 @@ def _intros(style: ShotStyle, intros: Iterable[str]) -> dict[str, list[_Piece]]:
 
 
 def _queries(style: ShotStyle, asked: Sequence[tuple[Example, int]]) -> list[_Piece]:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "input": [question.input for question, _ in asked],
         "number": [number for _, number in asked],
     }

@@ -32,7 +32,9 @@ METHODS: dict[str, Plain] = {
     **dict.fromkeys(("strip", "lstrip", "rstrip"), Plain(0, 1, "str")),
     **dict.fromkeys(("removeprefix", "removesuffix"), Plain(1, 1, "str")),
     **dict.fromkeys(("startswith", "endswith"), Plain(1, 1, "bool")),
-    **dict.fromkeys(("isdigit", "isalpha", "isupper", "islower", "isspace", "isnumeric"), Plain(0, 0, "bool")),
+    **dict.fromkeys(
+        ("isdigit", "isalpha", "isupper", "islower", "isspace", "isnumeric"), Plain(0, 0, "bool")
+    ),
     **dict.fromkeys(("find", "rfind", "index", "rindex", "count"), Plain(1, 1, "int")),
     **dict.fromkeys(("split", "rsplit"), Plain(0, 2, "texts", share=40)),
     "splitlines": Plain(0, 0, "texts", share=40),
@@ -58,10 +60,8 @@ def guarded(value: Value, fast: Write, slow: Write, plain: Plain, unit: Unit) ->
     """A text method in plain Python where the value is a text short enough."""
     first, name = simple(value, unit)
     room = unit.small() // plain.share
-    if value.kind == "str":
-        test = f"len({first}) < {room}"
-    else:
-        test = f"type({first}) is str and len({name}) < {room}"
+    is_text = "" if value.kind == "str" else f"type({first}) is str and "
+    test = f"{is_text}len({name if is_text else first}) < {room}"
     result = fast(name)
     if plain.grows:
         made = unit.new("t")
@@ -114,7 +114,11 @@ def _after(gap: str) -> Callable[[Value, Unit], Value]:
 
 
 FILTERS: dict[tuple[str, str], Callable[[Value, Unit], Value]] = {
-    **{(name, kind): _length for name in ("length", "count") for kind in ("str", "texts", "list", "dict", "any")},
+    **{
+        (name, kind): _length
+        for name in ("length", "count")
+        for kind in ("str", "texts", "list", "dict", "any")
+    },
     **{("first", kind): _at(0) for kind in ("texts", "list")},
     **{("last", kind): _at(-1) for kind in ("texts", "list")},
     ("string", "str"): _same,

@@ -11,8 +11,8 @@ from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 from jinja2 import Undefined, nodes
-from jinja2.runtime import Context, missing
-from jinja2.utils import Namespace, _PassArg
+from jinja2.runtime import Context
+from jinja2.utils import Namespace, _PassArg, missing
 
 from flancollect.cards import bounds, formatting
 from flancollect.cards.expression import environment, native
@@ -132,7 +132,8 @@ def filter_of(name: str) -> Callable[..., Any]:
 
 def test_of(name: str) -> Callable[..., Any]:
     """A test, the same way."""
-    return _bound(environment().tests[name])
+    function: Any = environment().tests[name]
+    return _bound(function)
 
 
 def needs_row(name: str) -> bool:

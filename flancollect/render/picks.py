@@ -91,9 +91,7 @@ def _chosen(names: Names, purpose: str, ids: npt.NDArray[np.int64], available: S
     return [available[i] for i in belows(draws(names.key(purpose), ids), len(available)).tolist()]
 
 
-def _exemplars(
-    names: Names, rows: Sequence[Row], pool: Sequence[Row], shots: Shots
-) -> list[tuple[Row, ...]]:
+def _exemplars(names: Names, rows: Sequence[Row], pool: Sequence[Row], shots: Shots) -> list[tuple[Row, ...]]:
     """Different rows of the pool for each row, never the row itself nor one that asks the same thing."""
     if shots.order == "first":
         return [_different(row, pool, range(len(pool)), shots.max) for row in rows]

@@ -33,7 +33,7 @@ class Quick(NamedTuple):
 
 
 def join(slow: Slow, values: Any, separator: Any = "") -> Any:
-    """`values | join(separator)`."""
+    """The filter `join`, with a short separator."""
     if not _short(values) or type(separator) is not str or len(separator) > MOST_SEPARATOR:
         return slow(values, separator)
     text = separator.join([value if type(value) is str else as_text(value) for value in values])

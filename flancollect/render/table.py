@@ -1,33 +1,19 @@
-"""Picked rows to the table that a job writes."""
+"""Picked rows to finished prompts: every example rendered once, rows that are alike together."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import pyarrow as pa
-
 from flancollect.cards.family import FamilySpec
 from flancollect.cards.styles import StyleSet
-from flancollect.draw import draw
 from flancollect.errors import CardError
 from flancollect.normalise import Row, count_dropped
-from flancollect.render.few_shot import few_shot_prompt
-from flancollect.render.picks import Names, Pick
-from flancollect.render.zero_shot import Example, join_zero_shot, render_examples
-from flancollect.schemas import RENDERED
-
-TASK_SOURCES = {
-    "flan2021": "Flan2021",
-    "t0": "P3",
-    "niv2": "NIv2",
-    "cot": "CoT",
-    "dialog": "Dialog",
-    "program": "ProgramSynthesis",
-}
-"""`task_source` of the published submixes by our submix; any other submix goes by its own name."""
+from flancollect.render.few_shot import few_shot_prompts
+from flancollect.render.picks import Pick
+from flancollect.render.zero_shot import Example, join_zero_shot, render_each
 
 NO_EXEMPLAR = "no exemplar: the pool has no other row"
 NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
@@ -52,51 +38,84 @@ class Prompt:
 class ExampleStore:
     """Rendered examples of one family by row, wording and styles: exemplars are rendered once, then reused.
 
-    One store serves one pool of exemplars, in which row numbers are unique. At `most` entries it starts
-    again, so memory stays bounded; what is returned never depends on what was stored.
+    One store serves one pool of exemplars, in which row numbers are unique. Past `most` entries it starts
+    again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
+    wording, the rows that generated code left to reference Jinja.
     """
 
-    def __init__(self, family: FamilySpec, styles: StyleSet, most: int = 50_000) -> None:
+    def __init__(
+        self,
+        family: FamilySpec,
+        styles: StyleSet,
+        fallbacks: Counter[str] | None = None,
+        most: int = 50_000,
+    ) -> None:
+        self._fallbacks = Counter() if fallbacks is None else fallbacks
         self._family = family
         self._styles = styles
         self._most = most
         self._stored: dict[tuple[object, ...], Rendered] = {}
 
-    def examples(self, rows: Sequence[Row], pick: Pick) -> list[Rendered]:
-        """Render rows as the pick says, without storing them.
+    def examples(self, picked: Sequence[tuple[Row, Pick]]) -> list[Rendered]:
+        """Render rows as their picks say, those alike in one call, without storing them.
 
         Raises CardError where a wording fails, unless it is what works out the answer: then some rows may
         be beyond it.
         """
-        try:
-            examples = self._examples(rows, pick)
-        except CardError as error:
-            if any(row.answer for row in rows):
-                raise
-            if len(rows) == 1:
-                return [error.problems[0].what[:200]]
-            return [example for row in rows for example in self.examples([row], pick)]
+        found: list[Rendered] = [""] * len(picked)
+        alike = sorted(range(len(picked)), key=lambda i: _alike(picked[i][1]))
+        for _, group in groupby(alike, key=lambda i: _alike(picked[i][1])):
+            places = list(group)
+            rows = [picked[i][0] for i in places]
+            for i, example in zip(places, self._alike_examples(rows, picked[places[0]][1]), strict=True):
+                found[i] = example
+        return found
+
+    def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:
+        """Each pick's exemplars that its wording can serve, rendered now or before."""
+        if len(self._stored) > self._most:
+            self._stored.clear()
+        names = [[_name(row, pick) for row in pick.exemplars] for _, pick in picked]
+        missing = {
+            name: (row, pick)
+            for (_, pick), own in zip(picked, names, strict=True)
+            for row, name in zip(pick.exemplars, own, strict=True)
+            if name not in self._stored
+        }
+        self._stored.update(zip(missing, self.examples(list(missing.values())), strict=True))
         return [
-            example if row.answer else _unless_empty(example)
-            for row, example in zip(rows, examples, strict=True)
+            [
+                (row, example)
+                for row, name in zip(pick.exemplars, own, strict=True)
+                if isinstance(example := self._stored[name], Example)
+            ]
+            for (_, pick), own in zip(picked, names, strict=True)
         ]
 
-    def _examples(self, rows: Sequence[Row], pick: Pick) -> list[Example]:
+    def _alike_examples(self, rows: Sequence[Row], pick: Pick) -> list[Rendered]:
         option = None if pick.option_style is None else self._styles.options[pick.option_style]
         dialog = None if pick.dialog_style is None else self._styles.dialogs[pick.dialog_style]
-        return render_examples(rows, pick.wording, self._family, option, dialog)
-
-    def exemplar(self, row: Row, pick: Pick) -> Rendered:
-        """Render one exemplar as the pick says, or give what was rendered before."""
-        name = (row.id, pick.wording.id, pick.option_style, pick.dialog_style)
-        if name not in self._stored:
-            if len(self._stored) >= self._most:
-                self._stored.clear()
-            self._stored[name] = self.examples([row], pick)[0]
-        return self._stored[name]
+        found = render_each(rows, pick.wording, self._family, option, dialog, self._fallbacks)
+        return [_usable(row, example) for row, example in zip(rows, found, strict=True)]
 
 
-def _unless_empty(example: Example) -> Rendered:
+def _name(row: Row, pick: Pick) -> tuple[object, ...]:
+    return row.id, pick.wording.id, pick.option_style, pick.dialog_style
+
+
+def _alike(pick: Pick) -> tuple[str, str, str]:
+    """Rows alike in this are rendered in one call."""
+    return pick.wording.id, pick.option_style or "", pick.dialog_style or ""
+
+
+def _usable(row: Row, example: Example | CardError) -> Rendered:
+    """The example, or why there is none; a row with an answer of its own has no excuse."""
+    if isinstance(example, CardError):
+        if row.answer:
+            raise example
+        return example.problems[0].what[:200]
+    if row.answer:
+        return example
     if not join_zero_shot(example).strip():
         return EMPTY_PROMPT
     return example if example.target.strip() else EMPTY_TARGET
@@ -110,18 +129,16 @@ def render_prompts(
     dropped: Counter[str],
 ) -> list[Prompt]:
     """Render picked rows, in order; those without texts, or few-shot without an exemplar, are dropped and counted."""
-    examples: dict[int, Rendered] = {}
-    alike = sorted(range(len(picked)), key=lambda i: _alike(picked[i][1]))
-    for _, group in groupby(alike, key=lambda i: _alike(picked[i][1])):
-        places = list(group)
-        rendered = store.examples([picked[i][0] for i in places], picked[places[0]][1])
-        examples.update(zip(places, rendered, strict=True))
-    prompts = (
-        _prompt(row, pick, examples[i], store, styles, max_input_bytes)
-        for i, (row, pick) in enumerate(picked)
-    )
+    questions = store.examples(picked)
+    few_shot = {
+        i: question
+        for i, ((_, pick), question) in enumerate(zip(picked, questions, strict=True))
+        if pick.shot_style is not None and isinstance(question, Example)
+    }
+    prompts = dict(_few_shot(few_shot, picked, store, styles, max_input_bytes))
     finished = []
-    for prompt in prompts:
+    for i, ((row, pick), question) in enumerate(zip(picked, questions, strict=True)):
+        prompt = prompts[i] if i in prompts else _zero_shot(row, pick, question)
         if isinstance(prompt, Prompt):
             finished.append(prompt)
         else:
@@ -129,66 +146,35 @@ def render_prompts(
     return finished
 
 
-def _alike(pick: Pick) -> tuple[str, str, str]:
-    """Rows alike in this are rendered in one call."""
-    return pick.wording.id, pick.option_style or "", pick.dialog_style or ""
+def _zero_shot(row: Row, pick: Pick, question: Rendered) -> Prompt | str:
+    if not isinstance(question, Example):
+        return question
+    return Prompt(row=row, pick=pick, inputs=join_zero_shot(question), targets=question.target, shown=())
+
+
+def _few_shot(
+    questions: Mapping[int, Example],
+    picked: Sequence[tuple[Row, Pick]],
+    store: ExampleStore,
+    styles: StyleSet,
+    max_input_bytes: int,
+) -> Iterator[tuple[int, Prompt | str]]:
+    """The prompts of the rows at these places, those of one shot style together."""
+    usable = dict(zip(questions, store.exemplars([picked[i] for i in questions]), strict=True))
+    by_style = sorted(questions, key=lambda i: picked[i][1].shot_style or "")
+    for style, group in groupby(by_style, key=lambda i: picked[i][1].shot_style or ""):
+        places = list(group)
+        shown = [([example for _, example in usable[i]], questions[i]) for i in places]
+        prompts = few_shot_prompts(styles.shots[style], shown, max_input_bytes)
+        for i, (inputs, count) in zip(places, prompts, strict=True):
+            yield i, _prompt(*picked[i], questions[i], inputs, tuple(row for row, _ in usable[i]), count)
 
 
 def _prompt(
-    row: Row, pick: Pick, question: Rendered, store: ExampleStore, styles: StyleSet, max_input_bytes: int
+    row: Row, pick: Pick, question: Example, inputs: str, usable: tuple[Row, ...], count: int
 ) -> Prompt | str:
-    if not isinstance(question, Example):
-        return question
-    if pick.shot_style is None:
-        return Prompt(row=row, pick=pick, inputs=join_zero_shot(question), targets=question.target, shown=())
-    usable = [
-        (exemplar, example)
-        for exemplar in pick.exemplars
-        if isinstance(example := store.exemplar(exemplar, pick), Example)
-    ]
     if not usable:
         return NO_EXEMPLAR
-    rows, examples = zip(*usable, strict=True)
-    inputs, count = few_shot_prompt(styles.shots[pick.shot_style], examples, question, max_input_bytes)
     if not count:
         return NO_EXEMPLAR_FITS
-    return Prompt(row=row, pick=pick, inputs=inputs, targets=question.target, shown=rows[:count])
-
-
-def to_batch(
-    prompts: Iterable[Prompt], names: Names, submix: str, split: str, exemplar_source: str
-) -> pa.RecordBatch:
-    """The rows of schema RENDERED. `exemplar_source` says what exemplar numbers count: "pool" or "card"."""
-    key = names.key("order")
-    return pa.RecordBatch.from_pylist(
-        [
-            {
-                "order": draw(key, prompt.row.id),
-                "inputs": prompt.inputs,
-                "targets": prompt.targets,
-                "task_source": TASK_SOURCES.get(submix, submix),
-                "task_name": names.task,
-                "template_type": names.variant.name,
-                "template_id": prompt.pick.wording.id,
-                "provenance": dict(_provenance(prompt, names, split, exemplar_source)),
-            }
-            for prompt in prompts
-        ],
-        schema=RENDERED,
-    )
-
-
-def _provenance(
-    prompt: Prompt, names: Names, split: str, exemplar_source: str
-) -> Iterator[tuple[str, object]]:
-    shows_options = prompt.pick.option_style is not None
-    yield "split", split
-    yield "source_row", prompt.row.id
-    yield "repeat", names.repeat
-    yield "option_style", prompt.pick.option_style
-    yield "shot_style", prompt.pick.shot_style
-    yield "dialog_style", prompt.pick.dialog_style
-    yield "exemplar_source", exemplar_source if prompt.shown else None
-    yield "exemplars", [row.id for row in prompt.shown]
-    yield "options", list(prompt.row.options) if shows_options else []
-    yield "answer", prompt.row.answer or prompt.targets
+    return Prompt(row=row, pick=pick, inputs=inputs, targets=question.target, shown=usable[:count])

@@ -1,8 +1,9 @@
 """What one compilation of one template knows and collects: lines of Python, constants, names, kinds.
 
-A kind is what is known of a value before any row is seen: "str", "int" (of machine size), "float", "bool"
-and "none" are exactly these types, "texts" is a list of exactly str, "list", "dict" and "range" are these.
-"lazy" is a list that stands for what Jinja walks through lazily; "any" is all else, undefined values included.
+A kind is what is known of a value before any row is seen. "str", "int" (of machine size), "float", "bool" and
+"none" are exactly these types; "position" is an int that counts loop steps; "texts" is a list of exactly str;
+"list", "dict" and "range" are these; "lazy" is a list that stands for what Jinja walks through lazily; "any" is
+all else, undefined values included.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from jinja2 import nodes
 from jinja2.idtracking import VAR_LOAD_RESOLVE, Symbols
 
 SIMPLE = re.compile(r"[A-Za-z_]\w*")
 MACHINE_INT = 1 << 63
+INTS = ("int", "position")
+NUMBERS = (*INTS, "float", "bool")
+SCALARS = (*NUMBERS, "none")
 MAYBE_MISSING = "maybe missing"
 """The kind of a Python variable that may hold Jinja's `missing`; no expression has it."""
 
@@ -40,15 +44,30 @@ class Value(NamedTuple):
 class Loop(NamedTuple):
     """The Python names of one running loop: position from 1, number of items, the items."""
 
-    index: str
+    position: str
     length: str
     items: str
+
+
+class Expression(Protocol):
+    """What writes the Python of one expression.
+
+    With `lenient`, a missing item is a value, not a reason to give up. With `lazy`, the caller takes a list
+    where Jinja has something to walk through once.
+    """
+
+    def __call__(
+        self, node: nodes.Expr, symbols: Symbols, unit: Unit, *, lenient: bool = False, lazy: bool = False
+    ) -> Value:
+        """Write it. Raises CannotCompile."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Unit:
     """One compilation. `columns` holds kinds by row name; `constants` is what the code may name."""
 
+    expression: Expression
     columns: Mapping[str, str]
     globals: Mapping[str, Any]
     constants: dict[str, Any]
@@ -109,6 +128,10 @@ class Unit:
         """The characters that a step here may handle without counting them."""
         return self.loop_limit if self.depth else self.limit
 
+    def all(self, items: Sequence[nodes.Expr], symbols: Symbols) -> list[Value]:
+        """The Python of several expressions."""
+        return [self.expression(item, symbols, self) for item in items]
+
     # --- names -----------------------------------------------------------------------------------------
 
     def variable(self, ref: str) -> str:
@@ -144,6 +167,11 @@ def stored(ref: str, symbols: Symbols | None) -> bool:
     return False
 
 
+def listed(values: Sequence[Value]) -> str:
+    """Python expressions, with commas between."""
+    return ", ".join(value.code for value in values)
+
+
 def store_counts(tree: nodes.Template) -> dict[str, int]:
     """How often each name is assigned."""
     counts: dict[str, int] = {}
@@ -162,7 +190,7 @@ def kind_of(column: Sequence[Any]) -> str:
         return "any"
     (only,) = types
     if only is int:
-        return "int" if -MACHINE_INT <= min(column) and max(column) < MACHINE_INT else "any"
+        return "int" if min(column) >= -MACHINE_INT and max(column) < MACHINE_INT else "any"
     if only is list:
         return "texts" if set(map(type, chain.from_iterable(column))) <= {str} else "list"
     return _KINDS.get(only, "any")

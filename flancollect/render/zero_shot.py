@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from flancollect.cards.expression import ExpressionError
+from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.models import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.normalise import Row
-from flancollect.render.compile import render_columns
-from flancollect.render.options import answer_text, options_text
+from flancollect.render.compile import render_columns, render_rows
+from flancollect.render.options import answer_text, options_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +39,43 @@ def render_examples(
     Without an option style no options are listed. Raises CardError, at the wording's line, when the template
     fails on a row or exceeds its bounds.
     """
-    columns = _columns(rows, family, option_style, dialog_style)
+    found = render_each(rows, wording, family, option_style, dialog_style, Counter())
+    examples = [example for example in found if isinstance(example, Example)]
+    if len(examples) < len(found):
+        raise next(error for error in found if isinstance(error, CardError))
+    return examples
+
+
+def render_each(
+    rows: Sequence[Row],
+    wording: Wording,
+    family: FamilySpec,
+    option_style: OptionStyle | None,
+    dialog_style: DialogStyle | None,
+    fallbacks: Counter[str],
+) -> list[Example | CardError]:
+    """`render_examples` with each failing row's error in its place.
+
+    Rows that generated code left to reference Jinja are counted in `fallbacks` by wording.
+    """
     parts = (wording.intro or "", wording.input, wording.target)
-    try:
-        texts = [render_columns(part, columns, len(rows)) for part in parts]
-    except ExpressionError as error:
-        what = f"{wording.direction}.{wording.name}: {error}"
-        raise CardError([Problem(wording.file, wording.line, what)]) from error
-    return [Example(intro=i, input=q, target=t) for i, q, t in zip(*texts, strict=True)]
+    used = frozenset().union(*(compile_template(part).variables for part in parts))
+    makers = _columns(rows, family, option_style, dialog_style)
+    columns = {name: make() for name, make in makers.items() if name in used}
+    outcomes = [render_rows(part, columns, len(rows)) for part in parts]
+    left = set().union(*(outcome.left for outcome in outcomes))
+    if left:
+        fallbacks[wording.id] += len(left)
+    return [_example(texts, wording) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True)]
+
+
+def _example(texts: Sequence[str | ExpressionError], wording: Wording) -> Example | CardError:
+    for text in texts:
+        if isinstance(text, ExpressionError):
+            what = f"{wording.direction}.{wording.name}: {text}"
+            return CardError([Problem(wording.file, wording.line, what)])
+    intro, question, target = map(str, texts)
+    return Example(intro=intro, input=question, target=target)
 
 
 def join_zero_shot(example: Example) -> str:
@@ -51,10 +83,12 @@ def join_zero_shot(example: Example) -> str:
     return f"{example.intro}\n\n{example.input}" if example.intro else example.input
 
 
-def turns_text(style: DialogStyle, turns: Sequence[str]) -> str:
-    """Turns written out; speakers alternate from the first."""
-    speakers = [style.speakers[i % len(style.speakers)] for i in range(len(turns))]
-    return style.between.join(render_columns(style.turn, {"speaker": speakers, "text": turns}, len(turns)))
+def turns_texts(style: DialogStyle, dialogs: Sequence[Sequence[str]]) -> list[str]:
+    """Dialogs written out; in each, speakers alternate from the first."""
+    flat = [turn for turns in dialogs for turn in turns]
+    speakers = [style.speakers[i % len(style.speakers)] for turns in dialogs for i in range(len(turns))]
+    written = iter(render_columns(style.turn, {"speaker": speakers, "text": flat}, len(flat)))
+    return [style.between.join(islice(written, len(turns))) for turns in dialogs]
 
 
 def _columns(
@@ -62,15 +96,27 @@ def _columns(
     family: FamilySpec,
     option_style: OptionStyle | None,
     dialog_style: DialogStyle | None,
-) -> Mapping[str, Sequence[Any]]:
-    columns: dict[str, Sequence[Any]] = {}
-    for name, kind in family.needs.items():
+) -> dict[str, Callable[[], list[Any]]]:
+    """By name, what makes the column that a template sees."""
+
+    def field(name: str) -> list[Any]:
         values = [row.fields[name] for row in rows]
-        if kind == "turns" and dialog_style is not None:
-            values = [turns_text(dialog_style, turns) for turns in values]
-        columns[name] = values
-    columns["choices"] = [list(row.options) for row in rows]
-    columns["answer"] = [answer_text(option_style, row.answer, row.index) for row in rows]
-    shown = (options_text(option_style, row.options) if option_style is not None else "" for row in rows)
-    columns["options"] = list(shown)
-    return columns
+        if family.needs[name] == "turns" and dialog_style is not None:
+            return turns_texts(dialog_style, values)
+        return values
+
+    return {
+        **{name: partial(field, name) for name in family.needs},
+        "choices": lambda: _once_per_list(rows, lambda lists: [list(options) for options in lists]),
+        "answer": lambda: [answer_text(option_style, row.answer, row.index) for row in rows],
+        "options": lambda: _once_per_list(
+            rows, lambda lists: options_texts(option_style, lists) if option_style else [""] * len(lists)
+        ),
+    }
+
+
+def _once_per_list(rows: Sequence[Row], make: Callable[[list[tuple[str, ...]]], Sequence[Any]]) -> list[Any]:
+    """What is made of each row's options, made once for rows with the same ones."""
+    lists = list(dict.fromkeys(row.options for row in rows))
+    made = dict(zip(lists, make(lists), strict=True))
+    return [made[row.options] for row in rows]

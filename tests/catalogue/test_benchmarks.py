@@ -58,11 +58,10 @@ def test_every_question_shows_all_published_exemplars(
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "task"), [("mmlu", "mmlu_astronomy"), ("bbh-cot", "bbh_cot_navigate"), ("mgsm-cot", "mgsm_cot_te")]
+    ("benchmark", "task"),
+    [("mmlu", "mmlu_astronomy"), ("bbh-cot", "bbh_cot_navigate"), ("mgsm-cot", "mgsm_cot_te")],
 )
-def test_the_same_exemplars_stand_before_every_question(
-    benchmark: str, task: str, tmp_path: Path
-) -> None:
+def test_the_same_exemplars_stand_before_every_question(benchmark: str, task: str, tmp_path: Path) -> None:
     rows = [row for _, row in prompts(benchmark, task, tmp_path)]
     heads = {tuple(row["provenance"]["exemplars"]) for row in rows}  # type: ignore[index]
     assert len(heads) == 1

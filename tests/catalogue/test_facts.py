@@ -9,6 +9,7 @@ import pytest
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.models import ChoicesAnswer, OptionsAnswer
+from flancollect.cards.select import select
 from tests.catalogue.tables import ORIGINS, copied, facts, original
 
 SUBMIXES = {"Flan2021": "flan2021", "Dialog": "dialog", "ProgramSynthesis": "program"}
@@ -45,7 +46,9 @@ def test_the_80_tasks_of_muffin_have_their_names_clusters_and_kinds_of_options(c
     for row in table:
         card = tasks[row["task"]].card
         assert card.submix == SUBMIXES[row["submixture"]], card.task
-        assert card.cluster == (row["cluster_v1"] or CATEGORIES.get(row["task"]) or snake(row["category"])), card.task
+        assert card.cluster == (row["cluster_v1"] or CATEGORIES.get(row["task"]) or snake(row["category"])), (
+            card.task
+        )
         if row["options_kind"] == "fixed":
             assert isinstance(card.answer, ChoicesAnswer), card.task
             assert set(card.answer.choices) == set(row["fixed_options"].split("|")), card.task
@@ -147,8 +150,6 @@ def test_big_bench_hard_has_its_sizes(catalog: Catalog) -> None:
 def test_benchmarks_ask_with_the_papers_shots(
     catalog: Catalog, benchmark: str, tasks: int, shots: int
 ) -> None:
-    from flancollect.cards.select import select
-
     card = catalog.benchmarks[benchmark].card
     assert len(select(catalog.tasks.values(), card.select)) == tasks
     assert (card.ask.shots, card.ask.variant) == (shots, "fs_opt")

@@ -149,7 +149,9 @@ def questions(catalog: Catalog, access: Access) -> Questions:
         if task.card.submix in HELD_OUT and "_cot_" not in task.card.task:
             for name in ("test", "validation"):
                 if name in task.card.splits:
-                    asked += [str(row.fields["question"]) for row in rows(task, task.card.splits[name], access)]
+                    asked += [
+                        str(row.fields["question"]) for row in rows(task, task.card.splits[name], access)
+                    ]
     return Questions(asked)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from flancollect.cli.app import app
 from flancollect.plan import BuildPlan
 from flancollect.prepare import Wanted, prepare
 
@@ -54,3 +57,16 @@ def test_no_task_is_repeated_in_the_papers_mixtures(name: str) -> None:
     assert plan.max_repeat == 1
     for task in plan.tasks:
         assert task.quota <= min(task.rows * len(task.jobs), CAPS[task.part]), task.name
+
+
+def test_the_plan_says_each_parts_rows_and_how_far_its_share_is_from_the_one_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app(["plan", "flan2022-9", "--rows", "2000", "--json"], standalone_mode=False)
+    (part,) = json.loads(capsys.readouterr().out)["parts"].values()
+    assert part == {
+        "tasks": 9, "capped_rows": 148_131, "rows": 2000, "share": 1.0, "asked_share": 1.0, "difference": 0.0,
+    }  # fmt: skip
+    app(["plan", "chung2022-b"], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "part muffin: 74 tasks, 1,381,381 rows (46.0%; asked 46.0%, +0.0 points)" in said

@@ -1,9 +1,9 @@
 """What starting the command costs, and how it ends when told nothing sensible."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -35,17 +35,15 @@ def test_building_needs_no_torch():
 
 
 def test_the_help_comes_at_once():
-    started = time.process_time()
-    assert command("--help", catalogue=None).code == 0
-    assert time.process_time() - started < 0.3
-    seconds = min(timed_help() for _ in range(3))
-    assert seconds < 0.6, "0.3 s on an idle machine; twice that on a busy one"
+    """Processor time, so that a busy machine does not matter: all of 0.3 s, starting Python included."""
+    assert min(seconds_of_help() for _ in range(3)) < 0.3
 
 
-def timed_help():
-    started = time.monotonic()
+def seconds_of_help():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "flancollect", "--help"], check=True, capture_output=True)
-    return time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 @pytest.mark.parametrize("arguments", [(), ("cards",), ("nothing",), ("plan",), ("plan", "x", "--bogus")])

@@ -13,10 +13,12 @@ from pathlib import Path
 from tests.performance.few_shot import few_shot
 from tests.performance.measure import Timing
 from tests.performance.render_panel import render_panel
+from tests.performance.shuffle import shuffle
 
 BENCHES: dict[str, Callable[[], Iterable[Timing]]] = {
     "render": render_panel,
     "few_shot": few_shot,
+    "shuffle": shuffle,
 }
 
 

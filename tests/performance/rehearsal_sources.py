@@ -150,7 +150,7 @@ def make(out: Path, scale: float) -> Made:
     (out / "cards").mkdir(parents=True, exist_ok=True)
     (out / "data").mkdir(exist_ok=True)
     (out / "cards" / "rehearsal.yaml").write_text(MIXTURE_CARD)
-    families, words = load_catalog().families, _random_words()
+    families, words = load_catalog().families, random_words()
     tasks = rows = size = 0
     for part, kind, counts in _counts():
         shape, names = SHAPES[kind], [f"made_{part}_{kind}_{i:04d}" for i in range(len(counts))]
@@ -184,7 +184,7 @@ def _write_cards(folder: Path, part: str, kind: str, names: Sequence[str], famil
     (folder / f"{part}_{kind}.yaml").write_text(card)
 
 
-def _random_words() -> Words:
+def random_words() -> Words:
     """Words of one to four syllables, the first ones of the vocabulary far more often; one in ten ends a sentence."""
     sound = draws(key("syllables"), np.arange(4 * 4096)).reshape(4096, 4)
     vocabulary = ["".join(SYLLABLES[int(s) % 16] for s in row[: 1 + int(row[0] >> 60) % 4]) for row in sound]
@@ -196,7 +196,7 @@ def _random_words() -> Words:
     return Words(text=text, starts=np.frombuffer(offsets, dtype=np.int32))
 
 
-def _texts(words: Words, name: str, rows: int, mean: int) -> pa.Array:
+def texts(words: Words, name: str, rows: int, mean: int) -> pa.Array:
     """Texts of half to three halves of `mean` words, one after the other out of the run."""
     lengths = mean // 2 + (draws(key(name, "lengths"), np.arange(rows)) % np.uint64(mean + 1)).astype(
         np.int64
@@ -212,12 +212,12 @@ def _table(shape: Shape, name: str, rows: int, words: Words) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     for column, mean in shape.words.items():
         if column == shape.constant:
-            columns[column] = pa.array([_texts(words, f"{name} {column}", 1, mean)[0].as_py()] * rows)
+            columns[column] = pa.array([texts(words, f"{name} {column}", 1, mean)[0].as_py()] * rows)
         else:
-            columns[column] = _texts(words, f"{name} {column}", rows, mean)
+            columns[column] = texts(words, f"{name} {column}", rows, mean)
     if shape.options:
         offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * shape.options)
-        each = _texts(words, f"{name} options", rows * shape.options, 3)
+        each = texts(words, f"{name} options", rows * shape.options, 3)
         columns["options"] = pa.ListArray.from_arrays(offsets, each)
     if shape.options or shape.labels:
         label = draws(key(name, "label"), np.arange(rows)) % np.uint64(shape.options or shape.labels)

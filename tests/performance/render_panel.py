@@ -38,7 +38,21 @@ _BASES = {f"{ONCE}, {_ARROW}": _ARROW}
 _DRAWS = re.compile(r"\|\s*(choice|random)\b")
 _PIPE_PROTECTOR = "3ed2dface8203c4c9dfb1a5dc58e41e0"  # promptsource writes it for ||| inside a value
 
-WORDS = "the quick brown fox jumps over a lazy dog while seven wizards watch from an old stone bridge".split()
+WORDS = (
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "seven",
+    "wizards",
+    "from",
+    "an",
+    "old",
+    "stone",
+    "bridge",
+)
 BASIC = {
     "plain variables": (
         '{{ premise }}\n\nBased on this, can we say that "{{ hypothesis }}"? {{ answer }}',
@@ -152,7 +166,9 @@ def _p3(root: Path) -> Iterator[Timing]:
     ratios: dict[str, list[float]] = {}
     for template, columns in chosen:
         contestants = _p3_contestants(template, columns)
-        timings = compare(BENCH, f"P3 {template.dataset}: {template.name}", contestants, _same_texts, rounds=3)
+        timings = compare(
+            BENCH, f"P3 {template.dataset}: {template.name}", contestants, _same_texts, rounds=3
+        )
         medians = {timing.contestant: timing.median_us for timing in timings}
         for name, timing in medians.items():
             ratios.setdefault(name, []).append(timing / medians[_BASES.get(name, "flancollect")])
@@ -259,7 +275,7 @@ def _imported() -> Callable[[P3Template, dict[str, Any]], list[str]] | None:
 
 def _reproduced(template: P3Template, row: dict[str, Any]) -> list[str]:
     """What `Template.apply` does to every row: parse and compile the text, render it, split it."""
-    environment = Environment(loader=BaseLoader())  # noqa: S701 - as promptsource has it; plain text, no HTML
+    environment = Environment(loader=BaseLoader())
     environment.globals["zip"] = zip
     if template.choices:
         row = row | {"answer_choices": _sides(environment.from_string(template.choices).render(**row))}

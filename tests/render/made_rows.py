@@ -124,9 +124,12 @@ class _Reader:
                 self._number(*sides)
         elif isinstance(node, nodes.Filter):
             self._filter(node)
-        elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-            if node.node.attr in TEXT_METHODS - LIST_METHODS:
-                self._textual(node.node.node)
+        elif isinstance(node, nodes.Call):
+            self._call(node)
+
+    def _call(self, node: nodes.Call) -> None:
+        if isinstance(node.node, nodes.Getattr) and node.node.attr in TEXT_METHODS - LIST_METHODS:
+            self._textual(node.node.node)
 
     def _textual(self, node: nodes.Node) -> None:
         found = self.shape(node)

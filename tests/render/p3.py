@@ -30,14 +30,17 @@ def checkout() -> Path | None:
 def p3_templates(root: Path) -> list[P3Template]:
     """All templates of a checkout, by dataset and name."""
     folder = root / "promptsource" / "templates"
-    found = []
-    for path in sorted(folder.rglob("templates.yaml")):
-        dataset = path.parent.relative_to(folder).as_posix()
-        for template in yaml.load(path.read_text("utf-8"), _Loader)["templates"].values():
-            found.append(
-                P3Template(dataset, template["name"], template["jinja"], template.get("answer_choices"))
-            )
-    return sorted(found)
+    found = (
+        P3Template(
+            path.parent.relative_to(folder).as_posix(),
+            template["name"],
+            template["jinja"],
+            template.get("answer_choices"),
+        )
+        for path in folder.rglob("templates.yaml")
+        for template in yaml.load(path.read_text("utf-8"), _Loader)["templates"].values()
+    )
+    return sorted(found, key=lambda template: (template.dataset, template.name))
 
 
 class _Loader(yaml.SafeLoader):

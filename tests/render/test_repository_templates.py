@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from flancollect.cards.strict_yaml import load
 from flancollect.render.compile import why_not_compiled
 from tests.render.compared import differences
 from tests.render.made_rows import rows_for
@@ -27,7 +27,7 @@ def _texts(node: Any) -> list[str]:
 
 
 def _written(file: str) -> dict[str, Any]:
-    return yaml.safe_load((TEMPLATES / file).read_text("utf-8"))
+    return load(TEMPLATES / file, file).value
 
 
 @pytest.mark.parametrize("file", FILES)

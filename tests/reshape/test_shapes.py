@@ -167,7 +167,9 @@ def test_a_prompt_file_with_a_question_left_open_is_refused(text: str) -> None:
 
 
 def test_prompts_by_subject_name_it() -> None:
-    both = json.dumps({"b": "Q: One?\nA: The answer is (A).", "a": "Q: Two?\nA: The answer is (B)."}, indent=1)
+    both = json.dumps(
+        {"b": "Q: One?\nA: The answer is (A).", "a": "Q: Two?\nA: The answer is (B)."}, indent=1
+    )
     made = subject_prompts.table(lines(both)).to_pylist()
     assert [(row["subject"], row["answer"]) for row in made] == [("b", "(A)"), ("a", "(B)")]
     with pytest.raises(ValueError, match="object of prompts"):

@@ -163,6 +163,13 @@ def test_the_default_config_needs_no_folder_and_pieces_are_one_split(hubs, tmp_p
     }
 
 
+def test_an_old_id_without_an_owner_is_below_legacy(hubs, tmp_path):
+    old = tmp_path / "hub2/legacy/crawl/enda/train.parquet"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"")
+    assert mirrored_dataset(hubs, "crawl", "enda") == {"train": [old]}
+
+
 def test_an_unknown_config_lists_those_of_the_first_folder(hubs):
     with pytest.raises(SourceError, match=r'org/a: no config "rt" in mirror .* Configs: rte, wic\. .*"rte"'):
         mirrored_dataset(hubs, "org/a", "rt")
