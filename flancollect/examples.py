@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from flancollect.cards.entries import Catalog
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.models import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.normalise import Row, content_key
+from flancollect.render.compile import why_not_compiled
 from flancollect.render.zero_shot import Example, render_examples
 
 PLAIN_OPTIONS = OptionStyle(header="Options:", item="- {{ text }}")
@@ -37,6 +39,41 @@ def example_problems(family: FamilySpec) -> Iterator[Problem]:
                 yield Problem(
                     wording.file, wording.line, f"{wording.direction}.{wording.name}.{part}: comes out empty"
                 )
+
+
+def not_compiled(catalog: Catalog) -> tuple[list[Problem], int]:
+    """The texts of wordings and styles that reference Jinja renders, each with the reason; and how many are compiled."""
+    found = []
+    compiled = 0
+    for file, line, place, text in _texts(catalog):
+        reason = why_not_compiled(text)
+        compiled += reason is None
+        if reason is not None:
+            found.append(Problem(file, line, f"{place}: {reason}"))
+    return found, compiled
+
+
+def _texts(catalog: Catalog) -> Iterator[tuple[str, int, str, str]]:
+    """Every template text with its file, line and place."""
+    for family in catalog.families.values():
+        for wording in family.wordings:
+            place = f"{wording.direction}.{wording.name}"
+            for part in ("intro", "input", "target"):
+                text = getattr(wording, part)
+                if text is not None:
+                    yield wording.file, wording.line, f"{place}.{part}", text
+    for kind, parts in _STYLE_PARTS.items():
+        for name, style in getattr(catalog.styles, kind).items():
+            for part in parts:
+                if getattr(style, part):
+                    yield "templates/_styles.yaml", 0, f"{kind}.{name}.{part}", getattr(style, part)
+
+
+_STYLE_PARTS = {
+    "options": ("item", "label"),
+    "shots": ("intro", "exemplar", "query"),
+    "dialogs": ("turn",),
+}
 
 
 def render_example(family: FamilySpec, wording: Wording, style: OptionStyle | None) -> Example:

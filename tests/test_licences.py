@@ -28,7 +28,7 @@ from flancollect.licences import (
 )
 from flancollect.plan import plan_mixture
 from tests.catalogs import colours, write
-from tests.small import command, copied  # noqa: F401  # a fixture
+from tests.small import command
 
 ANY_LICENCES = st.lists(st.sampled_from([*LICENCES, "unknown", "other"]), min_size=1, max_size=4)
 

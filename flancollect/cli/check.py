@@ -20,7 +20,11 @@ def check(
         bool, typer.Option("--lint", help="List every remark; without it they are counted.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="List details too, what cards silence, and what was not read.")
+        bool,
+        typer.Option(
+            "--verbose",
+            help="List details too, what cards silence, what was not read, and templates that are not compiled.",
+        ),
     ] = False,
     mirror: Annotated[
         Path | None,
@@ -58,8 +62,10 @@ def check(
         report = together(report, _rows(loaded, task or [], mirror, cache))
     problems = report.of("problem")
     if json:
-        print_json({**_counts(loaded), **_as_dict(report, verbose)})
+        print_json({**_counts(loaded), **_as_dict(report, verbose), **(_compiled(loaded) if verbose else {})})
     else:
+        if verbose:
+            _print_compiled(_compiled(loaded))
         _print(report, everything=lint or verbose or mirror is not None, details=verbose)
         if not problems:
             _print_counts(_counts(loaded))
@@ -73,6 +79,20 @@ def count_by_submix(tasks: Any) -> dict[str, int]:
     for task in tasks:
         counts[task.card.submix] = counts.get(task.card.submix, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def _compiled(catalog: Catalog) -> dict[str, Any]:
+    from flancollect.examples import not_compiled
+
+    found, compiled = not_compiled(catalog)
+    return {"compiled": compiled, "not_compiled": [str(problem) for problem in found]}
+
+
+def _print_compiled(found: dict[str, Any]) -> None:
+    for problem in found["not_compiled"]:
+        print(f"not compiled: {problem}", file=sys.stderr)
+    left = len(found["not_compiled"])
+    print(f"templates: {found['compiled']} compiled, {left} left to Jinja", file=sys.stderr)
 
 
 def _rows(catalog: Catalog, globs: list[str], mirror: Path | None, cache: Path) -> Report:

@@ -71,13 +71,16 @@ def _died(number: int) -> ShardInfo:
 
 
 def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> ShardInfo:
-    """Write one shard of tidy batches, whole or not at all, and describe it."""
+    """Write one shard of tidy batches, whole or not at all, and describe it.
+
+    Larger batches are written as several of `BATCH_ROWS`.
+    """
     temporary = path.with_suffix(".tmp")
     digest = RowsDigest(MIXTURE)
     with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
         for batch in batches:
-            writer.write_batch(batch)
             digest.add(batch)
+            writer.write_table(pa.Table.from_batches([batch]), max_chunksize=BATCH_ROWS)
     temporary.replace(path)
     return ShardInfo(
         file=path.name, rows=digest.rows, bytes=sink.bytes, sha256=sink.sha256(), rows_sha256=digest.hex()
@@ -129,9 +132,7 @@ def _sorted_rows(paths: Sequence[Path], bounds: tuple[int, int]) -> Iterator[pa.
         jobs.append(job)
     index = _sorted_index(parts, jobs)
     parts = [part.select(MIXTURE.names) for part in parts]
-    for rows in gathered(parts, index, GATHERED_BATCHES * BATCH_ROWS):
-        for at in range(0, rows.num_rows, BATCH_ROWS):
-            yield tidy_batch(rows.slice(at, BATCH_ROWS))
+    yield from map(tidy_batch, gathered(parts, index, GATHERED_BATCHES * BATCH_ROWS))
 
 
 def _rows_within(

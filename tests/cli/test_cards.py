@@ -16,6 +16,26 @@ def test_check_counts_what_is_there():
     assert ran.out.splitlines()[-1].startswith("7 tasks, 6 families, 19 wordings, 2 mixtures, 2 benchmarks")
 
 
+def test_check_says_which_templates_are_left_to_jinja_and_why(tmp_path):
+    (tmp_path / "odd.yaml").write_text(
+        """family: odd
+needs: {text: text}
+example: {text: some, answer: more}
+forward:
+  plain: {input: "{{ text }}", target: "{{ answer }}"}
+  own: {input: "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(text) }}", target: "{{ answer }}"}
+""",
+        encoding="utf-8",
+    )
+    ran = command("cards", "check", "--verbose", "--catalog", str(tmp_path))
+    (line,) = [line for line in ran.err.splitlines() if line.startswith("not compiled: ")]
+    assert line.endswith("odd.yaml:6  forward.own.input: macro is not covered")
+    assert "templates: " in ran.err
+    found = json.loads(command("cards", "check", "--verbose", "--json", "--catalog", str(tmp_path)).out)
+    assert len(found["not_compiled"]) == 1
+    assert found["compiled"] > 19
+
+
 def test_list_prints_objects_with_the_promised_keys():
     listed = json.loads(command("cards", "list", "--json").out)
     assert [row["task"] for row in listed] == TASKS
