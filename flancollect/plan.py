@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal
 
 from flancollect.artifacts import SourceLock
@@ -149,10 +150,8 @@ def plan_mixture(
             if refused:
                 skips.append(Skip(task=name, kind="licence", reason=refused))
                 continue
-            banned = held_wordings.get(name, frozenset())
-            open_to = open_variants(
-                task, part.variants, lambda w, banned=banned: not w.held_out and w.id not in banned
-            )
+            trained = partial(_trained, banned=held_wordings.get(name, frozenset()))
+            open_to = open_variants(task, part.variants, trained)
             found = candidate(task, "train", held_rows.get(name, ()), known, keys, open_to)
             skips.append(found) if isinstance(found, Skip) else parts[part_name].append(found)
     asked = mixture.size if rows is None else rows
@@ -176,6 +175,10 @@ def plan_mixture(
         recipe=recipe,
         shares=shares_of(mixture),
     )
+
+
+def _trained(wording: Wording, banned: frozenset[str]) -> bool:
+    return not wording.held_out and wording.id not in banned
 
 
 def plan_benchmark(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.draw import Draws, below, draw, draws, key, permutation
+from flancollect.draw import Draws, below, belows, draw, draws, key, keys, permutation, streams
 
 KEYS = st.integers(0, 2**64 - 1)
 
@@ -15,7 +15,11 @@ KEYS = st.integers(0, 2**64 - 1)
 def test_draws_are_pinned() -> None:
     """These numbers name rows of published mixtures: they never change."""
     assert key(0, "rte", "zs_opt", "rows") == 16276794524709880632
-    assert [draw(0, row) for row in range(3)] == [16294208416658607535, 7960286522194355700, 487617019471545679]
+    assert [draw(0, row) for row in range(3)] == [
+        16294208416658607535,
+        7960286522194355700,
+        487617019471545679,
+    ]
 
 
 @given(KEYS, st.lists(st.integers(0, 2**40), max_size=20))
@@ -47,3 +51,22 @@ def test_streams_are_uniform_and_start_over_with_their_names() -> None:
     assert sorted(Draws("x").sample("abcdef", 6)) == list("abcdef")
     with pytest.raises(ValueError, match="cannot draw 3 of 2"):
         Draws("x").sample("ab", 3)
+
+
+@given(st.lists(KEYS, min_size=1, max_size=5), st.integers(1, 2**32 - 1))
+def test_many_numbers_are_mapped_as_one_by_one(numbers: list[int], n: int) -> None:
+    assert belows(np.array(numbers, dtype=np.uint64), n).tolist() == [below(number, n) for number in numbers]
+
+
+@given(st.lists(st.text(), max_size=3), st.lists(st.one_of(st.text(), st.integers()), max_size=4))
+def test_keys_that_share_their_first_names_are_the_keys_of_all_names(
+    shared: list[str], last: list[str | int]
+) -> None:
+    assert keys(shared, last) == [key(*shared, name) for name in last]
+
+
+def test_many_streams_are_the_streams_of_their_names() -> None:
+    found = streams(keys(("a", 1), range(3)), 4)
+    for row, numbers in enumerate(found):
+        stream = Draws("a", 1, row)
+        assert belows(numbers, 1000).tolist() == [stream.below(1000) for _ in range(4)]

@@ -11,7 +11,9 @@ import pytest
 from flancollect.cards.entries import Task
 from flancollect.cards.family import FamilySpec
 from flancollect.cards.models import TaskCard
-from flancollect.normalise import content_key, document_exemplars, normalise
+from flancollect.draw import Draws
+from flancollect.normalise import content_key, document_exemplars, normalise, normalise_columns
+from flancollect.render.compile import evaluate_columns
 
 
 def task(needs: dict[str, Any], **card: Any) -> Task:  # noqa: ANN401
@@ -125,3 +127,27 @@ def test_exemplars_come_from_the_document_in_its_order() -> None:
     found = document_exemplars(of, doc, Counter())
     assert [(row.id, row.fields["x"], row.answer) for row in found] == [(0, "p", "a"), (2, "r", "c")]
     assert document_exemplars(of, {}, Counter()) == []
+
+
+def test_columns_in_generated_code_give_the_rows_and_reasons_that_jinja_gives_one_by_one() -> None:
+    of = task(
+        {"x": "text", "many": "list"},
+        where="n != 4",
+        fields={"x": "x if n else x | trim", "many": "doc.head + (parts | map('upper') | list)"},
+        answer={"options": "parts", "index": "row.n % 3"},
+    )
+    draws = Draws("normalise")
+    texts = ("a", " b ", "", "é\n", None, 7, "x y")
+    rows = [
+        {"x": draws.pick(texts), "parts": [draws.pick(texts[:4]) for _ in range(draws.below(4))], "n": i % 6}
+        for i in range(400)
+    ]
+    doc = {"head": ["first"]}
+    slowly: Counter[str] = Counter()
+    wanted = [row for i, one in enumerate(rows) for row in normalise(of, [i], [one], doc, slowly)]
+    quickly: Counter[str] = Counter()
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    found = normalise_columns(of, range(400), columns, doc, quickly, evaluate=evaluate_columns)
+    assert (found, quickly) == (wanted, slowly)
+    assert len(found) > 40
+    assert len(quickly) > 4

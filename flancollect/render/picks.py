@@ -17,6 +17,9 @@ from flancollect.draw import Draws, belows, draws, key, keys, streams
 from flancollect.normalise import Row
 
 
+SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
     """The decisions for one prompt. Style names are None where the style has nothing to do.
@@ -101,7 +104,7 @@ def _exemplars(names: Names, rows: Sequence[Row], pool: Sequence[Row], shots: Sh
     positions = belows(numbers[:, 1:], len(pool)).tolist()
     found = []
     for row, count, drawn in zip(rows, counts, positions, strict=True):
-        if len(pool) > 4 * count:  # far more rows than asked for: draw until enough differ
+        if len(pool) > max(SMALL_POOL, 4 * count):  # far more rows than asked for: draw until enough differ
             order: Iterable[int] = drawn[: _tries(count)]
         else:
             stream = Draws(*own, row.id)

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from flancollect.cards.family import FamilySpec
 from flancollect.cards.styles import StyleSet
 from flancollect.errors import CardError
 from flancollect.normalise import Row, count_dropped
-from flancollect.render.few_shot import few_shot_prompts
+from flancollect.render.few_shot import Shown, few_shot_prompts
 from flancollect.render.picks import Pick
 from flancollect.render.zero_shot import Example, join_zero_shot, render_each
 
@@ -164,10 +166,20 @@ def _few_shot(
     by_style = sorted(questions, key=lambda i: picked[i][1].shot_style or "")
     for style, group in groupby(by_style, key=lambda i: picked[i][1].shot_style or ""):
         places = list(group)
-        shown = [([example for _, example in usable[i]], questions[i]) for i in places]
-        prompts = few_shot_prompts(styles.shots[style], shown, max_input_bytes)
-        for i, (inputs, count) in zip(places, prompts, strict=True):
-            yield i, _prompt(*picked[i], questions[i], inputs, tuple(row for row, _ in usable[i]), count)
+        exemplars, shown = _shown([usable[i] for i in places])
+        asked = [questions[i] for i in places]
+        inputs, counts = few_shot_prompts(styles.shots[style], exemplars, shown, asked, max_input_bytes)
+        for i, text, count in zip(places, inputs.to_pylist(), counts.tolist(), strict=True):
+            yield i, _prompt(*picked[i], questions[i], text, tuple(row for row, _ in usable[i]), count)
+
+
+def _shown(usable: Sequence[Sequence[tuple[Row, Example]]]) -> tuple[list[Example], Shown]:
+    """All exemplars of some questions, each once, and which of them each question shows."""
+    found: dict[int, tuple[int, Example]] = {}
+    places = [found.setdefault(id(example), (len(found), example))[0] for own in usable for _, example in own]
+    counts = [len(own) for own in usable]
+    shown = Shown(places=np.array(places, dtype=np.int64), counts=np.array(counts, dtype=np.int64))
+    return [example for _, example in found.values()], shown
 
 
 def _prompt(

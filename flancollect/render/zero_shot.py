@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.family import FamilySpec, Wording
@@ -18,8 +17,7 @@ from flancollect.render.compile import render_columns, render_rows
 from flancollect.render.options import answer_text, options_texts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(NamedTuple):
     """A row's texts. `intro` is empty where the wording has none."""
 
     intro: str
@@ -70,12 +68,12 @@ def render_each(
 
 
 def _example(texts: Sequence[str | ExpressionError], wording: Wording) -> Example | CardError:
-    for text in texts:
-        if isinstance(text, ExpressionError):
-            what = f"{wording.direction}.{wording.name}: {text}"
-            return CardError([Problem(wording.file, wording.line, what)])
-    intro, question, target = map(str, texts)
-    return Example(intro=intro, input=question, target=target)
+    intro, question, target = texts
+    if isinstance(intro, str) and isinstance(question, str) and isinstance(target, str):
+        return Example(intro, question, target)
+    error = next(text for text in texts if isinstance(text, ExpressionError))
+    what = f"{wording.direction}.{wording.name}: {error}"
+    return CardError([Problem(wording.file, wording.line, what)])
 
 
 def join_zero_shot(example: Example) -> str:

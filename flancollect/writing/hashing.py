@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import ShardInfo, fingerprint
 from flancollect.schemas import Rows, check_schema, columns_of
-from flancollect.writing.layout import streams, tidy_batch
+from flancollect.writing.layout import stream_count, streams, tidy_batch
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -29,9 +29,8 @@ class RowsDigest:
     __slots__ = ("_columns", "_leaves", "bytes", "rows")
 
     def __init__(self, schema: pa.Schema) -> None:
-        empty = tidy_batch(pa.RecordBatch.from_pylist([], schema=schema))
         self._columns = list(columns_of(schema).items())
-        self._leaves = [hashlib.sha256() for column in empty.columns for _ in streams(column)]
+        self._leaves = [hashlib.sha256() for _ in range(sum(stream_count(field.type) for field in schema))]
         self.rows = 0
         self.bytes = 0
 

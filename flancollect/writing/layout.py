@@ -54,6 +54,15 @@ def streams(array: pa.Array) -> list[npt.NDArray[np.generic]]:
     return [valid, np.frombuffer(array.buffers()[1], dtype=kind.to_pandas_dtype())]
 
 
+def stream_count(kind: pa.DataType) -> int:
+    """How many streams an array of a type has."""
+    if pa.types.is_struct(kind):
+        return sum(stream_count(field.type) for field in kind)
+    if pa.types.is_list(kind):
+        return 1 + stream_count(kind.value_type)
+    return 3 if pa.types.is_string(kind) else 2
+
+
 def _tidy_strings(array: pa.Array) -> pa.Array:
     filled = array.fill_null("") if array.null_count else array
     offsets = _offsets(filled)

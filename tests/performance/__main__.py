@@ -26,13 +26,14 @@ def main() -> None:
     """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.performance", description=__doc__)
     parser.add_argument("bench", nargs="*", choices=[*BENCHES, []], help="which; all when none is named")
-    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the numbers go")
+    parser.add_argument("--json", type=Path, default=Path("bench/timings.json"), help="where the numbers go")
     asked = parser.parse_args()
     timings = []
     for name in asked.bench or BENCHES:
         print(f"running {name} ...", file=sys.stderr, flush=True)
         timings += BENCHES[name]()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(
         json.dumps({"machine": machine, "timings": [timing.as_dict() for timing in timings]}, indent=1)
         + "\n",

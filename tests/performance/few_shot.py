@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -38,6 +39,7 @@ PLAIN_EXEMPLAR = "Question: {input}\nAnswer: {target}"
 PLAIN_QUERY = "Question: {input}\nAnswer:"
 
 Row = dict[str, str]
+Places = npt.NDArray[np.int64]
 WORDS = (
     "the",
     "quick",
@@ -57,7 +59,7 @@ WORDS = (
 
 def few_shot() -> Iterator[Timing]:
     """Both cases, for short and long texts."""
-    for words in (20, 60):
+    for words in (20, 80):
         pool, questions, chosen = _made(words)
         size = f"{words} words each"
         yield from compare(
@@ -69,7 +71,7 @@ def few_shot() -> Iterator[Timing]:
 
 
 @lru_cache(maxsize=4)
-def _made(words: int) -> tuple[list[Row], list[Row], list[list[int]]]:
+def _made(words: int) -> tuple[list[Row], list[Row], Places]:
     """A pool, questions, and the exemplars of each, all keyed."""
     draws = Draws("few-shot", words)
 
@@ -78,10 +80,10 @@ def _made(words: int) -> tuple[list[Row], list[Row], list[list[int]]]:
         return {"premise": premise, "hypothesis": hypothesis, "answer": draws.pick(("yes", "no"))}
 
     pool, questions = [row() for _ in range(POOL)], [row() for _ in range(ROWS)]
-    return pool, questions, [[draws.below(POOL) for _ in range(SHOTS)] for _ in range(ROWS)]
+    return pool, questions, np.array([[draws.below(POOL) for _ in range(SHOTS)] for _ in range(ROWS)])
 
 
-def _from_fields(pool: list[Row], questions: list[Row], chosen: list[list[int]]) -> dict[str, Contestant]:
+def _from_fields(pool: list[Row], questions: list[Row], chosen: Places) -> dict[str, Contestant]:
     environment = SandboxedEnvironment(keep_trailing_newline=True)
     wording, exemplar, query = (
         environment.from_string(text).render for text in (WORDING, STYLE.exemplar, STYLE.query)
@@ -92,7 +94,7 @@ def _from_fields(pool: list[Row], questions: list[Row], chosen: list[list[int]])
 
     def formatted() -> pa.Array:
         prompts = []
-        for row, places in zip(questions, chosen, strict=True):
+        for row, places in zip(questions, chosen.tolist(), strict=True):
             parts = [
                 PLAIN_EXEMPLAR.format(input=PLAIN_WORDING.format(**pool[i]), target=pool[i]["answer"])
                 for i in places
@@ -103,7 +105,7 @@ def _from_fields(pool: list[Row], questions: list[Row], chosen: list[list[int]])
 
     def rendered() -> pa.Array:
         prompts = []
-        for row, places in zip(questions, chosen, strict=True):
+        for row, places in zip(questions, chosen.tolist(), strict=True):
             parts = [exemplar(input=wording(pool[i]), target=pool[i]["answer"]) for i in places]
             prompts.append("\n\n".join([*parts, query(input=wording(row))]))
         return pa.array(prompts)
@@ -115,7 +117,7 @@ def _from_fields(pool: list[Row], questions: list[Row], chosen: list[list[int]])
     }
 
 
-def _ready(pool: list[Row], questions: list[Row], chosen: list[list[int]]) -> dict[str, Contestant]:
+def _ready(pool: list[Row], questions: list[Row], chosen: Places) -> dict[str, Contestant]:
     exemplars, asked = _examples(pool), _examples(questions)
 
     def gathered() -> pa.Array:
@@ -123,7 +125,7 @@ def _ready(pool: list[Row], questions: list[Row], chosen: list[list[int]]) -> di
 
     def joined() -> pa.Array:
         prompts = []
-        for question, places in zip(asked, chosen, strict=True):
+        for question, places in zip(asked, chosen.tolist(), strict=True):
             parts = [f"Question: {exemplars[i].input}\nAnswer: {exemplars[i].target}" for i in places]
             parts.append(f"Question: {question.input}\nAnswer:")
             prompts.append("\n\n".join(parts))
@@ -135,7 +137,7 @@ def _ready(pool: list[Row], questions: list[Row], chosen: list[list[int]]) -> di
     }
 
 
-def _prompts(exemplars: list[Example], questions: list[Row], chosen: list[list[int]]) -> pa.Array:
+def _prompts(exemplars: list[Example], questions: list[Row], chosen: Places) -> pa.Array:
     parts = [
         _gathered(exemplars, _examples(questions[start : start + MORSEL]), chosen[start : start + MORSEL])
         for start in range(0, ROWS, MORSEL)
@@ -151,6 +153,6 @@ def _examples(rows: list[Row]) -> list[Example]:
     ]
 
 
-def _gathered(exemplars: list[Example], questions: list[Example], chosen: list[list[int]]) -> pa.Array:
-    shown = Shown(places=np.array(chosen).ravel(), counts=np.full(len(chosen), SHOTS))
+def _gathered(exemplars: list[Example], questions: list[Example], chosen: Places) -> pa.Array:
+    shown = Shown(places=chosen.ravel(), counts=np.full(len(chosen), SHOTS))
     return few_shot_prompts(STYLE, exemplars, shown, questions, ROOM)[0]

@@ -1,7 +1,7 @@
 """The whole collection at full size, made up and then built: `python -m tests.performance.rehearsal --out DIR`.
 
-Printed is what `flancollect build` did, as JSON. At full size that takes 35 GB of disk, which `--keep` leaves in use;
-`--scale 0.05` is for small machines, where the rows built shrink alike.
+Builds it once for each number of workers, again without a change, and again after a wording was edited, and prints
+what each took as JSON. That needs 35 GB of disk at full size; `--scale 0.05` is for small machines.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.performance.memory import peak_of_tree
-from tests.performance.rehearsal_sources import make
+from tests.performance.rehearsal_sources import FAMILY_CARD, FAMILY_FILE, WORDING, make
 
 FULL_ROWS = 10_000_000
 CHUNK = bytes(range(256)) * 16384  # 4 MiB
@@ -30,18 +31,25 @@ def main() -> None:
     catalogue = arguments.out / f"sources-{arguments.scale}"
     if not (catalogue / "made.json").exists():
         _make(catalogue, arguments.scale)
-    found = [
-        build(catalogue, arguments.out / "build", rows, workers, keep=arguments.keep)
-        for workers in arguments.workers
-    ]
-    print(json.dumps({"rows": rows, "scale": arguments.scale, "builds": found}, indent=1))
-    if len({one["content_hash"] for one in found}) > 1:
+    (catalogue / FAMILY_FILE).write_text(FAMILY_CARD)
+    found = []
+    for workers in arguments.workers:
+        shutil.rmtree(arguments.out / "build", ignore_errors=True)
+        found.append(build(catalogue, arguments.out / "build", rows, workers))
+    again = build(catalogue, arguments.out / "build", rows, arguments.workers[-1])
+    (catalogue / FAMILY_FILE).write_text(FAMILY_CARD.replace(WORDING, "Would you say this is so?"))
+    edited = build(catalogue, arguments.out / "build", rows, arguments.workers[-1])
+    shutil.rmtree(arguments.out / "build")
+    disk = disk_limit(arguments.out, max(one["mb"] for one in found) * 1_000_000)
+    numbers = {"builds": found, "unchanged": again, "one wording edited": edited, "disk": disk}
+    print(json.dumps({"rows": rows, "scale": arguments.scale, **numbers}, indent=1))
+    if len({one["content_hash"] for one in [*found, again]}) > 1:
         sys.exit("the builds differ")
     if not arguments.keep:
         shutil.rmtree(catalogue)
 
 
-def build(catalogue: Path, out: Path, rows: int, workers: int, *, keep: bool) -> dict[str, object]:
+def build(catalogue: Path, out: Path, rows: int, workers: int) -> dict[str, Any]:
     """One `flancollect build` into `out`, and what it took."""
     command = [sys.executable, "-m", "flancollect", "build", "rehearsal", "--rows", str(rows)]
     command += ["--workers", str(workers), "--catalog", str(catalogue), "--out", str(out), "--json"]
@@ -56,7 +64,7 @@ def build(catalogue: Path, out: Path, rows: int, workers: int, *, keep: bool) ->
         sys.exit(f"the build failed: {process.returncode}")
     said, report = json.loads(text), json.loads((out / "report.json").read_text())
     size = sum(shard.stat().st_size for shard in out.glob("data-*.arrow"))
-    found = {
+    return {
         "workers": workers,
         "rows": said["rows"],
         "tasks": said["tasks"],
@@ -77,10 +85,6 @@ def build(catalogue: Path, out: Path, rows: int, workers: int, *, keep: bool) ->
         "peak_pss_mb": round(peak.pss),
         "peak_anonymous_mb": round(peak.anonymous),
     }
-    if not keep:
-        shutil.rmtree(out)
-        found["disk"] = disk_limit(out.parent, size)
-    return found
 
 
 def disk_limit(folder: Path, size: int) -> dict[str, float]:
@@ -123,7 +127,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="of every task's row count")
     parser.add_argument("--rows", type=int, help="rows to build; default 10 million times the scale")
     parser.add_argument("--workers", type=int, nargs="+", default=[2], help="one build for each number")
-    parser.add_argument("--keep", action="store_true", help="keep sources and the build, and go on from them")
+    parser.add_argument("--keep", action="store_true", help="keep the sources, for the next run")
     return parser.parse_args()
 
 

@@ -56,6 +56,18 @@ cluster: made
 """
 
 
+FAMILY_FILE = Path("cards") / "made_entailment.yaml"
+WORDING = "Is this so?"
+FAMILY_CARD = f"""\
+family: made_entailment
+extends: entailment
+forward:
+  is_this_so:
+    input: "{{{{ premise }}}}\\n\\n{WORDING} {{{{ hypothesis }}}}{{{{ options | para }}}}"
+    target: "{{{{ answer }}}}"
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """One way a task looks: family, texts by column in mean words, and the card's lines about them."""
@@ -97,7 +109,9 @@ SHAPES = {
         answer="{choices: [negative, positive], index: label}",
         labels=2,
     ),
-    "entailment": Shape(family="entailment", words={"premise": 28, "hypothesis": 11}, answer=THREE, labels=3),
+    "entailment": Shape(
+        family="made_entailment", words={"premise": 28, "hypothesis": 11}, answer=THREE, labels=3
+    ),
     "yes_no": Shape(family="yes_no_question", words={"passage": 45, "question": 9}, answer=TWO, labels=2),
     "choice": Shape(family="multiple_choice_question", words={"question": 18}, answer=OWN, options=4),
     "passage_choice": Shape(
@@ -149,8 +163,8 @@ def make(out: Path, scale: float) -> Made:
     """Write cards and one Parquet file per task to the folder `out`, to be given to `--catalog`."""
     (out / "cards").mkdir(parents=True, exist_ok=True)
     (out / "data").mkdir(exist_ok=True)
-    (out / "cards" / "rehearsal.yaml").write_text(MIXTURE_CARD)
-    families, words = load_catalog().families, random_words()
+    (out / FAMILY_FILE).write_text(FAMILY_CARD)
+    families, words = load_catalog([out]).families, random_words()
     tasks = rows = size = 0
     for part, kind, counts in _counts():
         shape, names = SHAPES[kind], [f"made_{part}_{kind}_{i:04d}" for i in range(len(counts))]
@@ -160,6 +174,7 @@ def make(out: Path, scale: float) -> Made:
             table = _table(shape, name, max(round(count * scale), 8), words)
             pq.write_table(table, path, row_group_size=ROW_GROUP_ROWS)
             tasks, rows, size = tasks + 1, rows + table.num_rows, size + path.stat().st_size
+    (out / "cards" / "rehearsal.yaml").write_text(MIXTURE_CARD)
     return Made(catalogue=out, tasks=tasks, rows=rows, bytes=size)
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flancollect.cards.expression import compile_template
 from flancollect.cards.models import ShotStyle
-from flancollect.render.few_shot import few_shot_prompt
+from flancollect.render.few_shot import Shown, few_shot_prompt, few_shot_prompts
 from flancollect.render.zero_shot import Example
 
 STYLE = ShotStyle(exemplar="{{ number }}. {{ input }} -> {{ target }}", query="{{ number }}. {{ input }} ->")
@@ -33,3 +38,50 @@ def test_the_last_exemplars_are_left_out_to_stay_within_the_budget_in_bytes() ->
 def test_no_exemplar_that_fits_is_no_prompt() -> None:
     assert few_shot_prompt(STYLE, SHOTS, QUESTION, 10) == ("", 0)
     assert few_shot_prompt(STYLE, [], QUESTION, 1000) == ("", 0)
+
+
+@given(
+    counts=st.lists(st.integers(0, 4), min_size=1, max_size=6),
+    room=st.integers(0, 90),
+    numbered=st.booleans(),
+    intro=st.booleans(),
+    data=st.data(),
+)
+def test_many_prompts_are_made_as_one_by_one(
+    counts: list[int], room: int, numbered: bool, intro: bool, data: st.DataObject
+) -> None:
+    number = "{{ '0' * (number * 2) }}{{ number }} " if numbered else ""
+    style = ShotStyle(
+        intro="[{{ intro }}]",
+        exemplar=number + "{{ input }}={{ target }}",
+        query=number + "{{ input }}=",
+        between="é\n",
+    )
+    pool = [Example(intro="", input="ä" * n, target=f"t{n}") for n in range(5)]
+    questions = [
+        Example(intro="I" if intro and i % 2 else "", input=f"q{i}", target="") for i in range(len(counts))
+    ]
+    places = [data.draw(st.integers(0, 4)) for _ in range(sum(counts))]
+    shown = Shown(places=np.array(places, dtype=np.int64), counts=np.array(counts))
+    prompts, kept = few_shot_prompts(style, pool, shown, questions, room)
+    rest = iter(places)
+    own = [[pool[next(rest)] for _ in range(count)] for count in counts]
+    wanted = [
+        _slowly(style, exemplars, question, room) for exemplars, question in zip(own, questions, strict=True)
+    ]
+    assert list(zip(prompts.to_pylist(), kept.tolist(), strict=True)) == wanted
+
+
+def _slowly(style: ShotStyle, exemplars: list[Example], question: Example, room: int) -> tuple[str, int]:
+    def written(text: str, **values: object) -> str:
+        return compile_template(text).render(values)
+
+    for count in range(len(exemplars), 0, -1):
+        parts = [written(style.intro, intro=question.intro, number=0)] if question.intro else []
+        for number, exemplar in enumerate(exemplars[:count], 1):
+            parts.append(written(style.exemplar, input=exemplar.input, target=exemplar.target, number=number))
+        parts.append(written(style.query, input=question.input, number=count + 1))
+        prompt = style.between.join(parts)
+        if len(prompt.encode()) <= room:
+            return prompt, count
+    return "", 0

@@ -12,7 +12,7 @@ from flancollect.cards.models import OptionStyle, ShotStyle, Shots
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS
 from flancollect.normalise import Row
-from flancollect.render.picks import Names, Pick, pick
+from flancollect.render.picks import Names, Pick, pick, pick_rows
 
 STYLES = StyleSet(
     options={name: OptionStyle(item="{{ text }}") for name in "abc"},
@@ -79,6 +79,16 @@ def test_exemplars_differ_from_the_row_and_from_each_other(size: int, same: int)
         assert len(set(contents)) == len(contents) <= 4
         others = {r.content for r in pool} - {question.content}
         assert len(contents) >= min(2, len(others)) if size <= 16 else contents
+
+
+def test_many_rows_are_picked_as_one_by_one() -> None:
+    for variant, size, repeat in (("fs_opt", 0, 0), ("fs_opt", 15, 0), ("fs_noopt", 17, 1), ("zs_opt", 400, 2)):
+        pool = [row(i, content=i // 2) for i in range(size)]
+        names = Names(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
+        rows = [row(i) for i in (*range(40), 10**12)]
+        shots = Shots(min=1, max=4)
+        together = pick_rows(names, rows, WORDINGS, STYLES, pool, shots)
+        assert together == [pick(names, one, WORDINGS, STYLES, pool, shots) for one in rows]
 
 
 def test_the_number_of_exemplars_is_drawn_between_min_and_max() -> None:
