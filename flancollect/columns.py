@@ -16,7 +16,12 @@ ROW = "row"
 
 def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
     """The columns that a card's expressions read, in source order; all of them when one says `row`."""
-    used = {name for place, text in expressions(card) if place != "exemplars" for name in compile_expression(text).variables}
+    used = {
+        name
+        for place, text in expressions(card)
+        if place != "exemplars"
+        for name in compile_expression(text).variables
+    }
     return list(available) if ROW in used else [name for name in available if name in used]
 
 
@@ -30,4 +35,3 @@ def column_problems(task: Task, source_key: str, columns: Collection[str]) -> li
         for place, text in expressions(task.card)
         for name in sorted(compile_expression(text).variables - set(known))
     ]
-

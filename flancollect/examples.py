@@ -42,7 +42,7 @@ def example_problems(family: FamilySpec) -> Iterator[Problem]:
 
 
 def not_compiled(catalog: Catalog) -> tuple[list[Problem], int]:
-    """The texts of wordings and styles that reference Jinja renders, each with the reason; and how many are compiled."""
+    """The texts of wordings and styles that reference Jinja renders, with the reason, and how many compile."""
     found = []
     compiled = 0
     for file, line, place, text in _texts(catalog):

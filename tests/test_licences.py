@@ -215,7 +215,7 @@ def test_over_the_whole_catalogue_a_policy_plans_no_refused_task(policy):
 
 
 @pytest.fixture
-def mixed(copied: Path) -> Path:  # noqa: F811
+def mixed(copied: Path) -> Path:
     """The small catalogue with a non-commercial and an unknown source."""
     for card, licence in (
         ("phrases/phrases.yaml", "cc-by-nc-4.0"),

@@ -16,7 +16,7 @@ from flancollect.normalise import content_key, document_exemplars, normalise, no
 from flancollect.render.compile import evaluate_columns
 
 
-def task(needs: dict[str, Any], **card: Any) -> Task:  # noqa: ANN401
+def task(needs: dict[str, Any], **card: Any) -> Task:
     family = FamilySpec(name="f", needs=needs, options="none", example={}, wordings=(), file="f.yaml")
     given = {
         "task": "t",
@@ -33,7 +33,7 @@ def task(needs: dict[str, Any], **card: Any) -> Task:  # noqa: ANN401
     return Task(card=TaskCard.model_validate(given), family=family, root=Path(), file="t.yaml", lines={})
 
 
-def reasons(of: Task, row: dict[str, Any], **more: Any) -> dict[str, int]:  # noqa: ANN401
+def reasons(of: Task, row: dict[str, Any], **more: Any) -> dict[str, int]:
     dropped: Counter[str] = Counter()
     assert normalise(of, [0], [row], {}, dropped, **more) == []
     return dict(dropped)
@@ -49,17 +49,35 @@ def test_text_comes_through_letter_by_letter() -> None:
     ("needs", "row", "reason"),
     [
         ({"x": "text"}, {"x": None, "answer": "a"}, "null in fields.x"),
-        ({"x": "text"}, {"x": 3, "answer": "a"}, "fields.x: int where the family needs text; write `| string`"),
-        ({"x": "number"}, {"x": "3", "answer": "a"}, "fields.x: str where the family needs a number; write `| int` or `| float`"),
-        ({"x": "number"}, {"x": True, "answer": "a"}, "fields.x: bool where the family needs a number; write `| int` or `| float`"),
+        (
+            {"x": "text"},
+            {"x": 3, "answer": "a"},
+            "fields.x: int where the family needs text; write `| string`",
+        ),
+        (
+            {"x": "number"},
+            {"x": "3", "answer": "a"},
+            "fields.x: str where the family needs a number; write `| int` or `| float`",
+        ),
+        (
+            {"x": "number"},
+            {"x": True, "answer": "a"},
+            "fields.x: bool where the family needs a number; write `| int` or `| float`",
+        ),
         ({"x": "list"}, {"x": "abc", "answer": "a"}, "fields.x: str where the family needs a list of texts"),
-        ({"x": "turns"}, {"x": ["a", None], "answer": "a"}, "fields.x: list where the family needs a list of texts"),
+        (
+            {"x": "turns"},
+            {"x": ["a", None], "answer": "a"},
+            "fields.x: list where the family needs a list of texts",
+        ),
         ({"x": "text"}, {"x": "", "answer": " \n"}, "empty answer"),
         ({"x": "text"}, {"x": "", "answer": None}, "null answer"),
         ({"x": "text"}, {"x": "", "answer": 4}, "answer.text: int where text is needed; write `| string`"),
     ],
 )
-def test_rows_that_do_not_fit_are_counted_by_reason(needs: dict[str, Any], row: dict[str, Any], reason: str) -> None:
+def test_rows_that_do_not_fit_are_counted_by_reason(
+    needs: dict[str, Any], row: dict[str, Any], reason: str
+) -> None:
     assert reasons(task(needs), row) == {reason: 1}
 
 
@@ -87,7 +105,9 @@ def test_options_of_the_row_and_their_index() -> None:
     of = task({}, answer={"options": "c.text", "index": "c.label.index(key)"})
     (row,) = normalise(of, [0], [{"c": {"text": ["x", "y"], "label": ["A", "B"]}, "key": "B"}], {}, Counter())
     assert (row.answer, row.options, row.index) == ("y", ("x", "y"), 1)
-    assert "answer.index" in next(iter(reasons(of, {"c": {"text": ["x", "y"], "label": ["A", "B"]}, "key": "C"})))
+    assert "answer.index" in next(
+        iter(reasons(of, {"c": {"text": ["x", "y"], "label": ["A", "B"]}, "key": "C"}))
+    )
     assert reasons(of, {"c": {"text": ["x"], "label": ["A"]}, "key": "A"}) == {"fewer than two options": 1}
     assert reasons(of, {"c": {"text": ["x", " "], "label": ["A", "B"]}, "key": "A"}) == {"empty option": 1}
 
@@ -118,12 +138,20 @@ def test_content_is_what_a_row_asks_not_what_it_answers() -> None:
     of = task({"x": "text"})
     one, two = normalise(of, [0, 1], [{"x": "q", "answer": "a"}, {"x": "q", "answer": "b"}], {}, Counter())
     assert one.content == two.content == content_key({"x": "q"})
-    assert reasons(of, {"x": "q", "answer": "c"}, banned=frozenset({one.content})) == {"held out for a benchmark": 1}
+    assert reasons(of, {"x": "q", "answer": "c"}, banned=frozenset({one.content})) == {
+        "held out for a benchmark": 1
+    }
 
 
 def test_exemplars_come_from_the_document_in_its_order() -> None:
     of = task({"x": "text"}, exemplars='doc["Positive Examples"]', answer={"text": "answer | one"})
-    doc = {"Positive Examples": [{"x": "p", "answer": "a"}, {"x": None, "answer": "b"}, {"x": "r", "answer": ["c", "d"]}]}
+    doc = {
+        "Positive Examples": [
+            {"x": "p", "answer": "a"},
+            {"x": None, "answer": "b"},
+            {"x": "r", "answer": ["c", "d"]},
+        ]
+    }
     found = document_exemplars(of, doc, Counter())
     assert [(row.id, row.fields["x"], row.answer) for row in found] == [(0, "p", "a"), (2, "r", "c")]
     assert document_exemplars(of, {}, Counter()) == []

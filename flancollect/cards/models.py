@@ -377,9 +377,7 @@ class Part(Card):
     select: Select | None = None
     weight: Share = 1.0
     cap: Positive | None = None
-    variants: Annotated[dict[VariantName, Share], Field(min_length=1)] = {
-        "zs_opt": 1.0
-    }
+    variants: Annotated[dict[VariantName, Share], Field(min_length=1)] = {"zs_opt": 1.0}
 
 
 class LicenseRule(Card):

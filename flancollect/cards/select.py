@@ -34,7 +34,8 @@ def _runs(globs: tuple[str, ...]) -> tuple[tuple[bool, re.Pattern[str]], ...]:
     """Neighbouring globs of one sign as one pattern each, so that long lists of names match fast."""
     runs = groupby(globs, key=lambda glob: not glob.startswith("!"))
     return tuple(
-        (takes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run))) for takes, run in runs
+        (takes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run)))
+        for takes, run in runs
     )
 
 

@@ -81,7 +81,11 @@ def _written(style: ShotStyle, exemplars: Sequence[Example], shown: Shown) -> tu
     """Every exemplar as the style writes it, and which of these texts each of `shown.places` is."""
     most = int(shown.counts.max(initial=1))
     numbers = shown.positions() if _is_numbered(style.exemplar) else np.zeros_like(shown.places)
-    distinct, used = np.unique(shown.places * most + numbers, return_inverse=True)
+    names = shown.places * most + numbers
+    taken = np.zeros(len(exemplars) * most, dtype=bool)
+    taken[names] = True
+    distinct = np.flatnonzero(taken)
+    used = (np.cumsum(taken) - 1)[names]
     chosen = [exemplars[place] for place in (distinct // most).tolist()]
     columns: dict[str, list[Any]] = {
         "input": [exemplar.input for exemplar in chosen],

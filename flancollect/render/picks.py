@@ -16,7 +16,6 @@ from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, belows, draws, key, keys, streams
 from flancollect.normalise import Row
 
-
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 
 

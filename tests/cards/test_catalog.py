@@ -46,7 +46,9 @@ def test_all_problems_of_all_files_come_at_once_sorted_by_place(tmp_path: Path, 
     task = TASK.replace("family: colour", "family: color").replace("license: mit", "licence: mit")
     family = FAMILY.replace("{{ thing }}?", "{{ thingy }}?")
     found = problems(colours(tmp_path / "mine", task=task, family=family), empty)
-    assert any('no variable "thingy"' in p and 'Did you mean "thing"?' in p and "colour.yaml:6" in p for p in found)
+    assert any(
+        'no variable "thingy"' in p and 'Did you mean "thing"?' in p and "colour.yaml:6" in p for p in found
+    )
     assert any('unknown key "licence"' in p and 'Did you mean "license"?' in p for p in found)
     assert any('missing key "license"' in p for p in found)
     assert found == sorted(found)
@@ -85,7 +87,9 @@ def test_a_file_that_is_no_card_says_which_keys_make_one(tmp_path: Path, empty: 
 
 
 def test_an_index_makes_one_task_a_row_and_leaves_empty_entries_out(tmp_path: Path, empty: Path) -> None:
-    task = TASK.replace("task: colours", 'expand: {over: index.csv}\n    task: "{{ name }}"\n    where: "{{ where }}"')
+    task = TASK.replace(
+        "task: colours", 'expand: {over: index.csv}\n    task: "{{ name }}"\n    where: "{{ where }}"'
+    )
     folder = colours(tmp_path / "mine", task=task)
     write(folder, {"index.csv": 'name,where\na,\nb,"label == ""0"""\n'})
     tasks = load_catalog([folder], embedded=empty).tasks
@@ -149,7 +153,11 @@ def test_families_that_extend_in_a_circle_are_a_problem(tmp_path: Path, empty: P
     ("before", "after", "says"),
     [
         ("Name the colour of {{ thing }}.", "{{ thing.__class__ }}", "__class__"),
-        ("Name the colour of {{ thing }}.", "{{ options }} {{ thing }}", "options are shown in the input of forward"),
+        (
+            "Name the colour of {{ thing }}.",
+            "{{ options }} {{ thing }}",
+            "options are shown in the input of forward",
+        ),
         ("which of these?{{ options | line }}", "which?", "options: required"),
         ("Name something {{ answer }}.", "Name something {{ answer", "inverted.find"),
         ("needs: {thing: text}", "needs: {thing: text, answer: text}", "the name is taken"),
@@ -169,7 +177,10 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
         ("mixture: m\nsize: 10\nhold_out: [nothing]\nparts: {mine: {}}\n", 'no benchmark "nothing"'),
         ("mixture: m\nsize: 10\nparts: {mien: {}}\n", 'no task has the submix "mien". Submixes: mine'),
         ("mixture: m\nsize: 10\nparts: {a: {select: {tasks: [colors]}}}\n", 'Did you mean "colours"?'),
-        ("mixture: m\nsize: 10\nparts: {mine: {}, b: {select: {tasks: ['col*']}}}\n", 'is in part "mine" already'),
+        (
+            "mixture: m\nsize: 10\nparts: {mine: {}, b: {select: {tasks: ['col*']}}}\n",
+            'is in part "mine" already',
+        ),
         ("mixture: m\nsize: 10\nstyles: {options: [dots]}\nparts: {mine: {}}\n", 'no options style "dots"'),
         ("mixture: m\nsize: 0\nparts: {mine: {}}\n", "greater than or equal to 1"),
         ("mixture: m\nsize: 10\nparts: {mine: {variants: {zs: 1}}}\n", "zs_opt"),

@@ -8,8 +8,9 @@ the join are left, with the style as an f-string in Python's own code, which is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ BENCH = "few-shot"
 ROWS = 16_384
 POOL = 512
 SHOTS = 5
-MORSEL = 4_096
+MORSEL = 8_192
 ROOM = 10_000_000
 
 WORDING = 'Premise: {{ premise }}\nDoes it follow that "{{ hypothesis }}"?'
@@ -39,6 +40,7 @@ PLAIN_EXEMPLAR = "Question: {input}\nAnswer: {target}"
 PLAIN_QUERY = "Question: {input}\nAnswer:"
 
 Row = dict[str, str]
+Columns = dict[str, list[str]]
 Places = npt.NDArray[np.int64]
 WORDS = (
     "the",
@@ -84,13 +86,15 @@ def _made(words: int) -> tuple[list[Row], list[Row], Places]:
 
 
 def _from_fields(pool: list[Row], questions: list[Row], chosen: Places) -> dict[str, Contestant]:
+    pool_columns, asked_columns = _columns(pool), _columns(questions)
     environment = SandboxedEnvironment(keep_trailing_newline=True)
     wording, exemplar, query = (
         environment.from_string(text).render for text in (WORDING, STYLE.exemplar, STYLE.query)
     )
 
     def gathered() -> pa.Array:
-        return _prompts(_examples(pool), questions, chosen)
+        exemplars = _examples(pool_columns)
+        return _in_morsels(exemplars, chosen, lambda start: _examples(asked_columns, start, start + MORSEL))
 
     def formatted() -> pa.Array:
         prompts = []
@@ -118,10 +122,10 @@ def _from_fields(pool: list[Row], questions: list[Row], chosen: Places) -> dict[
 
 
 def _ready(pool: list[Row], questions: list[Row], chosen: Places) -> dict[str, Contestant]:
-    exemplars, asked = _examples(pool), _examples(questions)
+    exemplars, asked = _examples(_columns(pool)), _examples(_columns(questions))
 
     def gathered() -> pa.Array:
-        return _gathered(exemplars, asked, chosen)
+        return _in_morsels(exemplars, chosen, lambda start: asked[start : start + MORSEL])
 
     def joined() -> pa.Array:
         prompts = []
@@ -137,20 +141,25 @@ def _ready(pool: list[Row], questions: list[Row], chosen: Places) -> dict[str, C
     }
 
 
-def _prompts(exemplars: list[Example], questions: list[Row], chosen: Places) -> pa.Array:
-    parts = [
-        _gathered(exemplars, _examples(questions[start : start + MORSEL]), chosen[start : start + MORSEL])
-        for start in range(0, ROWS, MORSEL)
-    ]
-    return pa.concat_arrays(parts)
+def _in_morsels(exemplars: list[Example], chosen: Places, asked: Callable[[int], list[Example]]) -> pa.Array:
+    """Prompts of so many questions at a time: few enough for the processor's cache."""
+    return pa.concat_arrays(
+        [
+            _gathered(exemplars, asked(start), chosen[start : start + MORSEL])
+            for start in range(0, ROWS, MORSEL)
+        ]
+    )
 
 
-def _examples(rows: list[Row]) -> list[Example]:
-    columns = {name: [row[name] for row in rows] for name in ("premise", "hypothesis")}
-    inputs = render_columns(WORDING, columns, len(rows))
-    return [
-        Example(intro="", input=text, target=row["answer"]) for text, row in zip(inputs, rows, strict=True)
-    ]
+def _columns(rows: list[Row]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _examples(columns: Columns, start: int = 0, stop: int | None = None) -> list[Example]:
+    part = {name: column[start:stop] for name, column in columns.items()}
+    answers = part.pop("answer")
+    inputs = render_columns(WORDING, part, len(answers))
+    return list(map(Example, repeat(""), inputs, answers))
 
 
 def _gathered(exemplars: list[Example], questions: list[Example], chosen: Places) -> pa.Array:

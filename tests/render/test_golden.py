@@ -23,7 +23,8 @@ def shown(spec: FamilySpec, wording: Wording) -> Iterator[str]:
     styles += [("noopt", None)] if wording.options != "required" else []  # type: ignore[list-item]
     for name, style in styles:
         example = render_example(spec, wording, style)
-        yield f"### {wording.direction}/{wording.name}, zs_{name}{held_out}\n{join_zero_shot(example)}\n--> {example.target}\n"
+        heading = f"### {wording.direction}/{wording.name}, zs_{name}{held_out}"
+        yield f"{heading}\n{join_zero_shot(example)}\n--> {example.target}\n"
     style = styles[0][1]
     example = render_example(spec, wording, style)
     prompt, _ = few_shot_prompt(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flancollect.cards.family import Wording
-from flancollect.cards.models import OptionStyle, ShotStyle, Shots
+from flancollect.cards.models import OptionStyle, Shots, ShotStyle
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS
 from flancollect.normalise import Row
@@ -82,7 +82,12 @@ def test_exemplars_differ_from_the_row_and_from_each_other(size: int, same: int)
 
 
 def test_many_rows_are_picked_as_one_by_one() -> None:
-    for variant, size, repeat in (("fs_opt", 0, 0), ("fs_opt", 15, 0), ("fs_noopt", 17, 1), ("zs_opt", 400, 2)):
+    for variant, size, repeat in (
+        ("fs_opt", 0, 0),
+        ("fs_opt", 15, 0),
+        ("fs_noopt", 17, 1),
+        ("zs_opt", 400, 2),
+    ):
         pool = [row(i, content=i // 2) for i in range(size)]
         names = Names(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
         rows = [row(i) for i in (*range(40), 10**12)]

@@ -61,8 +61,6 @@ def _nested(draws: Draws, depth: int, result: bool) -> str:
 def row(draws: Draws, *, shape: str) -> dict[str, object]:
     """An expression that was built from its result downwards."""
     result = draws.chance(1, 2)
-    if shape.startswith("nested"):
-        expression = _nested(draws, int(shape[-1]), result)
-    else:
-        expression = _flat(draws, shape, result)
+    nested = shape.startswith("nested")
+    expression = _nested(draws, int(shape[-1]), result) if nested else _flat(draws, shape, result)
     return {"expression": expression, "label": int(result)}
