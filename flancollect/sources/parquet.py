@@ -72,7 +72,9 @@ def _read_group(
 ) -> pa.Table:
     names = list(columns)
     with _told(file), file.open() as handle:
-        reader = pq.ParquetFile(handle, metadata=metadata)
+        # A buffer read ahead lives in an Arrow thread that may drop the Python file after the interpreter has
+        # begun to end, which aborts the process. Whole column chunks are read in one go without it, too.
+        reader = pq.ParquetFile(handle, metadata=metadata, pre_buffer=False)
         return reader.read_row_group(group, columns=names, use_threads=False).select(names)
 
 
