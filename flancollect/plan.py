@@ -7,10 +7,11 @@ variants by share; what a part, task or variant cannot fill goes to its siblings
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal
 
 from flancollect.artifacts import SourceLock
@@ -32,7 +33,7 @@ from flancollect.cards.select import matches, select
 from flancollect.cards.splits import SplitSlice
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import Variant
-from flancollect.licences import PolicyName, refusal
+from flancollect.licences import Policy, PolicyName, refusal
 from flancollect.quota import apportion, share_out, weight_of
 
 
@@ -137,31 +138,14 @@ def plan_mixture(
     parts: dict[str, list[Candidate]] = {}
     for part_name, part in mixture.parts.items():
         parts[part_name] = []
-        for name in select(catalog.tasks.values(), part.select or Select(submix=[part_name])):
-            if only and not matches(name, only):
-                continue
-            if name in held_tasks:
-                skips.append(
-                    Skip(task=name, kind="held out", reason=f"held out for the benchmark {held_tasks[name]}")
-                )
-                continue
-            task = catalog.tasks[name]
-            refused = refusal(task.card.license, policies)
-            if refused:
-                skips.append(Skip(task=name, kind="licence", reason=refused))
-                continue
+        wanted = part.select or Select(submix=[part_name])
+        for task in _admitted(catalog, wanted, only, policies, skips, held_tasks):
+            name = task.card.task
             trained = partial(_trained, banned=held_wordings.get(name, frozenset()))
             open_to = open_variants(task, part.variants, trained)
             found = candidate(task, "train", held_rows.get(name, ()), known, keys, open_to)
             skips.append(found) if isinstance(found, Skip) else parts[part_name].append(found)
     asked = mixture.size if rows is None else rows
-    recipe = {
-        "mixture": mixture.model_dump(mode="json"),
-        "rows": asked,
-        "seed": seed,
-        "only": sorted(only),
-        "license_policy": license_policy,
-    }
     return BuildPlan(
         name=mixture.mixture,
         kind="mixture",
@@ -172,9 +156,49 @@ def plan_mixture(
         styles=catalog.styles.narrowed(mixture.styles),
         tasks=_sorted_plans(_fill(mixture, parts, asked)),
         skipped=tuple(sorted(skips)),
-        recipe=recipe,
+        recipe=_recipe("mixture", mixture, asked, seed, only, license_policy),
         shares=shares_of(mixture),
     )
+
+
+def _admitted(
+    catalog: Catalog,
+    wanted: Select,
+    only: Sequence[str],
+    policies: Sequence[Policy],
+    skips: list[Skip],
+    held_out: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Task]:
+    """The chosen tasks that no benchmark keeps and no policy refuses; the others are added to `skips`."""
+    for name in select(catalog.tasks.values(), wanted):
+        if only and not matches(name, only):
+            continue
+        task = catalog.tasks[name]
+        if name in held_out:
+            reason = f"held out for the benchmark {held_out[name]}"
+            skips.append(Skip(task=name, kind="held out", reason=reason))
+        elif refused := refusal(task.card.license, policies):
+            skips.append(Skip(task=name, kind="licence", reason=refused))
+        else:
+            yield task
+
+
+def _recipe(
+    kind: str,
+    card: Mixture | Benchmark,
+    rows: int,
+    seed: int,
+    only: Sequence[str],
+    license_policy: PolicyName | None,
+) -> dict[str, Any]:
+    """What a folder is made with: enough to plan it again."""
+    return {
+        kind: card.model_dump(mode="json"),
+        "rows": rows,
+        "seed": seed,
+        "only": sorted(only),
+        "license_policy": license_policy,
+    }
 
 
 def _trained(wording: Wording, banned: frozenset[str]) -> bool:
@@ -197,14 +221,7 @@ def plan_benchmark(
     plans: list[TaskPlan] = []
     ask = benchmark.ask
     policies = policies_of(benchmark, license_policy)
-    for name in select(catalog.tasks.values(), benchmark.select):
-        if only and not matches(name, only):
-            continue
-        task = catalog.tasks[name]
-        refused = refusal(task.card.license, policies)
-        if refused:
-            skips.append(Skip(task=name, kind="licence", reason=refused))
-            continue
+    for task in _admitted(catalog, benchmark.select, only, policies, skips):
         open_to = open_variants(task, {ask.variant: 1.0}, lambda w: asked_in(w, ask))
         found = candidate(task, benchmark.split, (), known, keys, open_to)
         if isinstance(found, Skip):
@@ -228,13 +245,7 @@ def plan_benchmark(
             for plan, share in zip(plans, shares, strict=True)
         ),
         skipped=tuple(sorted(skips)),
-        recipe={
-            "benchmark": benchmark.model_dump(mode="json"),
-            "rows": asked,
-            "seed": seed,
-            "only": sorted(only),
-            "license_policy": license_policy,
-        },
+        recipe=_recipe("benchmark", benchmark, asked, seed, only, license_policy),
     )
 
 
