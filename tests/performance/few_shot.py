@@ -22,7 +22,7 @@ from flancollect.draw import Draws
 from flancollect.render.compile import render_columns
 from flancollect.render.few_shot import Shown, few_shot_prompts
 from flancollect.render.zero_shot import Example
-from tests.performance.measure import Contestant, Timing, compare
+from tests.performance.measure import WORDS, Contestant, Timing, compare
 
 BENCH = "few-shot"
 ROWS = 16_384
@@ -42,21 +42,6 @@ PLAIN_QUERY = "Question: {input}\nAnswer:"
 Row = dict[str, str]
 Columns = dict[str, list[str]]
 Places = npt.NDArray[np.int64]
-WORDS = (
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "seven",
-    "wizards",
-    "from",
-    "an",
-    "old",
-    "stone",
-    "bridge",
-)
 
 
 def few_shot() -> Iterator[Timing]:

@@ -14,6 +14,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 ROUNDS = 9
+WORDS = (
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "seven",
+    "wizards",
+    "from",
+    "an",
+    "old",
+    "stone",
+    "bridge",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.draw import Draws
 from flancollect.render.compile import render_columns, render_rows, why_not_compiled
-from tests.performance.measure import Contestant, Timing, compare, summary
+from tests.performance.measure import WORDS, Contestant, Timing, compare, summary
 from tests.render.made_rows import rows_for
 from tests.render.p3 import P3Template, checkout, p3_templates
 
@@ -38,21 +38,6 @@ _BASES = {f"{ONCE}, {_ARROW}": _ARROW}
 _DRAWS = re.compile(r"\|\s*(choice|random)\b")
 _PIPE_PROTECTOR = "3ed2dface8203c4c9dfb1a5dc58e41e0"  # promptsource writes it for ||| inside a value
 
-WORDS = (
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "seven",
-    "wizards",
-    "from",
-    "an",
-    "old",
-    "stone",
-    "bridge",
-)
 BASIC = {
     "plain variables": (
         '{{ premise }}\n\nBased on this, can we say that "{{ hypothesis }}"? {{ answer }}',
