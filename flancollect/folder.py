@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 from flancollect.artifacts import Manifest, canonical_json, write_atomically
 from flancollect.errors import CheckError, UsageError
 from flancollect.writing.reading import MANIFEST, SHARD_FILES, WORK_FOLDER, read_manifest
+from flancollect.writing.sole_use import sole_use, writable
 
 RECIPE = "recipe.json"
 RENDERED = "rendered"
@@ -25,19 +25,10 @@ def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[
     is brought up to date); anything else raises UsageError unless `overwrite`, and nothing is changed.
     """
     work = out / WORK_FOLDER
-    try:
+    with writable(out):
         replaces = _replaces(out, recipe, overwrite=overwrite)
         (work / RENDERED).mkdir(parents=True, exist_ok=True)
-        lock = (work / "lock").open("w")
-    except OSError as error:
-        raise UsageError(
-            f"--out {out}: cannot be written: {error.strerror}; choose another folder"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(f"--out {out}: another build is working in this folder") from error
+    with sole_use(out, work, "build"):
         if replaces:
             _clear(out)
         _sweep(out)

@@ -7,7 +7,6 @@ what was half replaced.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from flancollect.artifacts import Export, read_artifact, write_artifact
 from flancollect.errors import CheckError, UsageError
+from flancollect.writing.sole_use import sole_use, writable
 
 EXPORT = "export.json"
 WORK = ".export"
@@ -35,19 +35,10 @@ def claim(out: Path, kind: str, mixture: str, key: str) -> Iterator[Path]:
     A folder that is new, empty, or holds an export of the same mixture and format is taken; anything else
     raises UsageError, and nothing is changed.
     """
-    try:
+    with writable(out):
         _refuse_foreign(out, kind, mixture)
         (out / WORK).mkdir(parents=True, exist_ok=True)
-        lock = (out / WORK / "lock").open("w")
-    except OSError as error:
-        raise UsageError(
-            f"--out {out}: cannot be written: {error.strerror}; choose another folder"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(f"--out {out}: another export is working in this folder") from error
+    with sole_use(out, out / WORK, "export"):
         _clear_half_sealed(out)
         staging = out / WORK / key
         for stale in sorted((out / WORK).iterdir()):
