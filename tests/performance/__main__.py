@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.performance.few_shot import few_shot
 from tests.performance.measure import Timing
 from tests.performance.render_panel import render_panel
+from tests.performance.seqio_process import INTERPRETER
 from tests.performance.shuffle import shuffle
 
 BENCHES: dict[str, Callable[[], Iterable[Timing]]] = {
@@ -27,7 +28,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.performance", description=__doc__)
     parser.add_argument("bench", nargs="*", choices=[*BENCHES, []], help="which; all when none is named")
     parser.add_argument("--json", type=Path, default=Path("bench/timings.json"), help="where the numbers go")
+    parser.add_argument("--seqio-python", help=f"an interpreter that has seqio; or set {INTERPRETER}")
     asked = parser.parse_args()
+    if asked.seqio_python:
+        os.environ[INTERPRETER] = asked.seqio_python
     timings = []
     for name in asked.bench or BENCHES:
         print(f"running {name} ...", file=sys.stderr, flush=True)

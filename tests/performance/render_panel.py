@@ -1,9 +1,10 @@
 """Rendering on one core: three basic templates and thirty of P3.
 
-The basic ones go from Arrow columns to an Arrow column, against Jinja compiled once in its sandbox and
-`datasets.map(batched=True)` around the same. Those of P3 go from columns of Python values to a column of
-texts, against Jinja compiled once and promptsource (imported from the checkout where it can be; else what it
-does for every row, `Environment.from_string`); "from Arrow to Arrow" adds reading and writing to both sides.
+The basic ones go from Arrow columns to an Arrow column, against Jinja compiled once in its sandbox,
+`datasets.map(batched=True)` around the same, and, where it is given, seqio, which starts from tensors. Those of P3
+go from columns of Python values to a column of texts, against Jinja compiled once and promptsource (imported
+from the checkout where it can be; else what it does for every row, `Environment.from_string`); "from Arrow to
+Arrow" adds reading and writing to both sides.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.draw import Draws
 from flancollect.render.compile import render_columns, render_rows, why_not_compiled
 from tests.performance.measure import WORDS, Contestant, Timing, compare, summary
+from tests.performance.seqio_process import seqio_contestants
 from tests.render.made_rows import rows_for
 from tests.render.p3 import P3Template, checkout, p3_templates
 
@@ -60,7 +62,8 @@ def render_panel() -> Iterator[Timing]:
     datasets.disable_progress_bars()
     for case, (text, lengths) in BASIC.items():
         table = pa.table({name: _column(name, words) for name, words in lengths.items()})
-        yield from compare(BENCH, case, _contestants(text, table), _same)
+        with seqio_contestants(case, table) as others:
+            yield from compare(BENCH, case, _contestants(text, table) | others, _same)
     root = checkout()
     if root is not None:
         yield from _p3(root)

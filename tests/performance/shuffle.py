@@ -1,21 +1,18 @@
 """Shuffling and writing a mixture, against `datasets`: the same rows from memory to shards on disk.
 
 Each contestant runs in a process of its own, which says its processor time and peak memory; the rows that
-each one wrote are compared as multisets. `interleave` mixes by drawing from one task after the other.
+each one wrote are compared as multisets. `interleave` and seqio's mixture draw from one task after the other;
+seqio, where it is given, starts from tensors and carries no provenance.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +23,31 @@ from datasets import Dataset, concatenate_datasets, interleave_datasets, load_fr
 from flancollect.draw import draws, key
 from flancollect.schemas import MIXTURE, PROVENANCE, RENDERED
 from flancollect.writing.reading import open_shard
-from flancollect.writing.rendered import write_rendered
 from flancollect.writing.shards import SHARD_BYTES, staging, write_shards
+from tests.builds import write_job
 from tests.performance.measure import Timing
+from tests.performance.own_process import Written, report
 from tests.performance.rehearsal_sources import Words, random_words, texts
+from tests.performance.seqio_process import mixture_command
 
 ROWS = 300_000
 TASKS = 40
 ROUNDS = 3
 MEAN_WORDS = 130  # about 1 KB
 
+THIS = (sys.executable, "-m", "tests.performance.shuffle")
+
 Jobs = dict[str, pa.Table]
 
 
 def shuffle() -> list[Timing]:
     """Every contestant in turn, some rounds; raises AssertionError when one wrote other rows."""
-    said: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
-    for _ in range(ROUNDS):
-        for name, runs in said.items():
-            runs.append(_in_its_own_process(name))
+    with tempfile.TemporaryDirectory() as rows:
+        commands = {name: [*THIS, name] for name in CONTESTANTS} | _seqio(Path(rows))
+        said: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
+        for _ in range(ROUNDS):
+            for name, runs in said.items():
+                runs.append(_in_its_own_process(commands[name]))
     digests = {name: {run["digest"] for run in runs} for name, runs in said.items()}
     assert len(set.union(*digests.values())) == 1, f"not the same rows: {digests}"
     for name, runs in said.items():
@@ -71,10 +74,18 @@ def _timing(name: str, seconds: list[float], first: float) -> Timing:
     )
 
 
-def _in_its_own_process(name: str) -> dict[str, Any]:
+def _seqio(rows: Path) -> dict[str, list[str]]:
+    """The command of seqio's mixture, and the rows that it reads before its clock starts."""
+    command = mixture_command(rows)
+    if command is None:
+        return {}
+    subprocess.run([*THIS, "--texts", str(rows)], check=True)
+    return {"seqio Mixture, its shuffle buffer, no provenance": command}
+
+
+def _in_its_own_process(command: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tests.performance.shuffle", name, folder]
-        found = subprocess.run(command, check=True, capture_output=True, text=True)
+        found = subprocess.run([*command, folder], check=True, capture_output=True, text=True)
     result: dict[str, Any] = json.loads(found.stdout)
     return result
 
@@ -83,12 +94,18 @@ def main(name: str, folder: str) -> None:
     """Run one contestant and print what it took; imports and the making of rows do not count."""
     run = CONTESTANTS[name]()
     jobs, out = made_jobs(), Path(folder)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started, cpu = time.monotonic(), time.process_time()
-    tables = run(jobs, out)
-    took = {"wall_s": time.monotonic() - started, "cpu_s": time.process_time() - cpu}
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(json.dumps({**took, "peak_mb": peak, "digest": _digest(tables())}))
+    report(lambda: run(jobs, out))
+
+
+def write_texts(folder: str) -> None:
+    """The same rows without their provenance, a file for each task, for those who do not start from `Jobs`."""
+    for name, table in made_jobs().items():
+        texts_only = table.drop_columns(["order", "provenance"])
+        with (
+            pa.OSFile(f"{folder}/{name}.arrow", "wb") as sink,
+            pa.ipc.new_file(sink, texts_only.schema) as out,
+        ):
+            out.write_table(texts_only)
 
 
 def made_jobs() -> Jobs:
@@ -123,20 +140,8 @@ def _job(name: str, rows: int, words: Words) -> pa.Table:
     return pa.table(columns, schema=RENDERED)
 
 
-def _digest(tables: list[pa.Table]) -> str:
-    """A hash of the rows, whatever their order."""
-    rows = (
-        zip(*(table[name].to_pylist() for name in ("task_name", "inputs")), strict=True) for table in tables
-    )
-    digest = hashlib.sha256()
-    for name, text in sorted(chain.from_iterable(rows)):
-        digest.update(f"{name}\t{text}\n".encode())
-    return digest.hexdigest()
-
-
 # --- contestants -------------------------------------------------------------------------------------------
 
-Written = Callable[[], list[pa.Table]]
 Run = Callable[[Jobs, Path], Written]
 
 
@@ -144,11 +149,8 @@ def _flancollect() -> Run:
     """Jobs to sorted files, and those to shards: all that a build does with rendered rows."""
 
     def run(jobs: Jobs, out: Path) -> Written:
-        files = [
-            (out / f"{name}.arrow", write_rendered(out / f"{name}.arrow", [table]))
-            for name, table in jobs.items()
-        ]
-        write_shards([(path, info.bytes) for path, info in files], out)
+        paths = {name: out / f"{name}.rows" for name in jobs}
+        write_shards([(paths[name], write_job(paths[name], table)) for name, table in jobs.items()], out)
         return lambda: [_read(path) for path in sorted(staging(out).iterdir())]
 
     return run
@@ -193,4 +195,7 @@ CONTESTANTS: dict[str, Callable[[], Run]] = {
 }
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "--texts":
+        write_texts(sys.argv[2])
+    else:
+        main(*sys.argv[1:])
