@@ -99,23 +99,31 @@ class ShardInfo(Artifact):
     rows_sha256: str
 
 
-class JobRecord(Artifact):
-    """The record beside a rendered job's file, written last.
+class RunInfo(Artifact):
+    """One sorted run of a job's file: how many rows, and the bytes of their cells."""
 
-    `bytes` counts the values of its rows, `file_bytes` the file: a record that fits its file means done.
+    rows: int
+    bytes: int
+
+
+class JobRecord(Artifact):
+    """What ends a rendered job's file: with it the job is done. `bytes` counts the values of its rows.
+
+    `wordings` has, by wording, a hash of the texts that its rows were rendered with.
     """
 
     rows: int
     bytes: int
-    file_bytes: int
     rows_sha256: str
     dropped: dict[str, int] = Field(default_factory=dict)
+    wordings: dict[str, str] = Field(default_factory=dict)
+    runs: list[RunInfo] = Field(default_factory=list)
 
 
 class TaskRows(Artifact):
     """What one task gave in one variant. `dropped` counts the rows that were drawn and not used, by reason.
 
-    `rows_sha256` is over the mixture columns of its rows in their order, so that two builds compare by task.
+    `rows_sha256` is over the mixture's columns of its rows, so that two builds compare by task.
     """
 
     task: str
@@ -225,7 +233,8 @@ class Export(Artifact):
 class Report(Artifact):
     """report.json: how one run of a build went on this machine. `times` is seconds by stage.
 
-    `fallbacks` counts, by template, the rows that reference Jinja rendered in place of compiled code.
+    `copied_rows` counts the rows of rendered jobs that an earlier run of them had already; `fallbacks`, by
+    template, the rows that reference Jinja rendered in place of compiled code.
     """
 
     times: dict[str, float]
@@ -235,4 +244,5 @@ class Report(Artifact):
     workers: int
     rendered_jobs: int
     reused_jobs: int
+    copied_rows: int
     fallbacks: dict[str, int] = Field(default_factory=dict)

@@ -13,7 +13,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,20 +32,24 @@ from flancollect.candidates import AS_ASKED, Skip
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.examples import check_examples
 from flancollect.folder import claim
-from flancollect.jobs import Settings, TaskDone, job_fingerprint, settings_of
+from flancollect.job_files import Settings, delete_unused, job_name, settings_of
+from flancollect.jobs import TaskDone
 from flancollect.licences import combined
 from flancollect.plan import BuildPlan, TaskPlan
+from flancollect.pool import load_early
 from flancollect.prepare import Progress, Wanted, prepare
 from flancollect.render.batch import TASK_SOURCES
 from flancollect.render.compile import RENDER_VERSION
 from flancollect.rendering import render_all
 from flancollect.schemas import MIXTURE, columns_of
 from flancollect.writing.dataset_files import refresh, seal
+from flancollect.writing.disk_errors import disk_errors
 from flancollect.writing.hashing import content_hash
 from flancollect.writing.reading import WORK_FOLDER, read_manifest
 from flancollect.writing.shards import SHARD_BYTES, shard_count, write_shards
 
 REPORT = "report.json"
+WORKERS_NEED = ("flancollect.rendering", "flancollect.writing.shards")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +83,16 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
     started = time.monotonic()
     if options.workers < 1:
         raise UsageError(f"--workers {options.workers}: at least one is needed")
+    if options.workers > 1:
+        load_early(WORKERS_NEED)
     _, plan = prepare(wanted, progress)
     planned = time.monotonic()
     _refuse_hopeless(plan.skipped, plan, strict=options.strict)
     check_examples({task.task.family.name: task.task.family for task in plan.tasks if task.jobs}.values())
-    with _disk_errors(options.out), claim(options.out, plan.recipe, overwrite=options.overwrite) as work:
+    with (
+        disk_errors(options.out, "finished tasks are kept"),
+        claim(options.out, plan.recipe, overwrite=options.overwrite) as work,
+    ):
         settings = settings_of(plan, wanted.access, work)
         done = _render(plan, settings, options, progress)
         rendered = time.monotonic()
@@ -101,6 +109,8 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
         write_artifact(options.out / REPORT, report)
         if options.discard_work:
             shutil.rmtree(options.out / WORK_FOLDER)
+        elif not manifest.coverage.skipped_tasks:
+            delete_unused(work, [job.path for task in done for job in task.jobs])
     return Built(manifest=manifest, report=report)
 
 
@@ -129,8 +139,8 @@ def _write(
     """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
     plans = {task.name: task for task in plan.tasks}
     tasks = [row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)]
-    files = [(job.path, job.record.bytes) for task in done for job in task.jobs]
-    count = shard_count(sum(size for _, size in files), options.shard_bytes)
+    files = [(job.path, job.record) for task in done for job in task.jobs]
+    count = shard_count(sum(record.bytes for _, record in files), options.shard_bytes)
     standing = _standing(options.out, plan, tasks, count)
     if standing is not None:
         manifest = _manifest(plan, settings, tasks, skipped, standing)
@@ -191,17 +201,6 @@ class MisfitError(FlancollectError):
     exit_code = CardError.exit_code
 
 
-@contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
-    """A full or failing disk in plain words; what is finished stays for the next run."""
-    try:
-        yield
-    except OSError as error:
-        raise FlancollectError(
-            f"{out}: {error.strerror or error}; finished tasks are kept: make room and run it again"
-        ) from error
-
-
 def _manifest(
     plan: BuildPlan,
     settings: Settings,
@@ -210,7 +209,7 @@ def _manifest(
     shards: Sequence[ShardInfo],
 ) -> Manifest:
     rows = sum(shard.rows for shard in shards)
-    jobs = {f"{t.name}/{j.variant.name}": job_fingerprint(t, j, settings) for t in plan.tasks for j in t.jobs}
+    jobs = {f"{t.name}/{j.variant.name}": job_name(t, j, settings) for t in plan.tasks for j in t.jobs}
     wrong = [skip for skip in skipped if skip.kind not in AS_ASKED]
     licence = combined(row.license for row in tasks if row.rows)
     built = len({task.task for task in tasks})
@@ -284,6 +283,7 @@ def _report(times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone
         workers=workers,
         rendered_jobs=sum(not job.reused for job in jobs),
         reused_jobs=sum(job.reused for job in jobs),
+        copied_rows=sum(job.copied for job in jobs),
         fallbacks=dict(sorted(sum((Counter(job.fallbacks) for job in jobs), Counter[str]()).items())),
     )
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flancollect.artifacts import SourceLock
+from flancollect.cards.benchmark_card import Ask, Benchmark, SplitName
 from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.family import Wording
-from flancollect.cards.models import Ask, Benchmark, Mixture, SplitName
+from flancollect.cards.mixture_card import Mixture
 from flancollect.cards.select import matches, select
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.variants import VARIANTS, Variant

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from flancollect.cards.cross_check import expressions
 from flancollect.cards.entries import Task
 from flancollect.cards.expression import compile_expression
-from flancollect.cards.models import TaskCard
+from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem, did_you_mean
 
 DOC = "doc"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from flancollect.cards.entries import Catalog
 from flancollect.cards.family import FamilySpec, Wording
-from flancollect.cards.models import DialogStyle, OptionStyle
+from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
-from flancollect.normalise import Row, content_key
+from flancollect.normalise import Row, contents_of
 from flancollect.render.compile import why_not_compiled
 from flancollect.render.zero_shot import Example, render_examples
 
@@ -88,7 +88,8 @@ def example_row(family: FamilySpec) -> Row:
     options = tuple(family.example.get("options", ()))
     answer = str(family.example["answer"])
     index = options.index(answer) if answer in options else None
-    return Row(id=0, fields=fields, answer=answer, options=options, index=index, content=content_key(fields))
+    (content,) = contents_of([fields])
+    return Row(id=0, fields=fields, answer=answer, options=options, index=index, content=content)
 
 
 def _typed(value: object, kind: str) -> object:

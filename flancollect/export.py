@@ -6,19 +6,19 @@ all `export.json`, which lists every file with its hash. Stopped at any moment, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flancollect import __version__
 from flancollect.artifacts import Export, ExportFile, Manifest, fingerprint, write_artifact, write_atomically
-from flancollect.errors import CheckError, FlancollectError
+from flancollect.errors import CheckError
 from flancollect.stats import stats
 from flancollect.writing.dataset_card.card import HERE, LengthRow, dataset_card
 from flancollect.writing.dataset_card.front import Shown
 from flancollect.writing.dataset_card.picture import picture
 from flancollect.writing.dataset_card.sources import attribution, bibliography
+from flancollect.writing.disk_errors import disk_errors
 from flancollect.writing.exports.configs import FILE_ROWS, GROUP_ROWS
 from flancollect.writing.exports.files import write_files
 from flancollect.writing.exports.folder import claim, discard, finished, seal
@@ -60,7 +60,10 @@ def export(build: Path, options: ExportOptions, progress: Progress | None = None
     _check_sizes(build, manifest)
     form = format_of(options.format, provenance=options.provenance)
     key = _key(manifest, options)
-    with _disk_errors(options.out), claim(options.out, options.format, manifest.mixture, key) as staging:
+    with (
+        disk_errors(options.out, "finished files are kept"),
+        claim(options.out, options.format, manifest.mixture, key) as staging,
+    ):
         there = finished(options.out, key)
         if there is not None:
             discard(options.out)
@@ -140,14 +143,3 @@ def _documents(
 
 def _document(path: Path) -> ExportFile:
     return ExportFile(file=path.name, bytes=path.stat().st_size, sha256=file_sha256(path))
-
-
-@contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
-    """A full or failing disk in plain words; what is finished stays for the next run."""
-    try:
-        yield
-    except OSError as error:
-        raise FlancollectError(
-            f"{out}: {error.strerror or error}; finished files are kept: make room and run it again"
-        ) from error

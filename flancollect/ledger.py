@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.models import FileSource, HubSource, Source, SyntheticSource, TaskCard
+from flancollect.cards.source_card import FileSource, HubSource, Source, SyntheticSource
 from flancollect.cards.splits import parse_split
+from flancollect.cards.task_card import TaskCard
 
 MOST_NAMED = 3
 

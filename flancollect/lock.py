@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from flancollect.artifacts import Lock, SourceLock, read_artifact
-from flancollect.cards.models import Source
+from flancollect.cards.source_card import Source
 from flancollect.errors import SourceError, UsageError
 from flancollect.reshaped import describe_shaped
+from flancollect.sources import waits
 from flancollect.sources.table import Access
 
 Resolved = dict[str, SourceLock | SourceError]
+_Wanted = tuple[str, Source, Path, Access, SourceLock | None, str | None]
+_Found = tuple[str, SourceLock | SourceError]
 
 
 def load_lock(path: Path) -> Lock:
@@ -50,20 +53,33 @@ def resolve_sources(
     if frozen:
         return {key: entries.get(key) or _not_locked(key) for key in sorted(sources)}
     found: Resolved = {}
-    with ThreadPool(threads) as pool:  # daemon threads: Ctrl-C waits for no server
-        todo = [
-            (key, *sources[key], access, entries.get(key), (shapes or {}).get(key)) for key in sorted(sources)
-        ]
-        for done, (key, entry) in enumerate(pool.imap_unordered(_resolve, todo), start=1):
-            found[key] = entry
-            if progress is not None:
-                progress(done, len(sources))
+    todo = [
+        (key, *sources[key], access, entries.get(key), (shapes or {}).get(key)) for key in sorted(sources)
+    ]
+    for done, (key, entry) in enumerate(_resolve_all(todo, threads), start=1):
+        found[key] = entry
+        if progress is not None:
+            progress(done, len(sources))
     return {key: found[key] for key in sorted(found)}
 
 
-def _resolve(
-    wanted: tuple[str, Source, Path, Access, SourceLock | None, str | None],
-) -> tuple[str, SourceLock | SourceError]:
+def _resolve_all(todo: Sequence[_Wanted], threads: int) -> Iterator[_Found]:
+    """Every source as it is found: those that wait in threads, and meanwhile the others here."""
+    waiting: list[_Wanted] = []
+    ready: list[_Wanted] = []
+    for wanted in todo:
+        _, source, root, access, known, _ = wanted
+        (waiting if waits(source, root, access, known) else ready).append(wanted)
+    if not waiting:
+        yield from map(_resolve, ready)
+        return
+    with ThreadPool(min(threads, len(waiting))) as pool:  # daemon threads: Ctrl-C waits for no server
+        late = pool.imap_unordered(_resolve, waiting)
+        yield from map(_resolve, ready)
+        yield from late
+
+
+def _resolve(wanted: _Wanted) -> _Found:
     key, source, root, access, known, shape = wanted
     try:
         return key, describe_shaped(source, root, access, shape, known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias
@@ -16,15 +16,10 @@ from typing import Any, TypeAlias
 from flancollect.cards.cross_check import expressions
 from flancollect.cards.entries import Task
 from flancollect.cards.expression import ExpressionError, compile_expression
-from flancollect.cards.models import (
-    ChoicesAnswer,
-    OptionsAnswer,
-    RenderedAnswer,
-    TaskCard,
-    TextAnswer,
-)
+from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer, RenderedAnswer, TaskCard, TextAnswer
 from flancollect.columns import DOC, ROW
-from flancollect.draw import keys
+
+Content: TypeAlias = Hashable
 
 MOST_REASONS = 20
 OTHER_REASONS = "other reasons"
@@ -38,7 +33,7 @@ class Row:
     """One usable row. `options` is empty and `index` None for free-text answers.
 
     `answer` is empty where the target that a wording renders is the answer.
-    `content` is a 64-bit key of the fields alone: rows that ask the same thing share it.
+    `content` is the values of the fields alone: rows that ask the same thing share it.
     """
 
     id: int
@@ -46,7 +41,7 @@ class Row:
     answer: str
     options: tuple[str, ...]
     index: int | None
-    content: int
+    content: Content
 
 
 def normalise(
@@ -55,7 +50,7 @@ def normalise(
     rows: Sequence[Mapping[str, Any]],
     doc: Mapping[str, Any],
     dropped: Counter[str],
-    banned: Collection[int] = (),
+    banned: Collection[Content] = (),
 ) -> list[Row]:
     """`normalise_columns` for rows that are mappings, each with columns of its own."""
     usable: list[Row] = []
@@ -72,13 +67,13 @@ def normalise_columns(
     columns: Mapping[str, Sequence[Any]],
     doc: Mapping[str, Any],
     dropped: Counter[str],
-    banned: Collection[int] = (),
+    banned: Collection[Content] = (),
     *,
     evaluate: Evaluate | None = None,
 ) -> list[Row]:
     """The usable rows, in the order given; the others are counted in `dropped` by reason.
 
-    `banned` holds content keys of rows that a benchmark keeps to itself. Without `evaluate`, expressions are
+    `banned` holds the contents of rows that a benchmark keeps to itself. Without `evaluate`, expressions are
     evaluated by reference Jinja, row by row.
     """
     given = _Given(columns=_scope(task.card, columns, doc, len(ids)), rows=len(ids), run=evaluate or _each)
@@ -176,7 +171,7 @@ def _where(card: TaskCard, given: _Given) -> dict[int, str]:
 
 
 def _usable(
-    task: Task, ids: Sequence[int], given: _Given, banned: Collection[int]
+    task: Task, ids: Sequence[int], given: _Given, banned: Collection[Content]
 ) -> tuple[list[Row], dict[int, str]]:
     """The usable rows, and why others are not, by place."""
     reasons: dict[int, str] = {}
@@ -189,7 +184,7 @@ def _usable(
     fitting = [i for i in range(given.rows) if i not in reasons]
     asked = [{name: column[i] for name, column in fields.items()} for i in fitting]
     rows = []
-    for i, values, content in zip(fitting, asked, content_keys(asked), strict=True):
+    for i, values, content in zip(fitting, asked, contents_of(asked), strict=True):
         if content in banned:
             reasons[i] = "held out for a benchmark"
             continue
@@ -206,14 +201,13 @@ def _note(reasons: dict[int, str], more: Mapping[int, str]) -> None:
         reasons.setdefault(i, reason)
 
 
-def content_key(fields: Mapping[str, Any]) -> int:
-    """A 64-bit key of what a row asks, whatever its task, answer or wording."""
-    return content_keys([fields])[0]
+def contents_of(rows: Sequence[Mapping[str, Any]]) -> list[Content]:
+    """What each row asks, whatever its task, answer or wording; rows have the same fields."""
+    return [tuple(map(_hashable, row.values())) for row in rows]
 
 
-def content_keys(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """`content_key` of each row."""
-    return keys(("content",), map(_canonical, rows))
+def _hashable(value: Any) -> Content:
+    return value if isinstance(value, str | int | float) else _canonical(value)
 
 
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str).encode

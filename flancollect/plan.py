@@ -26,10 +26,12 @@ from flancollect.candidates import (
     open_variants,
     policies_of,
 )
+from flancollect.cards.benchmark_card import Ask, Benchmark
+from flancollect.cards.card import NAME
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.family import Wording
-from flancollect.cards.models import NAME, Ask, Benchmark, Mixture, Part, Select, Shots
-from flancollect.cards.select import matches, select
+from flancollect.cards.mixture_card import Mixture, Part, Shots
+from flancollect.cards.select import Select, matches, select
 from flancollect.cards.splits import SplitSlice
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import Variant
@@ -273,10 +275,11 @@ def _fill(mixture: Mixture, parts: Mapping[str, Sequence[Candidate]], asked: int
     for total, (name, chosen) in zip(totals, parts.items(), strict=True):
         part = mixture.parts[name]
         weights = [Fraction(min(c.rows, part.cap or c.rows)) for c in chosen]
+        shares_by_variant: dict[str, Fraction] = {v: weight_of(share) for v, share in part.variants.items()}
         quotas = apportion(total, weights, capacities[name])
         by_variant = share_out(
             quotas,
-            [{v.name: weight_of(part.variants[v.name]) for v, _ in c.variants} for c in chosen],  # type: ignore[index]
+            [{v.name: shares_by_variant[v.name] for v, _ in c.variants} for c in chosen],
             [c.rows * mixture.max_repeat for c in chosen],
         )
         for chosen_task, weight, capacity, shares in zip(

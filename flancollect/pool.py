@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -45,6 +47,13 @@ def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R],
         left = left[workers:]
 
 
+def load_early(modules: Sequence[str]) -> None:
+    """Start to import what workers will need, in the background: they are there at once when work begins."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+    with _interrupts_held():
+        forkserver.ensure_running()
+
+
 def _submitted(pool: ProcessPoolExecutor, items: Sequence[T]) -> dict[Future[R], int]:
     """The futures of all items by place; fewer, if a worker dies this early."""
     futures: dict[Future[R], int] = {}
@@ -69,10 +78,11 @@ def _alone(item: T, work: Callable[[T], R], died: Callable[[T], R]) -> R:
 
 @contextmanager
 def _pool(workers: int, work: Callable[[T], R]) -> Iterator[ProcessPoolExecutor]:
-    """Fresh interpreters: threads of Arrow and polars do not survive a fork. An error cancels what waits."""
-    spawn = multiprocessing.get_context("spawn")
+    """Workers forked off a process that only imports, as threads survive no fork. An error cancels what waits."""
+    context = multiprocessing.get_context("forkserver")
     before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin, initargs=(work,)) as pool:
+    given = (work, dict(os.environ))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given) as pool:
         try:
             yield pool
         except BaseException as stop:
@@ -97,8 +107,13 @@ _given: list[Callable[[Any], Any]] = []
 """In a worker: the one function that its items are done with."""
 
 
-def _begin(work: Callable[[Any], Any]) -> None:
-    """In a worker: Ctrl-C reaches it too, and ends it without a word; the main process speaks for all."""
+def _begin(work: Callable[[Any], Any], environment: Mapping[str, str]) -> None:
+    """In a worker: Ctrl-C reaches it too, and ends it without a word; the main process speaks for all.
+
+    The environment is that of the main process now, not when the process began that workers are forked off.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _given.append(work)

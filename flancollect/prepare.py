@@ -9,10 +9,12 @@ from typing import Literal
 
 from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
 from flancollect.candidates import policies_of
+from flancollect.cards.benchmark_card import Benchmark
 from flancollect.cards.catalog import embedded_root, load_catalog
 from flancollect.cards.entries import Catalog, Task, exemplar_task
-from flancollect.cards.models import Benchmark, FileSource, Mixture, Select
-from flancollect.cards.select import matches, select
+from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.select import Select, matches, select
+from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
 from flancollect.errors import CheckError, SourceError, UsageError, did_you_mean
 from flancollect.licences import PolicyName, refusal
@@ -23,6 +25,8 @@ from flancollect.sources.table import Access
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
+
+KnownFrom = Literal["sources", "frozen", "declared"]
 
 LOCK_FILE = "sources.lock.json"
 DECLARED = "declared"
@@ -45,7 +49,7 @@ class Wanted:
     license_policy: PolicyName | None = None
     access: Access = field(default_factory=Access)
     lock: Path | None = None
-    known_from: Literal["sources", "frozen", "declared"] = "sources"
+    known_from: KnownFrom = "sources"
 
 
 def prepare(
@@ -76,7 +80,7 @@ def prepare(
             raise UsageError(f"--only {' '.join(wanted.only)}: no task of {wanted.name} matches")
     policies = policies_of(card, wanted.license_policy)
     tasks = [catalog.tasks[name] for name in names if not refusal(catalog.tasks[name].card.license, policies)]
-    keys = {task.card.task: key_of(task) for task in with_lenders(catalog.tasks.values())}
+    keys = keys_of(with_lenders(catalog.tasks.values()))
     known = learn(tasks, wanted, progress)
     known |= dict.fromkeys(set(keys.values()) - set(known), SourceError("not part of this plan"))
     if isinstance(card, Benchmark):
@@ -136,17 +140,29 @@ def with_lenders(tasks: Iterable[Task]) -> list[Task]:
 
 
 def key_of(task: Task) -> str:
-    """The key of a task's source as its card sees it.
+    """The key of one task's source; see `keys_of`."""
+    return keys_of([task])[task.card.task]
+
+
+def keys_of(tasks: Sequence[Task]) -> dict[str, str]:
+    """By task name the key of the task's source as its card sees it.
 
     Reshaped rows are told apart from the source's own, and paths inside a private catalogue by its name.
     """
+    embedded = embedded_root()
+    roots = {task.root for task in tasks}
+    catalogues = {root: "" if root == embedded else f" in {root.resolve().name}" for root in roots}
+    return {task.card.task: _key(task, catalogues[task.root]) for task in tasks}
+
+
+def _key(task: Task, catalogue: str) -> str:
     source, key = task.card.source, source_key(task.card.source)
     if task.card.reshape is not None:
         key += f" reshaped by {task.card.reshape}"
-    if isinstance(source, FileSource) and task.root != embedded_root():
-        local = any("://" not in place for places in source.files_of().values() for place in places)
-        return f"{key} in {task.root.resolve().name}" if local else key
-    return key
+    if not catalogue or not isinstance(source, FileSource):
+        return key
+    local = any("://" not in place for places in source.files_of().values() for place in places)
+    return f"{key}{catalogue}" if local else key
 
 
 def learn(
@@ -169,16 +185,18 @@ def _to_look_at(tasks: Sequence[Task]) -> list[Task]:
 def _looked_at(
     tasks: Sequence[Task], access: Access, lock: Lock, frozen: bool, report: Callable[[int, int], None] | None
 ) -> dict[str, SourceLock | SourceError]:
-    sources = {key_of(task): (task.card.source, task.root) for task in tasks}
-    shapes = {key_of(task): task.card.reshape for task in tasks if task.card.reshape is not None}
+    keys = keys_of(tasks)
+    sources = {keys[task.card.task]: (task.card.source, task.root) for task in tasks}
+    shapes = {keys[task.card.task]: task.card.reshape for task in tasks if task.card.reshape is not None}
     return dict(resolve_sources(sources, access, lock, frozen=frozen, progress=report, shapes=shapes))
 
 
 def _locked_or_declared(tasks: Sequence[Task], lock: Lock) -> dict[str, SourceLock | SourceError]:
     """By source key the lock's entry; for a source that it lacks, the split sizes that all its cards declare."""
+    keys = keys_of(tasks)
     sizes: dict[str, dict[str, SplitLock]] = {}
     for task in tasks:
-        declared = sizes.setdefault(key_of(task), {})
+        declared = sizes.setdefault(keys[task.card.task], {})
         if task.card.rows is not None:
             declared.setdefault(_counted_split(task), SplitLock(rows=task.card.rows, columns={}))
     unknown = SourceError(

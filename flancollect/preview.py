@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flancollect.cards.models import Benchmark, Mixture
+from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.mixture_card import Mixture
 from flancollect.cards.variants import VARIANTS
 from flancollect.errors import UsageError
-from flancollect.jobs import render_batches, settings_of
+from flancollect.job_files import settings_of
+from flancollect.jobs import render_batches
 from flancollect.plan import BuildPlan, Job, TaskPlan
 from flancollect.prepare import Progress, Wanted, prepare
 

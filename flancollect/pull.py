@@ -10,7 +10,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flancollect.artifacts import Export, ExportFile, Manifest, read_artifact
-from flancollect.errors import CheckError, FlancollectError
+from flancollect.errors import CheckError
 from flancollect.export import BUILD_MANIFEST
 from flancollect.folder import claim
 from flancollect.hub.remote import Remote, Say, connect, patiently, quiet
 from flancollect.hub.standing import MAIN, document
 from flancollect.verify import verify
 from flancollect.writing.dataset_files import seal
+from flancollect.writing.disk_errors import disk_errors
 from flancollect.writing.exports.configs import DEFAULT
 from flancollect.writing.exports.folder import EXPORT
 from flancollect.writing.reading import MANIFEST, WORK_FOLDER, read_manifest
@@ -87,7 +87,7 @@ def pull(options: PullOptions, say: Say, progress: Progress | None = None) -> Pu
         there = _published(remote, options.revision)
         with (
             claim(options.out, there.manifest.recipe, overwrite=options.overwrite),
-            _disk_errors(options.out),
+            disk_errors(options.out, "what was downloaded is kept"),
         ):
             reused = _is_there(options.out, there.manifest)
             if not reused:
@@ -201,14 +201,3 @@ def _batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
                 yield from file.iter_batches(batch_size=READ_ROWS)
         except pa.ArrowInvalid as problem:
             raise CheckError(f"{path.name}: is no Parquet file: {problem}") from problem
-
-
-@contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
-    """A full or failing disk in plain words; what was downloaded stays for the next run."""
-    try:
-        yield
-    except OSError as error:
-        raise FlancollectError(
-            f"{out}: {error.strerror or error}; what was downloaded is kept: make room and run it again"
-        ) from error

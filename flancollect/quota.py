@@ -110,14 +110,15 @@ def _split(
     """One item's split; `owed` keeps by name what rounding has withheld so far."""
     if quota > capacity * len(named):
         raise ValueError(f"a quota of {quota} over {len(named)} names of at most {capacity} rows each")
-    total = sum(named.values())
-    exact = {name: quota * share / total for name, share in named.items()}
-    if any(share > capacity for share in exact.values()):
+    units = _integers(list(named.values()))
+    shared = sum(units)
+    if quota * max(units, default=0) > capacity * shared:
         filled = apportion(quota, list(named.values()), [capacity] * len(named))
         return dict(zip(named, filled, strict=True))
-    given = {name: int(share) for name, share in exact.items()}
-    for name in named:
-        owed[name] = owed.get(name, Fraction(0)) + exact[name] - given[name]
+    given: dict[str, int] = {}
+    for name, unit in zip(named, units, strict=True):
+        given[name], withheld = divmod(quota * unit, shared)
+        owed[name] = owed.get(name, Fraction(0)) + Fraction(withheld, shared)
     for _ in range(quota - sum(given.values())):
         due = max((name for name in named if given[name] < capacity), key=lambda name: owed[name])
         given[due] += 1

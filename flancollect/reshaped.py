@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock
 from flancollect.cards.entries import Catalog, exemplar_task
-from flancollect.cards.models import Source
+from flancollect.cards.source_card import Source
 from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.reshape import SHAPES
 from flancollect.reshape.shape import RowShape, TableShape

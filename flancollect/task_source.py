@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancollect.cards.models import Shots
+from flancollect.cards.mixture_card import Shots
 from flancollect.cards.variants import Variant
 from flancollect.columns import columns_read
 from flancollect.draw import key, permutation
-from flancollect.normalise import Row, document_exemplars, normalise_columns
-from flancollect.plan import Job, TaskPlan
+from flancollect.normalise import Content, Row, document_exemplars, normalise_columns
+from flancollect.plan import TaskPlan
 from flancollect.render.compile import evaluate_columns
 from flancollect.render.picks import Names
 from flancollect.reshaped import open_shaped
@@ -71,7 +71,7 @@ class TaskSource:
         return self.lenders[0]
 
     def read(
-        self, split: str, ids: npt.NDArray[np.int64], dropped: Counter[str], banned: Collection[int] = ()
+        self, split: str, ids: npt.NDArray[np.int64], dropped: Counter[str], banned: Collection[Content] = ()
     ) -> list[Row]:
         """The usable rows among `ids` (any order, no repeats), in the order of `ids`."""
         table = self.table(split)
@@ -84,35 +84,29 @@ class TaskSource:
             self.plan.task, ids.tolist(), found, table.doc, dropped, banned, evaluate=evaluate_columns
         )
 
-    def hold(self, jobs: Sequence[Job]) -> None:
-        """Read the rows that jobs begin with, in one pass over the split, and keep them while they are few.
+    def hold(self, source_rows: Sequence[npt.NDArray[np.int64]], *, exemplars: bool) -> None:
+        """Read these rows, and if asked those of the pool, in one pass, and keep them while they are few.
 
         Jobs ask in random order, for which a file may have to be read whole each time.
         """
         split = self.plan.split
         table = self.table(split.name)
-        low, high = split.bounds(table.rows)
-        few_shot = any(job.variant.few_shot for job in jobs)
-        wanted = (
-            [self.pool_ids()] if few_shot and self.plan.lender is None and self.plan.pool == split else []
-        )
-        for job in jobs:
-            names = Names(seed=self.seed, task=self.plan.name, variant=job.variant, repeat=0)
-            wanted.append(permutation(names.key("rows"), high - low)[: job.quota] + low)
+        own_pool = exemplars and self.plan.lender is None and self.plan.pool == split
+        wanted = [*source_rows, self.pool_ids()] if own_pool else source_rows
         columns = columns_read(self.plan.task.card, table.schema.names)
         self.opened[split.name] = held(table, np.unique(np.concatenate(wanted)), columns)
 
-    def banned(self) -> frozenset[int]:
-        """Content keys of the rows that benchmarks keep to themselves."""
-        keys: set[int] = set()
+    def banned(self) -> frozenset[Content]:
+        """The contents of the rows that benchmarks keep to themselves."""
+        contents: set[Content] = set()
         for slice_ in self.plan.held_out:
             low, high = slice_.bounds(self.table(slice_.name).rows)
             for start in range(low, high, MORSEL_ROWS):
                 ids = np.arange(start, min(start + MORSEL_ROWS, high), dtype=np.int64)
-                keys.update(row.content for row in self.read(slice_.name, ids, Counter()))
-        return frozenset(keys)
+                contents.update(row.content for row in self.read(slice_.name, ids, Counter()))
+        return frozenset(contents)
 
-    def pool(self, variant: Variant, banned: Collection[int]) -> Pool:
+    def pool(self, variant: Variant, banned: Collection[Content]) -> Pool:
         """The exemplar pool of a variant, without held-out content; empty for zero-shot ones.
 
         The card's own exemplars, if it names any and they are usable; else the first rows of the pool's
@@ -125,20 +119,21 @@ class TaskSource:
             self.pools.append(self._pool(banned))
         return self.pools[0]
 
-    def _pool(self, banned: Collection[int]) -> Pool:
+    def _pool(self, banned: Collection[Content]) -> Pool:
         lender, split = self.lender(), self.plan.pool.name
         own = document_exemplars(lender.plan.task, lender.table(split).doc, Counter())
         if own:
             return Pool(rows=[row for row in own if row.content not in banned], source="card")
         return Pool(rows=lender.read(split, lender.pool_ids(), Counter(), banned), source="pool")
 
-    def order(self, names: Names, pool: Pool) -> npt.NDArray[np.int64]:
-        """Row numbers of the task's slice in the keyed order of one variant and repeat.
-
-        With a disjoint pool, few-shot questions leave the pool's rows out.
-        """
+    def drawn(self, names: Names) -> npt.NDArray[np.int64]:
+        """Row numbers of the task's slice in the keyed order of one variant and repeat."""
         low, high = self.plan.split.bounds(self.table(self.plan.split.name).rows)
-        order = permutation(names.key("rows"), high - low) + low
+        return permutation(names.key("rows"), high - low) + low
+
+    def order(self, names: Names, pool: Pool) -> npt.NDArray[np.int64]:
+        """What is `drawn`; with a disjoint pool, few-shot questions leave the pool's rows out."""
+        order = self.drawn(names)
         same_slice = pool.source == "pool" and self.plan.pool == self.plan.split and self.plan.lender is None
         if self.shots.disjoint and names.variant.few_shot and same_slice:
             return order[~np.isin(order, self.pool_ids())]

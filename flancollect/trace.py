@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from flancollect.artifacts import Manifest
-from flancollect.cards.models import Benchmark, Mixture
+from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.mixture_card import Mixture
 from flancollect.errors import CheckError, UsageError
 from flancollect.normalise import Row, document_exemplars
 from flancollect.plan import BuildPlan, TaskPlan

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from flancollect.artifacts import Coverage, Manifest, TaskRows, fingerprint
+from flancollect.artifacts import Coverage, JobRecord, Manifest, TaskRows, fingerprint
 from flancollect.draw import draws, key
 from flancollect.schemas import MIXTURE, RENDERED, columns_of
+from flancollect.writing.cells import encode
 from flancollect.writing.dataset_files import seal
-from flancollect.writing.hashing import content_hash, rows_sha256
-from flancollect.writing.rendered import open_rendered, write_rendered
+from flancollect.writing.hashing import content_hash
+from flancollect.writing.rendered import write_rendered
 from flancollect.writing.shards import write_shards
 
 Jobs = Mapping[tuple[str, str], pa.Table]
@@ -50,20 +51,25 @@ def _row(task: str, variant: str, i: int, order: int, text: str) -> dict[str, ob
     }
 
 
+def write_job(path: Path, rows: pa.Table) -> JobRecord:
+    """Write the file of a job that has these rows."""
+    return write_rendered(path, [encode(batch) for batch in rows.to_batches()], {}, {})
+
+
 def small_jobs(rows: int = 40) -> dict[tuple[str, str], pa.Table]:
     """Three jobs of two tasks."""
     names = [("boolq", "zs_opt"), ("rte", "fs_noopt"), ("rte", "zs_opt")]
     return {name: rendered_rows(*name, rows) for name in names}
 
 
-def build(out: Path, jobs: Jobs, *, shard_bytes: int = 3800, seed: int = 0, revision: str = "1") -> Manifest:
+def build(out: Path, jobs: Jobs, *, shard_bytes: int = 3400, seed: int = 0, revision: str = "1") -> Manifest:
     """Write and seal a build of these jobs, as `flancollect build` does."""
     work = out / ".work" / "rendered"
     work.mkdir(parents=True, exist_ok=True)
     files = []
     for (task, variant), table in sorted(jobs.items()):
-        path = work / f"{task}.{variant}.arrow"
-        files.append((path, write_rendered(path, [table]).bytes))
+        path = work / f"{task}.{variant}.rows"
+        files.append((path, write_job(path, table)))
     shards = write_shards(files, out, shard_bytes=shard_bytes)
     rows = sum(shard.rows for shard in shards)
     manifest = Manifest(
@@ -80,28 +86,28 @@ def build(out: Path, jobs: Jobs, *, shard_bytes: int = 3800, seed: int = 0, revi
         catalogue_hash=fingerprint("catalogue"),
         columns=columns_of(MIXTURE),
         shards=shards,
-        tasks=[_task_rows(name, path, revision) for name, (path, _) in zip(sorted(jobs), files, strict=True)],
+        tasks=[
+            _task_rows(name, record, revision) for name, (_, record) in zip(sorted(jobs), files, strict=True)
+        ],
         coverage=Coverage(planned_tasks=2, built_tasks=2, skipped_tasks=0),
     )
     seal(out, manifest)
     return manifest
 
 
-def _task_rows(name: tuple[str, str], path: Path, revision: str) -> TaskRows:
-    with open_rendered(path) as batches:
-        mixture = [batch.select(MIXTURE.names) for batch in batches]
-        return TaskRows(
-            task=name[0],
-            submix="flan2021",
-            task_source="Flan2021",
-            family="qa",
-            license="cc-by-4.0",
-            languages=["en"],
-            source_key=f"hub:org/{name[0]}",
-            revision=revision,
-            variant=name[1],
-            planned=sum(batch.num_rows for batch in mixture) + 1,
-            rows=sum(batch.num_rows for batch in mixture),
-            dropped={"too long": 1},
-            rows_sha256=rows_sha256(mixture, MIXTURE),
-        )
+def _task_rows(name: tuple[str, str], record: JobRecord, revision: str) -> TaskRows:
+    return TaskRows(
+        task=name[0],
+        submix="flan2021",
+        task_source="Flan2021",
+        family="qa",
+        license="cc-by-4.0",
+        languages=["en"],
+        source_key=f"hub:org/{name[0]}",
+        revision=revision,
+        variant=name[1],
+        planned=record.rows + 1,
+        rows=record.rows,
+        dropped={"too long": 1},
+        rows_sha256=record.rows_sha256,
+    )

@@ -5,34 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
-FAMILY = """
-    family: colour
-    needs: {thing: text}
-    options: closed
-    example: {thing: grass, options: [green, red], answer: green}
-    forward:
-      ask: {input: "What colour is {{ thing }}?{{ options | para }}", target: "{{ answer }}"}
-      name: {input: "Name the colour of {{ thing }}.", target: "{{ answer }}", options: never}
-      list: {input: "{{ thing }}: which of these?{{ options | line }}", target: "{{ answer }}", options: required}
-      spare: {input: "The colour of {{ thing }}:{{ options | line }}", target: "{{ answer }}", held_out: true}
-    inverted:
-      find: {input: "Name something {{ answer }}.", target: "{{ thing }}"}
+FAMILY = """\
+family: colour
+needs: {thing: text}
+options: closed
+example: {thing: grass, options: [green, red], answer: green}
+forward:
+  ask: {input: "What colour is {{ thing }}?{{ options | para }}", target: "{{ answer }}"}
+  name: {input: "Name the colour of {{ thing }}.", target: "{{ answer }}", options: never}
+  list: {input: "{{ thing }}: which of these?{{ options | line }}", target: "{{ answer }}", options: required}
+  spare: {input: "The colour of {{ thing }}:{{ options | line }}", target: "{{ answer }}", held_out: true}
+inverted:
+  find: {input: "Name something {{ answer }}.", target: "{{ thing }}"}
 """
 
-TASK = """
-    task: colours
-    submix: mine
-    source: {files: colours.csv, format: csv}
-    splits: {train: train}
-    family: colour
-    fields: {thing: thing}
-    answer: {choices: [green, red], index: label | int}
-    license: mit
-    languages: en
-    cluster: colours
+TASK = """\
+task: colours
+submix: mine
+source: {files: colours.csv, format: csv}
+splits: {train: train}
+family: colour
+fields: {thing: thing}
+answer: {choices: [green, red], index: label | int}
+license: mit
+languages: en
+cluster: colours
 """
 
 DATA = "thing,label\ngrass,0\nblood,1\nfrog,0\nrose,1\nleaf,0\ncherry,1\nmoss,0\nrust,1\n"
+FILES = {
+    "family": "colour.yaml",
+    "task": "colours.yaml",
+    "data": "colours.csv",
+    "styles": "_styles.yaml",
+    "more": "more.yaml",
+}
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -44,13 +51,10 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def colours(folder: Path, **changed: str) -> Path:
-    """The catalogue of one task `colours` with its family; `task`, `family`, `data` replace a part."""
-    return write(
-        folder,
-        {
-            "colour.yaml": changed.get("family", FAMILY),
-            "colours.yaml": changed.get("task", TASK),
-            "colours.csv": changed.get("data", DATA),
-        },
-    )
+def colours(folder: Path, **parts: str) -> Path:
+    """The catalogue of one task `colours` with its family; `task`, `family`, `data` replace a part.
+
+    `styles` and `more` add a file of styles and a further card.
+    """
+    texts = {"family": FAMILY, "task": TASK, "data": DATA, **parts}
+    return write(folder, {FILES[part]: text for part, text in texts.items()})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flancollect.artifacts import Manifest, SourceLock, SplitLock
 from flancollect.cards.catalog import load_catalog
-from flancollect.cards.models import Mixture
+from flancollect.cards.mixture_card import Mixture
 from flancollect.cards.splits import parse_split
 from flancollect.errors import CardError
 from flancollect.licences import (
@@ -28,7 +28,7 @@ from flancollect.licences import (
 )
 from flancollect.plan import plan_mixture
 from tests.catalogs import colours, write
-from tests.small import command
+from tests.small import Ran, command
 
 ANY_LICENCES = st.lists(st.sampled_from([*LICENCES, "unknown", "other"]), min_size=1, max_size=4)
 
@@ -226,18 +226,15 @@ def mixed(copied: Path) -> Path:
     return copied
 
 
-def test_a_build_under_a_policy_has_no_row_of_a_refused_source(tmp_path, mixed):
-    ran = command(
-        "build",
-        "small",
-        "--out",
-        tmp_path / "b",
-        "--license-policy",
-        "commercial",
-        "--strict",
-        catalogue=mixed,
-    )
+def built_commercially(out: Path, catalogue: Path) -> Ran:
+    policy = ("--license-policy", "commercial", "--strict")
+    ran = command("build", "small", "--out", out, *policy, catalogue=catalogue)
     assert ran.code == 0, ran.err
+    return ran
+
+
+def test_a_build_under_a_policy_has_no_row_of_a_refused_source(tmp_path, mixed):
+    ran = built_commercially(tmp_path / "b", mixed)
     manifest = Manifest.model_validate_json((tmp_path / "b" / "manifest.json").read_bytes())
     assert "skipped (licence): phrases: licence cc-by-nc-4.0: not for commercial use" in ran.out
     skipped = {skip.task: skip.kind for skip in manifest.skipped}
@@ -289,17 +286,7 @@ def test_a_policy_on_the_command_line_is_not_lifted_by_the_mixture(tmp_path, mix
 
 def test_refused_sources_are_not_looked_at(tmp_path, mixed):
     (mixed / "phrases" / "english.txt").unlink()
-    ran = command(
-        "build",
-        "small",
-        "--out",
-        tmp_path / "b",
-        "--license-policy",
-        "commercial",
-        "--strict",
-        catalogue=mixed,
-    )
-    assert ran.code == 0, ran.err
+    built_commercially(tmp_path / "b", mixed)
 
 
 def test_a_policy_that_takes_nothing_is_a_failed_check(tmp_path):

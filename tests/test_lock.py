@@ -2,12 +2,15 @@ import threading
 
 import pytest
 
+from flancollect import lock
 from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
-from flancollect.cards.models import FileSource, HubSource, SyntheticSource
+from flancollect.cards.source_card import FileSource, HubSource, SyntheticSource
 from flancollect.errors import SourceError, UsageError
 from flancollect.lock import load_lock, resolve_sources, update_lock
+from flancollect.reshaped import describe_shaped
 from flancollect.sources import source_key, synthetic
 from flancollect.sources.table import Access
+from tests.sources.loopback_files import Files, serving
 
 OFFLINE = Access(offline=True)
 COMMIT = "a" * 40
@@ -29,12 +32,56 @@ def sources(tmp_path):
     return {source_key(missing): (missing, tmp_path), **found}
 
 
-def test_the_result_is_the_same_for_any_number_of_threads(sources):
-    one, many = (
-        resolve_sources(sources, OFFLINE, None, frozen=False, threads=threads) for threads in (1, 16)
-    )
+@pytest.fixture
+def mixed(sources, tmp_path):
+    """The same, and as many files of a server of which one is missing; and the access to reach it."""
+    served = {f"/{number}.txt": b"x\n" * (number + 1) for number in range(20)}
+    with serving(Files(content=served)) as files:
+        urls = [f"{files.url}{path}" for path in (*served, "/none.txt")]
+        remote = [FileSource(files=url, format="text") for url in urls]
+        found = sources | {source_key(source): (source, tmp_path) for source in remote}
+        yield found, Access(cache=tmp_path / "cache", retries=0)
+
+
+def test_the_result_is_the_same_for_any_number_of_threads(mixed):
+    sources, access = mixed
+    one, many = (resolve_sources(sources, access, None, frozen=False, threads=threads) for threads in (1, 16))
     assert list(one) == list(many) == sorted(sources)
     assert {key: str(value) for key, value in one.items()} == {key: str(value) for key, value in many.items()}
+    assert sum(isinstance(value, SourceError) for value in one.values()) == 2
+
+
+def test_what_needs_no_server_is_described_in_the_callers_thread(mixed, monkeypatch):
+    sources, access = mixed
+    threads = {}
+
+    def noted(source, *more):
+        threads[source_key(source)] = threading.current_thread()
+        return describe_shaped(source, *more)
+
+    monkeypatch.setattr(lock, "describe_shaped", noted)
+    resolve_sources(sources, access, None, frozen=False)
+    assert {key for key, thread in threads.items() if thread is threading.main_thread()} == {
+        key for key in sources if "://" not in key
+    }
+    assert all(thread.daemon for key, thread in threads.items() if "://" in key)
+
+
+def test_without_a_server_to_ask_no_thread_is_started(sources, monkeypatch):
+    monkeypatch.setattr(lock, "ThreadPool", None)
+    assert len(resolve_sources(sources, OFFLINE, None, frozen=False)) == 21
+
+
+def test_local_sources_do_not_wait_for_a_slow_server(sources, tmp_path):
+    """Told as they are found: all that is here, before the answer of a server that takes its time."""
+    with serving(Files(content={"/a.txt": b"x\n"}, faults={"/a.txt": [-1]})) as files:
+        slow = FileSource(files=f"{files.url}/a.txt", format="text")
+        before = []
+        resolve_sources(
+            {source_key(slow): (slow, tmp_path), **sources}, Access(cache=tmp_path / "cache"), None, frozen=False,
+            progress=lambda done, total: before.append(len(files.log)),
+        )  # fmt: skip
+    assert before == [0] * 21 + [1]
 
 
 def test_a_failure_is_a_value_and_stops_nothing(sources):
@@ -45,13 +92,14 @@ def test_a_failure_is_a_value_and_stops_nothing(sources):
     assert resolved["files:text:7.txt"].splits["train"].rows == 8
 
 
-def test_progress_counts_every_source_in_the_callers_thread(sources):
+def test_progress_counts_every_source_in_the_callers_thread(mixed):
+    sources, access = mixed
     told = []
     resolve_sources(
-        sources, OFFLINE, None, frozen=False,
+        sources, access, None, frozen=False,
         progress=lambda done, total: told.append((done, total, threading.current_thread())),
     )  # fmt: skip
-    assert told == [(done, 21, threading.main_thread()) for done in range(1, 22)]
+    assert told == [(done, 42, threading.main_thread()) for done in range(1, 43)]
 
 
 def test_frozen_looks_at_nothing_and_wants_every_entry(sources):

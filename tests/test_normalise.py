@@ -10,9 +10,9 @@ import pytest
 
 from flancollect.cards.entries import Task
 from flancollect.cards.family import FamilySpec
-from flancollect.cards.models import TaskCard
+from flancollect.cards.task_card import TaskCard
 from flancollect.draw import Draws
-from flancollect.normalise import content_key, document_exemplars, normalise, normalise_columns
+from flancollect.normalise import contents_of, document_exemplars, normalise, normalise_columns
 from flancollect.render.compile import evaluate_columns
 
 
@@ -137,7 +137,8 @@ def test_reasons_stay_few_however_many_rows_fail_differently() -> None:
 def test_content_is_what_a_row_asks_not_what_it_answers() -> None:
     of = task({"x": "text"})
     one, two = normalise(of, [0, 1], [{"x": "q", "answer": "a"}, {"x": "q", "answer": "b"}], {}, Counter())
-    assert one.content == two.content == content_key({"x": "q"})
+    assert [one.content, two.content] == contents_of([{"x": "q"}, {"x": "q"}])
+    assert one.content == two.content
     assert reasons(of, {"x": "q", "answer": "c"}, banned=frozenset({one.content})) == {
         "held out for a benchmark": 1
     }

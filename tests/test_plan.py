@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flancollect.artifacts import SourceLock, SplitLock
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
-from flancollect.cards.models import Mixture
+from flancollect.cards.mixture_card import Mixture
 from flancollect.errors import SourceError
 from flancollect.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
 from flancollect.quota import share_out

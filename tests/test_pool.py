@@ -1,4 +1,4 @@
-"""run_over with workers that die: the functions here run in spawned interpreters."""
+"""run_over with workers that die: the functions here run in other processes."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.pool import run_over
+from flancollect.pool import load_early, run_over
 
 
 def double(number):
@@ -63,3 +63,16 @@ def test_an_item_whose_worker_always_dies_is_given_up_and_the_rest_goes_on():
 def test_an_error_is_raised_here(workers):
     with pytest.raises(ValueError, match="three is not wanted"):
         list(run_over(range(6), fail, died, workers))
+
+
+def environment(name):
+    return os.environ.get(name)
+
+
+def test_workers_see_the_environment_as_it_is_when_they_start(monkeypatch):
+    load_early(["flancollect.pool"])
+    for value in ("one", "two"):
+        monkeypatch.setenv("FLANCOLLECT_TEST", value)
+        assert list(run_over(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [value, value]
+    monkeypatch.delenv("FLANCOLLECT_TEST")
+    assert list(run_over(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [None, None]

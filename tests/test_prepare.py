@@ -3,7 +3,8 @@ import json
 import pytest
 
 from flancollect.artifacts import SourceLock, SplitLock
-from flancollect.cards.models import Mixture, Part, Select
+from flancollect.cards.mixture_card import Mixture, Part
+from flancollect.cards.select import Select
 from flancollect.errors import CheckError, UsageError
 from flancollect.lock import load_lock
 from flancollect.prepare import prepare, write_lock

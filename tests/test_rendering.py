@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.jobs import settings_of
+from flancollect.job_files import settings_of
 from flancollect.prepare import prepare
 from flancollect.rendering import _units, render_all
 from flancollect.sources.table import Access
@@ -57,17 +57,16 @@ def test_what_is_there_is_not_rendered_again(tmp_path, plan):
     ]
 
 
-@pytest.mark.parametrize("damage", ["record cut", "record empty", "table cut", "table gone"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "only its end"])
 def test_a_damaged_job_is_rendered_again(tmp_path, damage):
-    """Records are not forced to the disk: a power cut may leave any part of them or of their tables."""
+    """Jobs are not forced to the disk: a power cut may leave any part of their files."""
     built(tmp_path)
     before = files_of(tmp_path)
-    record = sorted((tmp_path / ".work" / "rendered").glob("*.json"))[3]
-    file = record.with_suffix(".arrow") if damage.startswith("table") else record
+    file = sorted((tmp_path / ".work" / "rendered").glob("*.rows"))[3]
     data = file.read_bytes()
     file.unlink()
-    if not damage.endswith("gone"):
-        file.write_bytes(b"" if damage.endswith("empty") else data[:-9])
+    if damage != "gone":
+        file.write_bytes({"cut": data[:-9], "empty": b"", "only its end": data[9:]}[damage])
     assert built(tmp_path).report.rendered_jobs == 1
     assert files_of(tmp_path) == before
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flancollect.reshaped
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.reshape.shape import RowShape, TableShape
 from flancollect.reshaped import describe_shaped, open_shaped, reshaped

@@ -23,23 +23,23 @@ def undisturbed(tmp_path_factory):
     return files_of(out)
 
 
-def records_of(out):
-    """The records of finished jobs, with what tells whether they were written again."""
+def jobs_of(out):
+    """The files of finished jobs, with what tells whether they were written again."""
     return {
         path.name: (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
-        for path in (out / ".work" / "rendered").glob("*.json")
+        for path in (out / ".work" / "rendered").glob("*.rows")
     }
 
 
 def assert_goes_on(out, undisturbed):
     """Build again over what a stopped build left, and compare with one that nothing disturbed."""
-    finished = records_of(out)
+    finished = jobs_of(out)
     ran = command(*BUILD, out)
     said = json.loads(ran.out)
     assert ran.code == 0, ran.err
     assert said["reused_jobs"] == len(finished)
     assert said["rendered_jobs"] == 20 - len(finished)
-    assert finished.items() <= records_of(out).items()
+    assert finished.items() <= jobs_of(out).items()
     assert files_of(out) == undisturbed
     assert command("verify", out, catalogue=None).code == 0
 
@@ -67,8 +67,8 @@ def test_killed_before_a_file_is_finished_it_goes_on(tmp_path, undisturbed, rena
     killed = finish(start(*BUILD, out, KILL_AT_RENAME=str(len(before) + 1)))
     assert killed.code == -signal.SIGKILL
     assert not (out / "manifest.json").exists()
-    records = sum(name.endswith(".json") for name in before if len(name) > 64)
-    assert len(records_of(out)) == records
+    jobs = sum(name.endswith(".rows") for name in before)
+    assert len(jobs_of(out)) == jobs
     assert_goes_on(out, undisturbed)
 
 
@@ -86,8 +86,8 @@ def test_killed_again_and_again_at_random_moments_it_goes_on(tmp_path, undisturb
     out, moments = tmp_path / "out", random.Random(7)
     for _ in range(3):
         process = start("build", "small", "--workers", 2, "--out", out)
-        before = len(records_of(out))
-        while process.poll() is None and len(records_of(out)) == before:
+        before = len(jobs_of(out))
+        while process.poll() is None and len(jobs_of(out)) == before:
             time.sleep(0.005)
         time.sleep(moments.random() * 0.1)
         os.killpg(process.pid, signal.SIGKILL)

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from flancollect.cards.benchmark_card import Benchmark
 from flancollect.cards.check_model import check_model
 from flancollect.cards.cross_check import benchmark_problems, mixture_problems, task_problems
 from flancollect.cards.entries import Catalog, Task, Written
 from flancollect.cards.expand import expand
 from flancollect.cards.family import FamilySpec, WrittenFamily, resolve_families
-from flancollect.cards.models import Benchmark, Family, Mixture, Styles, TaskCard
+from flancollect.cards.family_card import Family
+from flancollect.cards.inside import is_inside
+from flancollect.cards.mixture_card import Mixture
 from flancollect.cards.strict_yaml import Document, load
+from flancollect.cards.style_card import Styles
 from flancollect.cards.styles import StyleSet, merge_styles
+from flancollect.cards.task_card import TaskCard
 from flancollect.errors import CardError, Problem, UsageError, did_you_mean
 
 C = TypeVar("C", Mixture, Benchmark)
@@ -38,6 +44,7 @@ class _File:
     kind: str
 
 
+@lru_cache(maxsize=1)
 def embedded_root() -> Path:
     """The folder of the embedded collection: inside an installed package, or the checkout's top."""
     package = Path(__file__).resolve().parent.parent
@@ -91,7 +98,7 @@ def _yaml_files(folders: Sequence[Path], root: Path, shown: Path | None) -> Iter
 def _read(paths: Iterator[tuple[Path, Path, str]], problems: list[Problem]) -> Iterator[_File]:
     for path, root, shown in paths:
         try:
-            if not path.resolve().is_relative_to(root.resolve()):
+            if not is_inside(path, root):
                 raise CardError([Problem(shown, 0, "the link leaves the catalogue; copy the card into it")])
             document = load(path, shown)
             kind = _kind(path, document)

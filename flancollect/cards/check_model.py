@@ -7,8 +7,9 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from flancollect.cards.models import ANSWERS, SOURCES
+from flancollect.cards.source_card import SOURCES
 from flancollect.cards.strict_yaml import Document
+from flancollect.cards.task_card import ANSWERS
 from flancollect.errors import Problem, did_you_mean
 
 M = TypeVar("M", bound=BaseModel)

@@ -6,19 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.expression import ExpressionError, compile_expression
-from flancollect.cards.models import (
+from flancollect.cards.mixture_card import LicenseRule
+from flancollect.cards.select import Select, matches, select
+from flancollect.cards.splits import parse_split
+from flancollect.cards.styles import unknown_styles
+from flancollect.cards.task_card import (
     Answer,
     ChoicesAnswer,
-    LicenseRule,
     OptionsAnswer,
     RenderedAnswer,
-    Select,
     TaskCard,
     TextAnswer,
 )
-from flancollect.cards.select import matches, select
-from flancollect.cards.splits import parse_split
-from flancollect.cards.styles import unknown_styles
 from flancollect.errors import Problem, did_you_mean
 from flancollect.licences import DENIED, LICENCES, OTHER, UNKNOWN, licence_ids, misspelled
 

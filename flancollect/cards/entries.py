@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from flancollect.cards.benchmark_card import Benchmark
 from flancollect.cards.family import FamilySpec
-from flancollect.cards.models import Benchmark, Mixture, TaskCard
+from flancollect.cards.mixture_card import Mixture
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.styles import StyleSet
+from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem
 
 C = TypeVar("C", Mixture, Benchmark)

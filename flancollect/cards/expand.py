@@ -7,16 +7,26 @@ is left out, so that an optional key can be an index column.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flancollect.cards.card import Card
 from flancollect.cards.expression import ExpressionError, compile_template
-from flancollect.cards.models import Expand
+from flancollect.cards.inside import is_inside
 from flancollect.cards.strict_yaml import Document
 from flancollect.errors import CardError, Problem
 
 IndexRow = Mapping[str, str]
+
+_COLUMN = re.compile(r"\{\{ *(\w+) *\}\}")  # most holes: nothing but a column
+
+
+class Expand(Card):
+    """How one file becomes many cards. `over` is a CSV beside the card or the word `templates`."""
+
+    over: str
 
 
 def expand(document: Document, path: Path, families: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
@@ -36,17 +46,19 @@ def expand(document: Document, path: Path, families: Mapping[str, list[str]]) ->
         what = "write `expand: {over: index.csv}` or `expand: {over: templates}`"
         raise CardError([Problem(document.file, line, what)]) from error
     if over == "templates":
-        for name in families.get(str(body.get("family")), []):
-            yield {**_filled(body, {"template": name}, document), "templates": [name]}
+        names = families.get(str(body.get("family")), [])
+        for name, card in zip(
+            names, _filled_over([{"template": name} for name in names], body, document), strict=True
+        ):
+            yield {**card, "templates": [name]}
         return
     shown_as = f"{document.file.rpartition('/')[0]}/{over}".lstrip("/")
-    for row in read_index(_beside(path, over, document, line), shown_as):
-        yield _filled(body, row, document)
+    yield from _filled_over(read_index(_beside(path, over, document, line), shown_as), body, document)
 
 
 def _beside(path: Path, name: str, document: Document, line: int) -> Path:
     index = path.parent / name
-    if not index.resolve().is_relative_to(path.parent.resolve()):
+    if not is_inside(index, path.parent):
         raise CardError(
             [
                 Problem(
@@ -96,6 +108,24 @@ def read_index(path: Path, shown_as: str) -> list[IndexRow]:
     return [dict(zip(header, cells, strict=True)) for _, cells in rows]
 
 
+def _filled_over(
+    rows: Iterable[IndexRow], body: Mapping[str, Any], document: Document
+) -> Iterator[dict[str, Any]]:
+    """The card of every row. Entries in which nothing is to be filled are shared by all of them."""
+    open_ = {name: part for name, part in body.items() if _is_open(part)}
+    for row in rows:
+        filled = _filled(open_, row, document)
+        yield {
+            name: filled.get(name, part) for name, part in body.items() if name in filled or name not in open_
+        }
+
+
+def _is_open(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_is_open, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and "{{" in value
+
+
 def _filled(value: Any, row: IndexRow, document: Document, at: tuple[str | int, ...] = ()) -> Any:
     if isinstance(value, str):
         return _fill_text(value, row, document, at) if "{{" in value else value
@@ -110,10 +140,11 @@ def _filled(value: Any, row: IndexRow, document: Document, at: tuple[str | int, 
 def _fill_text(text: str, row: IndexRow, document: Document, at: tuple[str | int, ...]) -> str:
     try:
         template = compile_template(text)
-        missing = sorted(template.variables - set(row))
-        if not missing:
-            return template.render(row)
-        what = f'no index column "{missing[0]}". Columns: {", ".join(row)}.'
+        if template.variables <= row.keys():
+            column = _COLUMN.fullmatch(text)
+            return row[column[1]] if column and column[1] in template.variables else template.render(row)
+        missing = min(template.variables - row.keys())
+        what = f'no index column "{missing}". Columns: {", ".join(row)}.'
     except ExpressionError as error:
         what = str(error)
     raise CardError([Problem(document.file, document.line_of(at), f"{'.'.join(map(str, at))}: {what}")])

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flancollect.artifacts import write_atomically
-from flancollect.cards.models import Benchmark, Expand, Family, Mixture, Styles, TaskCard
+from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.expand import Expand
+from flancollect.cards.family_card import Family
+from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.style_card import Styles
+from flancollect.cards.task_card import TaskCard
 from flancollect.errors import UsageError
 
 

@@ -39,21 +39,34 @@ _REFUSED: dict[type[nodes.Node], str] = {
 
 def rewrite(tree: nodes.Template, env: Environment) -> nodes.Template:
     """Rewrite a tree in place. Raises TemplateSyntaxError for what is no part of cards, or BoundError."""
-    if parts(tree) > MAX_NODES:
+    found = [tree, *tree.find_all(nodes.Node)]
+    if len(found) > MAX_NODES:
         raise bounds.BoundError(f"more than {MAX_NODES:,} parts")
-    for node in tree.find_all(tuple(_REFUSED)):
-        _refuse(_REFUSED[type(node)], node)
-    grows = any(node.attr in METHODS for node in tree.find_all(nodes.Getattr))
+    for node in found:
+        if type(node) in _REFUSED:
+            _refuse(_REFUSED[type(node)], node)
+    grows = any(isinstance(node, nodes.Getattr) and node.attr in METHODS for node in found)
     _Rewriter(env, grows=grows).visit(tree)
     return tree
 
 
 def undeclared(tree: nodes.Template, env: Environment) -> set[str]:
     """Names that the tree takes from the row."""
+    if not _binds(tree):  # what Jinja's own finder says then, without its writing all the code
+        names = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
+        return names.difference(env.globals, ["self"])
     finder = TrackingCodeGenerator(env)
     finder.optimizer = None
     finder.visit(tree)
     return finder.undeclared_identifiers
+
+
+def _binds(tree: nodes.Template) -> bool:
+    """Whether it may name values that it then uses; an assignment that stands alone comes after every use."""
+    statements = list(tree.find_all(nodes.Stmt))
+    if len(statements) == 1 and isinstance(statements[0], nodes.Assign):
+        return not isinstance(statements[0].target, nodes.Name)
+    return not all(isinstance(statement, nodes.Output | nodes.If) for statement in statements)
 
 
 def parts(tree: nodes.Node) -> int:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from itertools import groupby
 from typing import Protocol
 
-from flancollect.cards.models import Select, TaskCard
+from flancollect.cards.card import Card, Texts
+from flancollect.cards.task_card import TaskCard
+
+
+class Select(Card):
+    """Which tasks: all that match every key given. Globs over names; `tasks` may exclude with `!glob`."""
+
+    submix: Texts | None = None
+    tasks: Texts | None = None
+    clusters: Texts | None = None
 
 
 class HasCard(Protocol):
@@ -22,29 +31,36 @@ class HasCard(Protocol):
 
 def matches(name: str, globs: Sequence[str]) -> bool:
     """Whether a name matches a list of globs, in which `!glob` takes names out again, in order."""
-    chosen = all(glob.startswith("!") for glob in globs)
-    for takes, pattern in _runs(tuple(globs)):
-        if chosen != takes and pattern.match(name):
-            chosen = takes
-    return chosen
+    return _matcher(tuple(globs))(name)
 
 
 @lru_cache(maxsize=1024)
-def _runs(globs: tuple[str, ...]) -> tuple[tuple[bool, re.Pattern[str]], ...]:
-    """Neighbouring globs of one sign as one pattern each, so that long lists of names match fast."""
-    runs = groupby(globs, key=lambda glob: not glob.startswith("!"))
-    return tuple(
-        (takes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run)))
-        for takes, run in runs
-    )
+def _matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
+    """The same for many names: neighbouring globs of one sign are one pattern, so that long lists are fast."""
+    at_first = all(glob.startswith("!") for glob in globs)
+    runs = [
+        (takes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run)).match)
+        for takes, run in groupby(globs, key=lambda glob: not glob.startswith("!"))
+    ]
+
+    def chosen(name: str) -> bool:
+        taken = at_first
+        for takes, match in runs:
+            if taken != takes and match(name):
+                taken = takes
+        return taken
+
+    return chosen
 
 
 def select(tasks: Iterable[HasCard], wanted: Select) -> list[str]:
     """Names of the tasks that match every key of `wanted`, sorted."""
+    by_name = _matcher(tuple(wanted.tasks or ()))
+    by_cluster = _matcher(tuple(wanted.clusters or ()))
     return sorted(
-        task.card.task
-        for task in tasks
-        if (wanted.submix is None or task.card.submix in wanted.submix)
-        and (wanted.tasks is None or matches(task.card.task, wanted.tasks))
-        and (wanted.clusters is None or matches(task.card.cluster, wanted.clusters))
+        card.task
+        for card in (task.card for task in tasks)
+        if (wanted.submix is None or card.submix in wanted.submix)
+        and (wanted.tasks is None or by_name(card.task))
+        and (wanted.clusters is None or by_cluster(card.cluster))
     )

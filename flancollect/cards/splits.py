@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 _SLICE = re.compile(r"^(?P<name>[\w.-]+)(?:\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?$")
 
@@ -24,6 +25,7 @@ class SplitSlice:
         return low, max(low, high)
 
 
+@lru_cache(maxsize=1024)
 def parse_split(text: str) -> SplitSlice:
     """Read a split slice. Raises ValueError in plain words."""
     match = _SLICE.match(text.strip())

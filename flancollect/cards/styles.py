@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flancollect.cards.expression import ExpressionError, compile_template
-from flancollect.cards.models import DialogStyle, OptionStyle, ShotStyle, StyleKind, Styles
 from flancollect.cards.strict_yaml import Document
+from flancollect.cards.style_card import DialogStyle, OptionStyle, ShotStyle, StyleKind, Styles
 from flancollect.errors import Problem, did_you_mean
 
 ENUMERATORS = ("number", "lower", "upper", "roman")

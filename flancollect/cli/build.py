@@ -23,12 +23,14 @@ from flancollect.cli.options import (
     Seed,
     access_of,
     print_json,
+    wanted_of,
 )
 
 if TYPE_CHECKING:
     from flancollect.artifacts import Manifest
     from flancollect.build import Built
     from flancollect.plan import BuildPlan
+    from flancollect.prepare import KnownFrom
 
 MOST_SKIPS_SHOWN = 10
 PATHS = re.compile(r"\S*[/:]\S*")
@@ -70,18 +72,11 @@ def build(
     from flancollect.build import BuildOptions, default_workers
     from flancollect.build import build as run
     from flancollect.cli.progress import progress
-    from flancollect.prepare import Wanted
 
-    wanted = Wanted(
-        name=name,
-        catalogs=tuple(catalog or ()),
-        rows=rows,
-        seed=seed,
-        only=tuple(only or ()),
-        license_policy=license_policy,
-        access=access_of(mirror, offline, cache),
-        lock=lock,
-        known_from="frozen" if frozen else "sources",
+    access = access_of(mirror, offline, cache)
+    known: KnownFrom = "frozen" if frozen else "sources"
+    wanted = wanted_of(
+        name, catalog, access, lock, known, rows=rows, seed=seed, only=only, license_policy=license_policy
     )
     options = BuildOptions(
         out=out,
@@ -116,18 +111,12 @@ def plan(
     Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards.
     """
     from flancollect.cli.progress import progress
-    from flancollect.prepare import Wanted, prepare
+    from flancollect.prepare import prepare
 
-    wanted = Wanted(
-        name=name,
-        catalogs=tuple(catalog or ()),
-        rows=rows,
-        seed=seed,
-        only=tuple(only or ()),
-        license_policy=license_policy,
-        access=access_of(mirror, offline, cache),
-        lock=lock,
-        known_from="sources" if resolve or mirror is not None else "declared",
+    access = access_of(mirror, offline, cache)
+    known: KnownFrom = "sources" if resolve or mirror is not None else "declared"
+    wanted = wanted_of(
+        name, catalog, access, lock, known, rows=rows, seed=seed, only=only, license_policy=license_policy
     )
     with progress() as report:
         _, planned = prepare(wanted, report)
@@ -172,11 +161,12 @@ def _print_built(built: Built, out: Path, json: bool) -> None:
         print_json({"out": str(out), **built_dict(built)})
         return
     coverage = manifest.coverage
+    copied = f" ({report.copied_rows:,} of their rows copied)" if report.copied_rows else ""
     print(f"{manifest.mixture}: {manifest.rows:,} rows of {manifest.rows_asked:,} asked for, in {out}")
     print(
         f"coverage: {coverage.built_tasks} of {coverage.planned_tasks} tasks built, "
         f"{coverage.skipped_tasks} skipped; "
-        f"{report.rendered_jobs} jobs rendered, {report.reused_jobs} reused"
+        f"{report.rendered_jobs} jobs rendered{copied}, {report.reused_jobs} reused"
     )
     if manifest.short:
         print(f"short: {manifest.short:,} planned rows are missing; see `dropped` in manifest.json")
@@ -210,6 +200,7 @@ def built_dict(built: Built) -> dict[str, Any]:
         "content_hash": manifest.content_hash,
         "rendered_jobs": report.rendered_jobs,
         "reused_jobs": report.reused_jobs,
+        "copied_rows": report.copied_rows,
         "workers": report.workers,
         "wall_s": report.wall_s,
         "rows_per_s": report.rows_per_s,

@@ -18,6 +18,7 @@ from flancollect.cli.options import (
     Seed,
     access_of,
     print_json,
+    wanted_of,
 )
 
 if TYPE_CHECKING:
@@ -45,16 +46,9 @@ def preview(
     """Show a few rows as a build would make them."""
     from dataclasses import asdict
 
-    from flancollect.prepare import Wanted
     from flancollect.preview import preview as show
 
-    wanted = Wanted(
-        name=name,
-        catalogs=tuple(catalog or ()),
-        seed=seed,
-        access=access_of(mirror, offline, cache),
-        lock=lock,
-    )
+    wanted = wanted_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
     rows = show(wanted, n, variant)
     if json:
         print_json([asdict(row) for row in rows])
@@ -78,13 +72,9 @@ def why(
 ) -> None:
     """Trace a row to its source, wording, options and exemplars, and render it again."""
     from flancollect.errors import CheckError
-    from flancollect.prepare import Wanted
     from flancollect.trace import why as trace
 
-    wanted = Wanted(
-        name="", catalogs=tuple(catalog or ()), access=access_of(mirror, offline, cache), lock=lock
-    )
-    found = trace(out, row, wanted)
+    found = trace(out, row, wanted_of("", catalog, access_of(mirror, offline, cache), lock))
     if json:
         print_json(found.as_dict())
     else:

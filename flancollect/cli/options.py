@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from flancollect.licences import PolicyName
+    from flancollect.prepare import KnownFrom, Wanted
     from flancollect.sources.table import Access
 
 Catalogs = Annotated[
@@ -62,6 +64,34 @@ def access_of(mirror: Path | None, offline: bool, cache: Path) -> Access:
 
     return Access(
         mirror=load_mirror(mirror) if mirror is not None else None, offline=offline, cache=cache.expanduser()
+    )
+
+
+def wanted_of(
+    name: str,
+    catalog: list[Path] | None,
+    access: Access,
+    lock: Path | None,
+    known_from: KnownFrom = "sources",
+    *,
+    rows: int | None = None,
+    seed: int = 0,
+    only: list[str] | None = None,
+    license_policy: PolicyName | None = None,
+) -> Wanted:
+    """What to plan, from the options."""
+    from flancollect.prepare import Wanted
+
+    return Wanted(
+        name=name,
+        catalogs=tuple(catalog or ()),
+        rows=rows,
+        seed=seed,
+        only=tuple(only or ()),
+        license_policy=license_policy,
+        access=access,
+        lock=lock,
+        known_from=known_from,
     )
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.models import OptionStyle
+from flancollect.cards.style_card import OptionStyle
 from flancollect.errors import Problem
 from flancollect.licences import UNKNOWN, licence_ids
 from flancollect.lint.finding import Finding, at_task, shown_variables, wordings_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from flancollect.cards.entries import Task
 from flancollect.cards.expression import compile_template
 from flancollect.cards.family import FamilySpec, Wording
-from flancollect.cards.models import RenderedAnswer
+from flancollect.cards.task_card import RenderedAnswer
 from flancollect.lint.finding import Finding, at_task, at_wording, prompt_variables, wordings_of
 from flancollect.lint.samples import Sample, Shown
 from flancollect.lint.text import untidy, words

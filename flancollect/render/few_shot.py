@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancollect.cards.expression import compile_template
-from flancollect.cards.models import ShotStyle
+from flancollect.cards.style_card import ShotStyle
 from flancollect.render.compile import render_columns
 from flancollect.render.zero_shot import Example
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from flancollect.cards.models import OptionStyle
+from flancollect.cards.style_card import OptionStyle
 from flancollect.render.compile import render_columns
 
 _ROMAN = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))

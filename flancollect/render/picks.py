@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flancollect.cards.family import Wording
-from flancollect.cards.models import Shots
+from flancollect.cards.mixture_card import Shots
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, belows, draws, key, keys, streams
-from flancollect.normalise import Row
+from flancollect.normalise import Content, Row
 
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 
@@ -67,7 +67,7 @@ def pick_rows(
         return []
     ids = np.array([row.id for row in rows], dtype=np.int64)
     few_shot = names.variant.few_shot
-    chosen = _chosen(names, "wording", ids, wordings)
+    chosen = [wordings[number] for number in wordings_drawn(names, ids, len(wordings)).tolist()]
     option_styles = _chosen(names, "style of options", ids, list(styles.options))
     dialog_styles = _chosen(names, "style of dialogs", ids, list(styles.dialogs))
     shot_styles = _chosen(names, "style of shots", ids, list(styles.shots) if few_shot else [])
@@ -84,6 +84,11 @@ def pick_rows(
             rows, chosen, option_styles, dialog_styles, shot_styles, shown, strict=True
         )
     ]
+
+
+def wordings_drawn(names: Names, ids: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Which of `count` wordings each row is rendered with, by its number."""
+    return belows(draws(names.key("wording"), ids), count).astype(np.int64)
 
 
 def _chosen(names: Names, purpose: str, ids: npt.NDArray[np.int64], available: Sequence[Any]) -> list[Any]:
@@ -119,7 +124,7 @@ def _tries(count: int) -> int:
 
 def _different(row: Row, pool: Sequence[Row], order: Iterable[int], count: int) -> tuple[Row, ...]:
     """The first `count` rows of the pool in this order that differ from the row and from each other."""
-    chosen: dict[int, Row] = {}
+    chosen: dict[Content, Row] = {}
     for position in order:
         candidate = pool[position]
         if candidate.content != row.content:

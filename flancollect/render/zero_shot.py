@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.family import FamilySpec, Wording
-from flancollect.cards.models import DialogStyle, OptionStyle
+from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.normalise import Row
 from flancollect.render.compile import render_columns, render_rows

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from flancollect.artifacts import SourceLock, canonical_json
-from flancollect.cards.models import FileSource, HubSource, Source, SyntheticSource
+from flancollect.cards.source_card import FileSource, HubSource, Source, SyntheticSource
 from flancollect.errors import SourceError
 from flancollect.sources import synthetic
-from flancollect.sources.files import describe_files, open_files
-from flancollect.sources.hub import describe_hub, open_hub
+from flancollect.sources.files import describe_files, files_wait, open_files
+from flancollect.sources.hub import describe_hub, hub_waits, open_hub
 from flancollect.sources.table import Access, SourceTable
 
 Opened = tuple[SourceTable, str]  # a split, and the revision that was read
@@ -35,6 +35,15 @@ def describe(source: Source, root: Path, access: Access, known: SourceLock | Non
         SourceError: the source cannot be reached or read.
     """
     return _DESCRIBE[type(source)](source, root, access, known)
+
+
+def waits(source: Source, root: Path, access: Access, known: SourceLock | None = None) -> bool:
+    """Whether describing a source is mostly waiting, so that many are best looked at side by side.
+
+    That is so where a server is asked or large files are hashed. All else is work of this interpreter, which
+    runs one thread at a time and is slowed down by handing over between them.
+    """
+    return _WAITS[type(source)](source, root, access, known)
 
 
 def open_table(
@@ -85,6 +94,11 @@ _DESCRIBE: Mapping[type, Callable[[Any, Path, Access, SourceLock | None], Source
     HubSource: lambda source, _root, access, known: describe_hub(source, access, known),
     FileSource: describe_files,
     SyntheticSource: lambda source, _root, _access, known: _describe_synthetic(source, known),
+}
+_WAITS: Mapping[type, Callable[[Any, Path, Access, SourceLock | None], bool]] = {
+    HubSource: lambda source, _root, access, known: hub_waits(source, access, known),
+    FileSource: lambda source, root, access, _known: files_wait(source, root, access),
+    SyntheticSource: lambda *_: False,
 }
 _OPEN: Mapping[type, Callable[[Any, str, Path, Access, SourceLock | None], Opened]] = {
     HubSource: lambda source, split, _root, access, lock: open_hub(source, split, access, lock),

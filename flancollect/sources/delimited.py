@@ -8,7 +8,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources.decode import MAX_LINE_CHARS, Opened, lines_of, raw_lines
 

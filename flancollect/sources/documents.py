@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.decode import Opened, lines_of, whole_text
 from flancollect.sources.delimited import BATCH_ROWS

@@ -1,16 +1,15 @@
-"""File sources: locations to files on this machine, files to one table per split.
+"""File sources: the files of a card to one table per split.
 
-A location is a URL (mirrored or downloaded) or a path inside the catalogue folder that holds the card.
 Parquet is read by row group; every other format is decoded whole.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError, did_you_mean
-from flancollect.sources.decode import CHUNK_BYTES, Opened, packing_of
+from flancollect.sources.decode import Opened
 from flancollect.sources.delimited import read_delimited, read_line_column, read_text
 from flancollect.sources.documents import read_json, read_jsonl
-from flancollect.sources.download import downloaded
-from flancollect.sources.mirror import mirrored_url
+from flancollect.sources.locations import locate, location_waits
 from flancollect.sources.parquet import ParquetSource, open_parquet, refuse_other_schema
 from flancollect.sources.reach import shown
 from flancollect.sources.table import Access, SourceTable, refuse_unknown, table_of_rows
-
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^file:", re.IGNORECASE)
-_INSIDE = "put the data inside it, or map a prefix to its folder in mirror.yaml"
 
 Decoded = tuple[pa.Table, Mapping[str, Any]]
 
@@ -39,23 +34,24 @@ def describe_files(
     source: FileSource, root: Path, access: Access, known: SourceLock | None = None
 ) -> SourceLock:
     """Revision, rows and columns of all splits. A `known` entry that still holds saves the reading."""
-    revision = files_revision(source, root, access, fresh=True)
+    located = _located(source, root, access, fresh=True)
+    revision = _revision(located)
     if known is not None and known.revision == revision:
         return known
     splits = {}
-    for split in source.files_of():
-        table, _ = open_files(source, split, root, access)
+    for split, files in located.items():
+        table = _table(files, source)
         columns = {field.name: str(field.type) for field in table.schema}
         splits[split] = SplitLock(rows=table.rows, columns=columns)
     return SourceLock(revision=revision, splits=splits)
 
 
-def files_revision(source: FileSource, root: Path, access: Access, *, fresh: bool) -> str:
+def _revision(located: Mapping[str, _Files]) -> str:
     """`sha256:` over the contents of all files in order, the joined line files of a split after its rows."""
     digest = sha256()
-    for split, locations in source.files_of().items():
-        for location in (*locations, *source.beside_of(split).values()):
-            digest.update(bytes.fromhex(locate(location, root, access, fresh=fresh).sha256))
+    for files in located.values():
+        for file in (*files.rows, *files.beside.values()):
+            digest.update(bytes.fromhex(file.sha256))
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -69,72 +65,47 @@ def open_files(source: FileSource, split: str, root: Path, access: Access) -> tu
     if split not in splits:
         where = shown(next(iter(splits.values()))[0])
         raise SourceError(f'{where}: no split "{split}".{did_you_mean(split, splits, "Splits")}')
-    files = [locate(location, root, access) for location in splits[split]]
-    table = _parquet(files) if source.format == "parquet" else _decoded(files, source)
-    if not table.rows:
-        raise SourceError(f"{', '.join(file.name for file in files)}: has no rows")
-    beside = {name: locate(where, root, access) for name, where in source.beside_of(split).items()}
-    joined = _joined(table, beside, source.encoding) if beside else table
-    return joined, files_revision(source, root, access, fresh=False)
+    located = _located(source, root, access, fresh=False)
+    return _table(located[split], source), _revision(located)
 
 
-# --- locations ---------------------------------------------------------------------------------------------
-
-
-def locate(location: str, root: Path, access: Access, *, fresh: bool = False) -> Opened:
-    """The file that a location names, on this machine. `fresh` asks a server whether its file changed.
-
-    Raises:
-        SourceError: not there, not to be had, or outside the catalogue.
-    """
-    path = mirrored_url(access.mirror, location) if access.mirror else None
-    digest = ""
-    if path is None and _SCHEME.match(location) and not location.lower().startswith("file:"):
-        path, digest = downloaded(location, access, fresh=fresh)
-    elif path is None:
-        path = _local(location, root)
-    return Opened(
-        name=shown(location),
-        path=path,
-        sha256=digest or digest_of(path, access),
-        packing=packing_of(location),
-        max_bytes=access.max_file_bytes,
+def files_wait(source: FileSource, root: Path, access: Access) -> bool:
+    """Whether describing the source would ask a server, or read large files to hash them."""
+    return any(
+        location_waits(location, root, access)
+        for split, locations in source.files_of().items()
+        for location in (*locations, *source.beside_of(split).values())
     )
 
 
-def _local(location: str, root: Path) -> Path:
-    """A path inside the catalogue folder, also when followed through links."""
-    outside = location.lower().startswith("file:") or "\0" in location
-    path = root / location
-    if outside or PurePosixPath(location).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
-        raise SourceError(f"path leaves the catalogue: {location}: {_INSIDE}")
-    if not path.is_file():
-        near = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-        raise SourceError(
-            f"{location}: no such file in {root}.{did_you_mean(path.name, near, 'Files there')}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """The files of one split on this machine: those of its rows, and by column name the joined line files."""
+
+    rows: Sequence[Opened]
+    beside: Mapping[str, Opened]
+
+
+def _located(source: FileSource, root: Path, access: Access, *, fresh: bool) -> dict[str, _Files]:
+    """All files of a source by split. Raises SourceError for the first that is not to be had."""
+    found = partial(locate, root=root, access=access, fresh=fresh)
+    return {
+        split: _Files(
+            rows=[found(location) for location in locations],
+            beside={name: found(where) for name, where in source.beside_of(split).items()},
         )
-    return path
-
-
-def digest_of(path: Path, access: Access) -> str:
-    """The SHA-256 of a file, computed once while its size and time stay the same."""
-    try:
-        stat = path.stat()
-        identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        return access.reach.digest(identity, partial(_hash, path))
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _hash(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        for split, locations in source.files_of().items()
+    }
 
 
 # --- tables ------------------------------------------------------------------------------------------------
+
+
+def _table(files: _Files, source: FileSource) -> SourceTable:
+    table = _parquet(files.rows) if source.format == "parquet" else _decoded(files.rows, source)
+    if not table.rows:
+        raise SourceError(f"{', '.join(file.name for file in files.rows)}: has no rows")
+    return _joined(table, files.beside, source.encoding) if files.beside else table
 
 
 def _parquet(files: Sequence[Opened]) -> SourceTable:

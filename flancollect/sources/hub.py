@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock
-from flancollect.cards.models import HubSource
+from flancollect.cards.source_card import HubSource
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.fetch import judge_connection
-from flancollect.sources.files import digest_of
+from flancollect.sources.locations import digest_of, is_large
 from flancollect.sources.mirror import mirrored_dataset
 from flancollect.sources.parquet import ParquetSource, open_parquet, unreadable
 from flancollect.sources.reach import Failure, host_of, persist
@@ -44,6 +44,18 @@ def describe_hub(source: HubSource, access: Access, known: SourceLock | None = N
     builder = _builder(source, commit, access)
     tables = {split: _open_remote(source, builder, split) for split in _splits(builder)}
     return _described(commit, tables)
+
+
+def hub_waits(source: HubSource, access: Access, known: SourceLock | None) -> bool:
+    """Whether describing the dataset would ask the Hub, or read large files of a mirror to hash them."""
+    try:
+        mirrored = _mirrored(source, access)
+    except SourceError:
+        return False  # describing it fails at once, and says why
+    if mirrored is not None:
+        return any(is_large(path) for paths in mirrored.values() for path in paths)
+    pinned = known is not None and is_commit(known.revision)
+    return not pinned and not access.offline
 
 
 def open_hub(

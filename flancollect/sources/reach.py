@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flancollect.sources.table import Access
 
 T = TypeVar("T")
+Identity = tuple[str, int, int, int]  # path, inode, bytes, and time of the last change in ns
 
 ATTEMPTS_PER_HOST = 2
 MOST_WAIT_S = 8.0
@@ -45,15 +46,19 @@ class Reach:
     Safe to share between threads; pickled as a copy.
     """
 
-    def __init__(self, failed: Mapping[str, tuple[int, str]] | None = None) -> None:
+    def __init__(
+        self,
+        failed: Mapping[str, tuple[int, str]] | None = None,
+        digests: Mapping[Identity, str] | None = None,
+    ) -> None:
         self._failed = dict(failed or {})
-        self._digests: dict[tuple[str, int, int, int], str] = {}
+        self._digests = dict(digests or {})
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type[Reach], tuple[dict[str, tuple[int, str]]]]:
-        """Hand worker processes the dead hosts; a lock cannot travel."""
+    def __reduce__(self) -> tuple[type[Reach], tuple[dict[str, tuple[int, str]], dict[Identity, str]]]:
+        """Hand worker processes all that was learnt; a lock cannot travel."""
         with self._lock:
-            return type(self), (dict(self._failed),)
+            return type(self), (dict(self._failed), dict(self._digests))
 
     def reason_dead(self, host: str) -> str | None:
         """Why a host counts as dead, or None while it is worth another attempt."""
@@ -71,7 +76,7 @@ class Reach:
         with self._lock:
             self._failed.pop(host, None)
 
-    def digest(self, identity: tuple[str, int, int, int], compute: Callable[[], str]) -> str:
+    def digest(self, identity: Identity, compute: Callable[[], str]) -> str:
         """The digest of a file that has not changed since it was last computed, else computed now."""
         with self._lock:
             known = self._digests.get(identity)

@@ -1,155 +1,179 @@
-"""A job's rendered rows: one Arrow IPC file, sorted by place in the mixture.
+"""A job's rendered rows: one file of sorted runs, ended by its record, so that it is whole or no job at all.
 
-Equal rows give equal bytes, in whatever chunks and order they arrive. The rows of a large job are spilled
-beside the file first, so that memory holds sort keys and one batch, not the whole job.
+    run, run, ..., record (JSON), length of the record (u64), MAGIC
+    run: the cells of its rows, their entries, where the cells of each row end (i64), each row's `order` (u64)
+
+Within a run rows stand by their place in the mixture, so what a shard takes of it is one range of bytes. A run
+holds `RUN_BYTES`, so memory never holds all rows of a large job. Equal rows in equal order give equal bytes,
+in whatever blocks they come.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from flancollect.artifacts import JobRecord, RunInfo, fingerprint
 from flancollect.errors import FlancollectError
-from flancollect.schemas import MIXTURE, RENDERED, Rows, check_rows
-from flancollect.writing.hashing import RowsDigest, batches_of
-from flancollect.writing.layout import tidy_batch
+from flancollect.schemas import MIXTURE, columns_of
+from flancollect.writing.cells import ENTRY, Block, concat, part, take
 
-BATCH_ROWS = 16_384
-HELD_BYTES = 64 * 1024 * 1024
+RUN_BYTES = 32 * 1024 * 1024
+MAGIC = b"flanrows"
+TAIL_BYTES = 8 + len(MAGIC)
+PROBE_BYTES = 4096  # most records fit into what is read first
 
-SortKeys: TypeAlias = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.int32]]
+
+def write_rendered(
+    path: Path, blocks: Iterable[Block], dropped: Mapping[str, int], wordings: Mapping[str, str]
+) -> JobRecord:
+    """Write a job's rows in runs sorted by (order, source_row, repeat), and say what was written.
+
+    `dropped` is looked at when the rows have run out. The file appears whole or not at all; a killed run
+    leaves at most a hidden `.tmp` file. Raises FlancollectError for one row given twice.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    digest, runs = _Digest(), []
+    try:
+        with temporary.open("wb") as file:
+            for run in map(_sorted, _runs(blocks)):
+                _refuse_twins(run, path)
+                digest.add(run)
+                for section in (run.payload, run.entries, run.offsets()[1:], run.order):
+                    file.write(np.ascontiguousarray(section).data)
+                runs.append(RunInfo(rows=run.rows, bytes=run.payload.nbytes))
+            record = JobRecord(
+                rows=sum(run.rows for run in runs),
+                bytes=sum(run.bytes + run.rows * ENTRY.itemsize for run in runs),
+                rows_sha256=digest.hex(),
+                dropped=dict(sorted(dropped.items())),
+                wordings=dict(wordings),
+                runs=runs,
+            )
+            text = record.model_dump_json().encode()
+            file.write(text + len(text).to_bytes(8, "little") + MAGIC)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return record
+
+
+def read_record(path: Path) -> JobRecord | None:
+    """The record of a finished job; None where there is no file, or one that is cut short or damaged."""
+    try:
+        with path.open("rb") as file:
+            text, size = _record_text(file)
+        record = JobRecord.model_validate_json(text)
+    except (OSError, ValueError):
+        return None
+    end = max((place.stop for place in places(record.runs)), default=0)
+    return record if size == end + len(text) + TAIL_BYTES else None
+
+
+def runs_of(path: Path, record: JobRecord) -> list[Block]:
+    """The runs of a job's file, memory-mapped: pages are read when rows are."""
+    held = np.memmap(path, dtype=np.uint8, mode="r") if record.runs else np.zeros(0, np.uint8)
+    return [_block(held, place) for place in places(record.runs)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedInfo:
-    """What was written. `bytes` counts the values of the mixture's columns, `file_bytes` the file's.
-
-    `rows_sha256` is over the mixture's columns in the order of the file.
-    """
+class Place:
+    """Where the sections of a run begin in its file, in bytes, and its number of rows."""
 
     rows: int
-    bytes: int
-    file_bytes: int
-    rows_sha256: str
+    payload: int
+    entries: int
+    ends: int
+    order: int
+    stop: int
 
 
-def write_rendered(path: Path, batches: Iterable[Rows]) -> RenderedInfo:
-    """Write a job's rows (`RENDERED`, any order), sorted by (order, source_row, repeat).
-
-    The file appears whole or not at all; a killed run leaves at most hidden `.tmp` files. Raises
-    FlancollectError for a wrong schema, a null where none may be, or one row given twice.
-    """
-    spill = path.with_name(f".{path.name}.{os.getpid()}.spill.tmp")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    digest = RowsDigest(MIXTURE)
-    try:
-        with _at_hand(_checked(batches), spill) as chunks:
-            index = _sorted_index([sort_keys(chunk) for chunk in chunks], path)
-            _write(temporary, _digested(map(tidy_batch, gathered(chunks, index, BATCH_ROWS)), digest))
-        size = temporary.stat().st_size
-        temporary.replace(path)
-    finally:
-        spill.unlink(missing_ok=True)
-        temporary.unlink(missing_ok=True)
-    return RenderedInfo(rows=digest.rows, bytes=digest.bytes, file_bytes=size, rows_sha256=digest.hex())
+def places(runs: Iterable[RunInfo]) -> Iterator[Place]:
+    """The places of a file's runs, one after the other."""
+    at = 0
+    for run in runs:
+        entries = at + run.bytes
+        ends = entries + run.rows * ENTRY.itemsize
+        order = ends + run.rows * 8
+        stop = order + run.rows * 8
+        yield Place(rows=run.rows, payload=at, entries=entries, ends=ends, order=order, stop=stop)
+        at = stop
 
 
-@contextmanager
-def open_rendered(path: Path) -> Iterator[list[pa.RecordBatch]]:
-    """The batches of a job's file, memory-mapped: pages are read when rows are, and only while it is open."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-        yield [reader.get_batch(i) for i in range(reader.num_record_batches)]
+class _Digest:
+    """SHA-256 over rows in their order: over entries and cells as two streams, whatever the blocks."""
+
+    def __init__(self) -> None:
+        self._entries, self._payload, self._rows = hashlib.sha256(), hashlib.sha256(), 0
+
+    def add(self, block: Block) -> None:
+        self._entries.update(block.entries.data)
+        self._payload.update(block.payload.data)
+        self._rows += block.rows
+
+    def hex(self) -> str:
+        columns = list(columns_of(MIXTURE).items())
+        return fingerprint([columns, self._rows, self._entries.hexdigest(), self._payload.hexdigest()])
 
 
-def sort_keys(batch: pa.RecordBatch) -> SortKeys:
-    """The columns order, source_row and repeat."""
-    provenance = batch.column("provenance")
-    return (
-        batch.column("order").to_numpy(),
-        pc.struct_field(provenance, "source_row").to_numpy(),
-        pc.struct_field(provenance, "repeat").to_numpy(),
+def _runs(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The rows in the order they come, cut at the row that brings their cells to `RUN_BYTES`."""
+    held: list[Block] = []
+    size = 0
+    for block in blocks:
+        left = block
+        while size + left.payload.nbytes >= RUN_BYTES:
+            rows = int(np.searchsorted(left.offsets(), RUN_BYTES - size))
+            yield concat([*held, part(left, 0, rows)])
+            left, held, size = part(left, rows, left.rows), [], 0
+        if left.rows:
+            held.append(left)
+            size += left.payload.nbytes
+    if held:
+        yield concat(held)
+
+
+def _sorted(run: Block) -> Block:
+    return take(
+        run, np.lexsort((run.entries["provenance.repeat"], run.entries["provenance.source_row"], run.order))
     )
 
 
-@contextmanager
-def _at_hand(batches: Iterator[pa.RecordBatch], spill: Path) -> Iterator[list[pa.RecordBatch]]:
-    """All batches at once: in memory up to `HELD_BYTES`, beyond that in a file, memory-mapped."""
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        held.append(batch)
-        size += batch.nbytes
-        if size > HELD_BYTES:
-            _write(spill, chain(held, batches))
-            held.clear()
-            with open_rendered(spill) as chunks:
-                yield chunks
-            return
-    yield held
-
-
-def _digested(batches: Iterable[pa.RecordBatch], digest: RowsDigest) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        digest.add(batch.select(MIXTURE.names))
-        yield batch
-
-
-def _checked(batches: Iterable[Rows]) -> Iterator[pa.RecordBatch]:
-    for rows in batches:
-        check_rows(rows, RENDERED)
-        yield from batches_of(rows)
-
-
-def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, RENDERED) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-def _sorted_index(keys: Sequence[SortKeys], path: Path) -> npt.NDArray[np.int64]:
-    """Row numbers, counted over all chunks, in sorted order."""
-    if not keys:
-        return np.zeros(0, dtype=np.int64)
-    order, source_row, repeat = (np.concatenate(column) for column in zip(*keys, strict=True))
-    index = np.lexsort((repeat, source_row, order))
-    same = np.ones(max(len(index) - 1, 0), dtype=bool)
-    for column in (order, source_row, repeat):
-        same &= column[index[1:]] == column[index[:-1]]
+def _refuse_twins(run: Block, path: Path) -> None:
+    """Raise FlancollectError for two rows alike in order, source_row and repeat, in a sorted run."""
+    numbers = run.entries[["provenance.source_row", "provenance.repeat"]]
+    same = (run.order[1:] == run.order[:-1]) & (numbers[1:] == numbers[:-1])
     if same.any():
-        at = index[int(np.argmax(same))]
+        source_row, repeat = numbers[int(np.argmax(same))].tolist()
         raise FlancollectError(
-            f"{path}: source row {source_row[at]}, repeat {repeat[at]} came twice with one order number"
+            f"{path}: source row {source_row}, repeat {repeat} came twice with one order number"
         )
-    return index
 
 
-def gathered(
-    chunks: Sequence[pa.RecordBatch], index: npt.NDArray[np.int64], size: int
-) -> Iterator[pa.RecordBatch]:
-    """Rows by number, counted over all chunks, in batches of `size`."""
-    starts = np.cumsum([0, *(chunk.num_rows for chunk in chunks)])
-    for at in range(0, len(index), size):
-        yield _take(chunks, starts, index[at : at + size])
+def _record_text(file: BinaryIO) -> tuple[bytes, int]:
+    """The JSON at the end of a job's file, and the file's size. Raises ValueError where there is none."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - PROBE_BYTES, 0))
+    end = file.read()
+    length = int.from_bytes(end[-TAIL_BYTES : -len(MAGIC)], "little")
+    if not end.endswith(MAGIC) or length + TAIL_BYTES > size:
+        raise ValueError("no record")
+    if length + TAIL_BYTES > len(end):
+        file.seek(size - TAIL_BYTES - length)
+        end = file.read()
+    return end[-TAIL_BYTES - length : -TAIL_BYTES], size
 
 
-def _take(
-    chunks: Sequence[pa.RecordBatch], starts: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-) -> pa.RecordBatch:
-    """Rows by number over all chunks. Taken chunk by chunk: a take over a chunked table would join it all."""
-    chunk_of = np.searchsorted(starts, rows, side="right") - 1
-    used = np.unique(chunk_of)
-    if len(used) == 1:
-        return chunks[used[0]].take(pa.array(rows - starts[used[0]]))
-    parts = [chunks[i].take(pa.array(rows[chunk_of == i] - starts[i])) for i in used]
-    places = np.concatenate([np.flatnonzero(chunk_of == i) for i in used])
-    return pa.concat_batches(parts).take(pa.array(np.argsort(places)))
+def _block(held: npt.NDArray[np.uint8], place: Place) -> Block:
+    return Block(
+        order=held[place.order : place.stop].view(np.uint64),
+        entries=held[place.entries : place.ends].view(ENTRY),
+        payload=held[place.payload : place.entries],
+    )

@@ -88,7 +88,7 @@ def test_a_file_that_is_no_card_says_which_keys_make_one(tmp_path: Path, empty: 
 
 def test_an_index_makes_one_task_a_row_and_leaves_empty_entries_out(tmp_path: Path, empty: Path) -> None:
     task = TASK.replace(
-        "task: colours", 'expand: {over: index.csv}\n    task: "{{ name }}"\n    where: "{{ where }}"'
+        "task: colours", 'expand: {over: index.csv}\ntask: "{{ name }}"\nwhere: "{{ where }}"'
     )
     folder = colours(tmp_path / "mine", task=task)
     write(folder, {"index.csv": 'name,where\na,\nb,"label == ""0"""\n'})
@@ -97,14 +97,14 @@ def test_an_index_makes_one_task_a_row_and_leaves_empty_entries_out(tmp_path: Pa
 
 
 def test_an_index_column_that_is_not_there_is_a_problem(tmp_path: Path, empty: Path) -> None:
-    task = TASK.replace("task: colours", 'expand: {over: index.csv}\n    task: "{{ nmae }}"')
+    task = TASK.replace("task: colours", 'expand: {over: index.csv}\ntask: "{{ nmae }}"')
     folder = write(colours(tmp_path / "mine", task=task), {"index.csv": "name\na\n"})
     (found,) = problems(folder, empty)
     assert 'no index column "nmae". Columns: name.' in found
 
 
 def test_ragged_index_rows_are_all_reported(tmp_path: Path, empty: Path) -> None:
-    task = TASK.replace("task: colours", 'expand: {over: index.csv}\n    task: "{{ name }}"')
+    task = TASK.replace("task: colours", 'expand: {over: index.csv}\ntask: "{{ name }}"')
     folder = write(colours(tmp_path / "mine", task=task), {"index.csv": "name,x\na\nb,1\nc,2,3\n"})
     found = problems(folder, empty)
     assert [p.split("index.csv:")[1].split(" ")[0] for p in found] == ["2", "4"]
@@ -113,13 +113,13 @@ def test_ragged_index_rows_are_all_reported(tmp_path: Path, empty: Path) -> None
 @pytest.mark.parametrize("over", ["../index.csv", "/etc/passwd", "missing.csv"])
 def test_an_index_lies_beside_its_card(tmp_path: Path, empty: Path, over: str) -> None:
     write(tmp_path, {"index.csv": "name\na\n"})
-    task = TASK.replace("task: colours", f'expand: {{over: "{over}"}}\n    task: "{{{{ name }}}}"')
+    task = TASK.replace("task: colours", f'expand: {{over: "{over}"}}\ntask: "{{{{ name }}}}"')
     (found,) = problems(colours(tmp_path / "mine", task=task), empty)
     assert "expand.over" in found
 
 
 def test_expanding_over_templates_gives_one_task_a_wording(tmp_path: Path, empty: Path) -> None:
-    task = TASK.replace("task: colours", 'expand: {over: templates}\n    task: "colours_{{ template }}"')
+    task = TASK.replace("task: colours", 'expand: {over: templates}\ntask: "colours_{{ template }}"')
     tasks = load_catalog([colours(tmp_path / "mine", task=task)], embedded=empty).tasks
     assert {name: task.card.templates for name, task in tasks.items()} == {
         f"colours_{wording}": [wording] for wording in ("ask", "list", "name", "spare")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.jobs import render_batches, settings_of
+from flancollect.job_files import settings_of
+from flancollect.jobs import render_batches
 from flancollect.plan import BuildPlan, TaskPlan
 from flancollect.prepare import Wanted, prepare
 from flancollect.sources.mirror import load_mirror

@@ -8,8 +8,8 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.models import ChoicesAnswer, OptionsAnswer
 from flancollect.cards.select import select
+from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer
 from tests.catalogue.tables import ORIGINS, copied, facts, original
 
 SUBMIXES = {"Flan2021": "flan2021", "Dialog": "dialog", "ProgramSynthesis": "program"}

@@ -15,8 +15,7 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.models import Select
-from flancollect.cards.select import select
+from flancollect.cards.select import Select, select
 from flancollect.cards.splits import parse_split
 from flancollect.columns import columns_read
 from flancollect.errors import SourceError

@@ -2,8 +2,12 @@ import json
 
 import pytest
 
+from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.family_card import Family
 from flancollect.cards.json_schema import card_schemas
-from flancollect.cards.models import Benchmark, Family, Mixture, Styles, TaskCard
+from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.style_card import Styles
+from flancollect.cards.task_card import TaskCard
 from tests.small import CATALOGUE, command
 
 TASKS = ["animal_quiz", "phrases", "reversals", "shop_talk", "town_mayors", "town_rivers", "weather_claims"]

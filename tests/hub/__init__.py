@@ -1,7 +1,7 @@
 """A small Hub on the loopback device: as much of its HTTP interface as the real clients use to read and write.
 
 `store` is what a Hub holds, `server` answers requests over HTTP, `api`, `uploads` and `downloads` say what to
-answer, `faults` makes it fail on purpose. `client` is for tests that publish and pull.
+answer, `faults` makes it fail on purpose. `client` is for the tests, which publish and pull.
 """
 
 from tests.hub.faults import Fault

@@ -19,6 +19,7 @@ from huggingface_hub import constants
 from flancollect.artifacts import Manifest
 from flancollect.publish import Published, PublishOptions, publish
 from flancollect.pull import Pulled, PullOptions, pull
+from flancollect.writing.reading import WORK_FOLDER
 from tests.builds import build, small_jobs
 from tests.hub.server import Hub, serving
 from tests.hub.store import User
@@ -144,9 +145,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
+def export_in(out: Path) -> Path:
+    """Where in a build folder lies what it is published as."""
+    return out / WORK_FOLDER / "publish"
+
+
 def exported(out: Path) -> dict[str, bytes]:
     """The files that a build is published as."""
-    return files_of(out / ".work" / "publish")
+    return files_of(export_in(out))
 
 
 def on_hub(hub: Hub, repo: str = REPO, revision: str = "main") -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.cards.models import NAME
+from flancollect.cards.card import NAME
 from flancollect.importers.names import MAX_LENGTH, plain_name, unique_name
 
 

@@ -9,10 +9,8 @@ from flancollect.cards.entries import Catalog
 from flancollect.lint.report import LINTS
 from flancollect.lint.samples import Sample, read_samples
 from flancollect.sources.table import Access
-from tests.catalogs import write
-
-REPO = Path(__file__).resolve().parents[2]
-EMPTY = REPO / "tests" / "data" / "empty"
+from tests.catalogs import TASK, colours
+from tests.small import EMPTY
 
 FAMILY = """\
 family: colour
@@ -24,18 +22,6 @@ forward:
   say: {input: "Say which colour you would paint this in.\\n{{ thing }}{{ options | line }}", target: "{{ answer }}"}
 inverted:
   find: {input: "Name something {{ answer }}.", target: "{{ thing }}"}
-"""
-TASK = """\
-task: colours
-submix: mine
-source: {files: colours.csv, format: csv}
-splits: {train: train}
-family: colour
-fields: {thing: thing}
-answer: {choices: [green, red], index: label | int}
-license: mit
-languages: en
-cluster: colours
 """
 TEXT_FAMILY = """\
 family: colour
@@ -54,14 +40,8 @@ DATA = "thing,label\n" + "".join(f"{thing},{i % 2}\n" for i, thing in enumerate(
 
 def catalogue(folder: Path, **parts: str) -> Catalog:
     """The catalogue of one family and one task; `family`, `task`, `data`, `styles`, `more` replace or add a part."""
-    files = {
-        "colour.yaml": parts.get("family", FAMILY),
-        "colours.yaml": parts.get("task", TASK),
-        "colours.csv": parts.get("data", DATA),
-    }
-    files |= {"_styles.yaml": parts["styles"]} if "styles" in parts else {}
-    files |= {"more.yaml": parts["more"]} if "more" in parts else {}
-    return load_catalog((write(folder, files),), EMPTY)
+    folder = colours(folder, **{"family": FAMILY, "data": DATA, **parts})
+    return load_catalog((folder,), EMPTY)
 
 
 def said(name: str, folder: Path, **parts: str) -> list[str]:

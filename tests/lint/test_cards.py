@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lint.small_cards import FAMILY, TASK, said
+from tests.catalogs import TASK
+from tests.lint.small_cards import FAMILY, said
 
 SIZED = (
     FAMILY.replace("{thing: text}", "{thing: text, size: text}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.lint.small_cards import FAMILY, TASK, catalogue
+from tests.catalogs import TASK
+from tests.lint.small_cards import FAMILY, catalogue
 from tests.small import Ran, command
 
 DOUBLED = FAMILY.replace(

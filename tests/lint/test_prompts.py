@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from flancollect.lint.report import LINTS
-from tests.lint.small_cards import DATA, FAMILY, TASK, TEXT_FAMILY, TEXT_TASK, said
+from tests.catalogs import TASK
+from tests.lint.small_cards import DATA, FAMILY, TEXT_FAMILY, TEXT_TASK, said
 
 ROW_LINTS = [name for name, lint in LINTS.items() if lint.rows is not None]
 LONG = "the quick fox jumps over it"

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.jobs import _meaning
+from flancollect.job_files import _meaning
 from flancollect.lint.flan_inversions import TURNED_AROUND
 from flancollect.lint.report import LINTS, lint_catalogue, lint_rows
-from tests.lint.small_cards import FAMILY, TASK, catalogue, samples
+from tests.catalogs import TASK
+from tests.lint.small_cards import FAMILY, catalogue, samples
 
 SILENCE = "lint: {ignore: {few_wordings: two are enough for a test}}\n"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flancollect.lint.samples import DRAWN, ROWS, read_samples
 from flancollect.sources.table import Access
-from tests.lint.small_cards import TASK, catalogue, samples
+from tests.catalogs import TASK
+from tests.lint.small_cards import catalogue, samples
 
 MANY = "thing,label\n" + "".join(f"thing {i},{i % 2}\n" for i in range(3000))
 

@@ -8,8 +8,9 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.lint.wordings import few_wordings, unused_need
-from tests.catalogs import write
-from tests.lint.small_cards import EMPTY, FAMILY, TASK, catalogue, said
+from tests.catalogs import TASK, write
+from tests.lint.small_cards import FAMILY, catalogue, said
+from tests.small import EMPTY
 
 TEN = FAMILY.replace(
     "inverted:",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from jinja2.sandbox import SandboxedEnvironment
 
-from flancollect.cards.models import ShotStyle
+from flancollect.cards.style_card import ShotStyle
 from flancollect.draw import Draws
 from flancollect.render.compile import render_columns
 from flancollect.render.few_shot import Shown, few_shot_prompts

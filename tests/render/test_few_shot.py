@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flancollect.cards.expression import compile_template
-from flancollect.cards.models import ShotStyle
+from flancollect.cards.style_card import ShotStyle
 from flancollect.render.few_shot import Shown, few_shot_prompt, few_shot_prompts
 from flancollect.render.zero_shot import Example
 

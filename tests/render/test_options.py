@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flancollect.cards.models import OptionStyle
+from flancollect.cards.style_card import OptionStyle
 from flancollect.render.options import answer_text, enumerators, options_text
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flancollect.cards.family import Wording
-from flancollect.cards.models import OptionStyle, Shots, ShotStyle
+from flancollect.cards.mixture_card import Shots
+from flancollect.cards.style_card import OptionStyle, ShotStyle
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS
 from flancollect.normalise import Row

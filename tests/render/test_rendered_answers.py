@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.cards.models import Shots, ShotStyle
+from flancollect.cards.mixture_card import Shots
+from flancollect.cards.style_card import ShotStyle
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS
 from flancollect.normalise import normalise

@@ -7,7 +7,7 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.family import FamilySpec, Wording
-from flancollect.cards.models import DialogStyle, OptionStyle
+from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError
 from flancollect.examples import example_row, render_example
 from flancollect.normalise import Row

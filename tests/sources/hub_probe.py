@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.models import HubSource
+from flancollect.cards.source_card import HubSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
 from flancollect.sources.table import Access

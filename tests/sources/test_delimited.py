@@ -1,6 +1,6 @@
 import pytest
 
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources import delimited
 from flancollect.sources.decode import Opened

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources import documents
 from flancollect.sources.decode import Opened

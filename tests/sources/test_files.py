@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flancollect.cards.models import FileSource
+from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
+from flancollect.sources import locations
 from flancollect.sources.files import describe_files, open_files
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
@@ -291,6 +293,38 @@ def test_a_known_entry_that_still_holds_is_given_back_unread(write, root, access
     assert describe_files(source, root, access, known) is known
     write("a", "x\ny\n")
     assert describe_files(source, root, access, known).splits["train"].rows == 2
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """The names of the files that were hashed."""
+    names, compute = [], locations._hash
+    monkeypatch.setattr(locations, "_hash", lambda path: names.append(path.name) or compute(path))
+    return names
+
+
+def test_a_file_is_hashed_once_and_again_when_it_changed(write, root, access, hashed):
+    write("a", "x\n")
+    write("b", "y\n")
+    source = FileSource(files={"train": "a", "test": "b"}, format="text")
+    describe_files(source, root, access)
+    open_files(source, "test", root, access)
+    assert hashed == ["a", "b"]
+    os.utime(root / "b", ns=(1, 1))
+    open_files(source, "train", root, access)
+    assert hashed == ["a", "b", "b"]
+
+
+def test_worker_processes_know_the_digests_of_their_parent(write, root, access, hashed):
+    write("a", "x\n")
+    source = FileSource(files="a", format="text")
+    revision = describe_files(source, root, access).revision
+    copy = pickle.loads(pickle.dumps(access))
+    assert open_files(source, "train", root, copy)[1] == revision
+    assert hashed == ["a"]
+    write("a", "y\n")
+    os.utime(root / "a", ns=(1, 1))
+    assert open_files(source, "train", root, copy)[1] != revision
 
 
 def test_describe_counts_rows_and_types_of_every_split(write, root, access):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.models import HubSource
+from flancollect.cards.source_card import HubSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
 from flancollect.sources.mirror import load_mirror

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.cards.models import FileSource, HubSource, SyntheticSource
+from flancollect.artifacts import SourceLock
+from flancollect.cards.source_card import FileSource, HubSource, SyntheticSource
 from flancollect.errors import SourceError
-from flancollect.sources import describe, open_table, source_key
+from flancollect.sources import describe, locations, open_table, source_key, waits
+from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
 
 OFFLINE = Access(offline=True)
@@ -55,6 +57,77 @@ def test_different_sources_have_different_keys():
         SyntheticSource(synthetic="a", x="1&y=2"),
     ]
     assert len({source_key(source) for source in sources}) == len(sources)
+
+
+# --- what waits --------------------------------------------------------------------------------------------
+
+ONLINE = Access()
+COMMIT = SourceLock(revision="a" * 40, splits={})
+
+
+@pytest.mark.parametrize(
+    ("source", "access", "known", "waiting"),
+    [
+        (HubSource(hub="a/b"), ONLINE, None, True),
+        (HubSource(hub="a/b"), ONLINE, SourceLock(revision="sha256:0", splits={}), True),
+        (HubSource(hub="a/b"), ONLINE, COMMIT, False),
+        (HubSource(hub="a/b"), OFFLINE, None, False),
+        (FileSource(files="https://h/a", format="text"), ONLINE, None, True),
+        (FileSource(files="hf://datasets/a/b/c", format="text"), ONLINE, COMMIT, True),
+        (FileSource(files="https://h/a", format="text"), OFFLINE, None, False),
+        (FileSource(files=["a", "https://h/a"], format="text"), ONLINE, None, True),
+        (FileSource(files="a", format="text", beside={"b": "https://h/a"}), ONLINE, None, True),
+        (FileSource(files="a", format="text"), ONLINE, None, False),
+        (FileSource(files={"train": "none", "test": "\0"}, format="text"), ONLINE, None, False),
+        (FileSource(files="file:///etc/passwd", format="text"), ONLINE, None, False),
+        (SyntheticSource(synthetic="a"), ONLINE, None, False),
+    ],
+)
+def test_only_what_asks_a_server_waits(tmp_path, source, access, known, waiting):
+    (tmp_path / "a").write_text("x\n")
+    assert waits(source, tmp_path, access, known) is waiting
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        FileSource(files="https://h/data.txt", format="text"),
+        FileSource(files="https://h/none.txt", format="text"),
+        FileSource(files="https://h/../data.txt", format="text"),
+        HubSource(hub="org/pairs"),
+        HubSource(hub="org/none"),
+    ],
+)
+def test_a_mirror_answers_at_once(tmp_path, mirror, source):
+    assert not waits(source, tmp_path, mirror)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        FileSource(files="mirrored/data.txt", format="text"),
+        FileSource(files="https://h/data.txt", format="text"),
+        HubSource(hub="org/pairs"),
+    ],
+)
+def test_large_files_wait_to_be_hashed(tmp_path, mirror, source, monkeypatch):
+    monkeypatch.setattr(locations, "LARGE_FILE_BYTES", 4)
+    assert waits(source, tmp_path, mirror)
+    monkeypatch.setattr(locations, "LARGE_FILE_BYTES", 5)
+    assert not waits(source, tmp_path, mirror)
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A mirror of one URL prefix and one Hub dataset, with one file of four bytes each."""
+    for name in ("mirrored/data.txt", "hub/org/pairs/default/train.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"four")
+    (tmp_path / "mirror.yaml").write_text('hub: [hub]\nurls: {"https://h/": mirrored}\n')
+    return Access(mirror=load_mirror(tmp_path / "mirror.yaml"))
+
+
+# --- opening -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -7,16 +5,15 @@ from hypothesis import strategies as st
 
 from flancollect.schemas import MIXTURE
 from flancollect.writing.reading import open_shard
-from flancollect.writing.rendered import write_rendered
-from flancollect.writing.shards import _range_of, staging, write_shards
-from tests.builds import rendered_rows, small_jobs
+from flancollect.writing.shards import staging, write_shards
+from tests.builds import rendered_rows, small_jobs, write_job
 
 
 def write_jobs(folder, tables):
     files = []
     for name, table in sorted(tables.items()):
-        path = folder / f"{'.'.join(name)}.arrow"
-        files.append((path, write_rendered(path, [table]).bytes))
+        path = folder / f"{'.'.join(name)}.rows"
+        files.append((path, write_job(path, table)))
     return files
 
 
@@ -52,14 +49,6 @@ def test_shards_partition_the_rows(tmp_path_factory, sizes, shard_bytes):
     assert sum(shard.rows for shard in shards) == len(rows)
 
 
-@given(st.integers(1, 5000))
-def test_ranges_cover_all_orders_once(count):
-    ranges = [_range_of(number, count) for number in range(count)]
-    assert ranges[0][0] == 0
-    assert ranges[-1][1] == (1 << 64) - 1
-    assert all(first[1] + 1 == second[0] for first, second in pairwise(ranges))
-
-
 def test_two_workers_write_the_bytes_of_one(tmp_path):
     files = write_jobs(tmp_path, small_jobs(60))
     one = write_shards(files, tmp_path / "one", shard_bytes=12_000, workers=1)
@@ -93,7 +82,7 @@ def test_the_ends_of_the_range_are_in_the_first_and_last_shard(tmp_path):
         0, "order", pa.array([0, 2**63 - 1, 2**63, 2**64 - 1], pa.uint64())
     )
     files = write_jobs(tmp_path, {("rte", "zs_opt"): rows})
-    payload = write_rendered(tmp_path / "again.arrow", [rows]).bytes
+    payload = files[0][1].bytes
     assert [shard.rows for shard in write_shards(files, tmp_path / "out", shard_bytes=payload - 1)] == [2, 2]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock, canonical_json
-from flancollect.cards.models import SyntheticSource
+from flancollect.cards.source_card import SyntheticSource
 from flancollect.draw import Draws, below, key
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.synthetic import (

@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 
 from flancollect.artifacts import canonical_json
-from flancollect.cards.models import SyntheticSource
+from flancollect.cards.source_card import SyntheticSource
 from flancollect.errors import SourceError
 from flancollect.sources.synthetic import GENERATORS, SPLITS, describe, open_split, problems, split_of
 from tests.sources.synthetic.cells import cells, first_rows

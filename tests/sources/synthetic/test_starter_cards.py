@@ -6,8 +6,8 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.expression import compile_expression, compile_template
-from flancollect.cards.models import ChoicesAnswer, OptionsAnswer, Select
-from flancollect.cards.select import select
+from flancollect.cards.select import Select, select
+from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer
 from flancollect.sources.synthetic import GENERATORS, candidates, open_split, problems
 from tests.sources.synthetic.cells import first_rows
 

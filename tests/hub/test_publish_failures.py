@@ -1,20 +1,16 @@
 """Publishing while the Hub fails, connections break, others commit, and the process is killed."""
 
 import random
-import shutil
 from dataclasses import replace
 
 import pytest
 from huggingface_hub import utils
 
 from flancollect.errors import CheckError, FlancollectError, SourceError
-from flancollect.export import ExportOptions, export
-from tests.builds import build, small_jobs
 from tests.hub import Commit, Fault, File, repo_of
 from tests.hub.client import (
     REPO,
     TOKEN,
-    at_a_new_hub,
     changed,
     everything_logged,
     exported,
@@ -25,26 +21,6 @@ from tests.hub.client import (
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client's own
-
-
-@pytest.fixture
-def client(tmp_path):
-    with at_a_new_hub(tmp_path / "home") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A build folder with its export, copied for every test."""
-    out = tmp_path_factory.mktemp("made") / "build"
-    build(out, small_jobs())
-    export(out, ExportOptions(out=out / ".work" / "publish", address=REPO))
-    return out
-
-
-@pytest.fixture
-def out(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "build")
 
 
 def test_a_hub_that_is_not_there(client, out):

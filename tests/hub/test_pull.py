@@ -14,33 +14,23 @@ from flancollect.writing import restore
 from flancollect.writing.reading import read_manifest
 from tests.builds import build, small_jobs
 from tests.hub import Fault, Hub, repo_of
-from tests.hub.client import REPO, TOKEN, at_a_new_hub, files_of, logged_in, texts_of
+from tests.hub.client import REPO, TOKEN, export_in, exported, files_of, logged_in, texts_of
 from tests.small import command
 
 ROWS = "default/train-00000-of-00001.parquet"
 COMMIT = "c" * 40
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A build of several shards, and its export as it is published."""
-    folder = tmp_path_factory.mktemp("made")
-    build(folder / "build", small_jobs())
-    export(folder / "build", ExportOptions(out=folder / "export", address=REPO))
-    return folder
-
-
 @pytest.fixture
-def client(tmp_path, made):
+def client(client, made):
     """A user of a Hub that holds the export."""
-    with at_a_new_hub(tmp_path / "home") as client:
-        put(client.hub, files_of(made / "export"))
-        yield client
+    put(client.hub, exported(made))
+    return client
 
 
 @pytest.fixture
 def original(made):
-    return files_of(made / "build")
+    return files_of(made)
 
 
 def put(hub: Hub, files, **settings):
@@ -49,7 +39,7 @@ def put(hub: Hub, files, **settings):
 
 def edited(made, **changes):
     """The export's files with changed ones, listed in export.json as they are now."""
-    files = {**files_of(made / "export"), **{name.replace("__", "/"): data for name, data in changes.items()}}
+    files = {**exported(made), **{name.replace("__", "/"): data for name, data in changes.items()}}
     listed = json.loads(files["export.json"])
     for entry in listed["files"]:
         entry["sha256"] = repo_of("a/b", {COMMIT: {"x": files[entry["file"]]}}).head().files["x"].sha256
@@ -57,7 +47,7 @@ def edited(made, **changes):
 
 
 def manifest_with(made, **changes):
-    manifest = Manifest.model_validate_json((made / "build" / "manifest.json").read_bytes())
+    manifest = Manifest.model_validate_json((made / "manifest.json").read_bytes())
     return manifest.model_copy(update=changes).model_dump_json().encode()
 
 
@@ -121,7 +111,7 @@ def test_a_public_dataset_needs_no_token_and_a_private_one_does(client, tmp_path
     with logged_in(client.hub.endpoint, tmp_path / "nobody", token=None):
         client.pull(tmp_path / "out")
         assert files_of(tmp_path / "out") == original
-        put(client.hub, files_of(made / "export"), private=True)
+        put(client.hub, exported(made), private=True)
         with pytest.raises(SourceError, match=r"no such dataset, or it is private: .*`hf auth login`"):
             client.pull(tmp_path / "private")
     client.pull(tmp_path / "private")
@@ -172,7 +162,7 @@ def test_a_newer_publication_of_the_same_mixture_updates_the_folder(client, tmp_
 
 @pytest.mark.parametrize("name", ["../../evil.arrow", "/tmp/evil.arrow", "manifest.json", "data-0.arrow"])
 def test_no_file_is_written_outside_its_place(client, tmp_path, made, name):
-    manifest = read_manifest(made / "build")
+    manifest = read_manifest(made)
     shards = [manifest.shards[0].model_copy(update={"file": name}), *manifest.shards[1:]]
     put(client.hub, edited(made, **{"build-manifest.json": manifest_with(made, shards=shards)}))
     with pytest.raises(CheckError, match="no name of a shard"):
@@ -181,7 +171,7 @@ def test_no_file_is_written_outside_its_place(client, tmp_path, made, name):
 
 
 def rows_of(made):
-    return pq.read_table(made / "export" / ROWS)
+    return pq.read_table(export_in(made) / ROWS)
 
 
 def parquet(table, path):
@@ -215,16 +205,16 @@ def test_other_rows_than_the_manifest_says(client, tmp_path, made, change, messa
     ],
 )
 def test_files_that_are_not_what_is_listed(client, tmp_path, made, changes, message):
-    put(client.hub, {**files_of(made / "export"), **changes})
+    put(client.hub, {**exported(made), **changes})
     with pytest.raises(CheckError, match=message):
         client.pull(tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_lists_that_contradict_each_other(client, tmp_path, made):
-    found = Export.model_validate_json((made / "export" / "export.json").read_bytes())
+    found = Export.model_validate_json((export_in(made) / "export.json").read_bytes())
     wrong = found.model_copy(update={"files": [file for file in found.files if file.file != ROWS]})
-    put(client.hub, {**files_of(made / "export"), "export.json": wrong.model_dump_json().encode()})
+    put(client.hub, {**exported(made), "export.json": wrong.model_dump_json().encode()})
     with pytest.raises(
         CheckError, match=r"0 rows in its files, 120 in export.json, 120 in build-manifest.json"
     ):
@@ -232,7 +222,7 @@ def test_lists_that_contradict_each_other(client, tmp_path, made):
 
 
 def test_an_export_without_provenance_is_no_build(client, tmp_path, made):
-    export(made / "build", ExportOptions(out=tmp_path / "bare", provenance=False, address=REPO))
+    export(made, ExportOptions(out=tmp_path / "bare", provenance=False, address=REPO))
     put(client.hub, files_of(tmp_path / "bare"))
     with pytest.raises(CheckError, match="exported without provenance"):
         client.pull(tmp_path / "out")

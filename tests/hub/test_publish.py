@@ -1,36 +1,14 @@
 import json
-import shutil
 
 import pytest
 
 from flancollect.errors import CheckError, UsageError
-from flancollect.export import ExportOptions, export
 from tests.builds import build, small_jobs
 from tests.hub import Hub, User, repo_of, serving
-from tests.hub.client import REPO, at_a_new_hub, changed, exported, logged_in, on_hub, puts, texts_of
+from tests.hub.client import REPO, changed, export_in, exported, logged_in, on_hub, puts, texts_of
 from tests.small import command
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client's own
-
-
-@pytest.fixture
-def client(tmp_path):
-    with at_a_new_hub(tmp_path / "home") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A build folder with its export, copied for every test."""
-    out = tmp_path_factory.mktemp("made") / "build"
-    build(out, small_jobs())
-    export(out, ExportOptions(out=out / ".work" / "publish", address=REPO))
-    return out
-
-
-@pytest.fixture
-def out(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "build")
 
 
 # --- what is published -------------------------------------------------------------------------------------
@@ -240,7 +218,7 @@ def test_a_damaged_build_is_not_published(client, out):
 
 
 def test_an_export_that_rotted_is_not_published(client, out):
-    path = out / ".work" / "publish" / "citations.bib"
+    path = export_in(out) / "citations.bib"
     path.write_bytes(path.read_bytes().swapcase())
     with pytest.raises(CheckError, match=r"citations.bib: changed since it was exported; delete"):
         client.publish(out)

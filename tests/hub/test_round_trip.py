@@ -10,17 +10,11 @@ import pytest
 from flancollect.artifacts import Export
 from flancollect.verify import verify
 from flancollect.writing.reading import read_manifest
-from tests.hub.client import REPO, TOKEN, at_a_new_hub, files_of
+from tests.hub.client import REPO, TOKEN, files_of
 from tests.small import REPO as CHECKOUT
 from tests.small import built, wanted
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client's own
-
-
-@pytest.fixture
-def client(tmp_path):
-    with at_a_new_hub(tmp_path / "home") as client:
-        yield client
 
 
 def datasets_reads(client, build, configs, home):

@@ -1,0 +1,86 @@
+"""Mixture cards as written: which tasks, how much of each, in which variants."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from flancollect.cards.card import Card, Name, Positive, Share, Texts
+from flancollect.cards.select import Select
+from flancollect.cards.style_card import StyleKind
+from flancollect.cards.variants import VariantName
+
+
+class Shots(Card):
+    """Few-shot prompts: `min`..`max` exemplars drawn per row, fewer where `max_input_bytes` is reached.
+
+    `pool` is how many rows of a task serve as exemplars; with `disjoint` they are never asked themselves.
+    With `order: first` nothing is drawn: every prompt shows the first `max` of the pool, in the source's order.
+    """
+
+    min: Positive = 1
+    max: Positive = 5
+    max_input_bytes: Positive = 7600
+    pool: Positive = 512
+    disjoint: bool = False
+    order: Literal["drawn", "first"] = "drawn"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Shots:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        return self
+
+
+class Part(Card):
+    """One part of a mixture: which tasks, how much of the whole, in which variants.
+
+    Without `select` the part is the submix of its own name. `cap` bounds a task's weight and, times the
+    mixture's `max_repeat`, its rows. Shares of variants are relative.
+    """
+
+    select: Select | None = None
+    weight: Share = 1.0
+    cap: Positive | None = None
+    variants: dict[VariantName, Share] = Field(default={"zs_opt": 1.0}, min_length=1)
+
+
+class LicenseRule(Card):
+    """Which source licences a mixture takes, by id (`cc-by-4.0`) or, in `deny`, by what they ask.
+
+    `deny` takes the words nc (no commercial use), nd (no adaptations), sa (share alike) and by
+    (attribution). `allow` names licences that pass whatever `deny` says; without `deny`, only those pass.
+    Unknown licences never pass unless `allow` names them.
+    """
+
+    allow: Texts = Field(default_factory=list)
+    deny: Texts = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LicenseRule:
+        both = sorted(set(self.allow) & set(self.deny))
+        if both:
+            raise ValueError(f"{', '.join(both)}: allowed and denied at once")
+        if not self.allow and not self.deny:
+            raise ValueError("give `allow`, `deny` or both")
+        return self
+
+
+class Mixture(Card):
+    """A training mixture. `size` is rows in total; `max_repeat` how often one row may serve one variant.
+
+    `hold_out` names benchmarks whose tasks, rows or wordings (as each benchmark says) never enter.
+    `styles` narrows the option, shot and dialog styles to the named ones. `license` keeps out tasks whose
+    licences it does not take.
+    """
+
+    mixture: Name
+    title: str = ""
+    size: Positive
+    max_repeat: Positive = 1
+    shots: Shots = Shots()
+    hold_out: Texts = Field(default_factory=list)
+    license: LicenseRule | None = None
+    styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
+    parts: Annotated[dict[Name, Part], Field(min_length=1)]

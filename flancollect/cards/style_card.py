@@ -1,0 +1,58 @@
+"""The file of styles as written: how options, exemplars and dialogs are laid out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from flancollect.cards.card import Card, Name
+
+StyleKind = Literal["options", "shots", "dialogs"]
+
+
+class OptionStyle(Card):
+    """How answer options are listed. `item` sees text, number, lower, upper, roman (1-based enumerators).
+
+    With `answer: label` the target is the rendered `label` in place of the option's text.
+    """
+
+    header: str = ""
+    item: str
+    between: str = "\n"
+    answer: Literal["text", "label"] = "text"
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _label_when_asked(self) -> OptionStyle:
+        if (self.answer == "label") != (self.label is not None):
+            raise ValueError("`label` goes with `answer: label`, and with nothing else")
+        return self
+
+
+class ShotStyle(Card):
+    """How exemplars and the question stand in one prompt. All see `number` (1-based position).
+
+    `exemplar` sees input and target; `query` sees input. `intro` sees intro, the template's own opening.
+    """
+
+    intro: str = "{{ intro }}"
+    exemplar: str
+    query: str
+    between: str = "\n\n"
+
+
+class DialogStyle(Card):
+    """How turns are written out. `turn` sees speaker and text; speakers alternate from the first."""
+
+    speakers: Annotated[list[str], Field(min_length=2)]
+    turn: str
+    between: str = "\n"
+
+
+class Styles(Card):
+    """The file templates/_styles.yaml: every option, shot and dialog style by name."""
+
+    options: dict[Name, OptionStyle] = Field(default_factory=dict)
+    shots: dict[Name, ShotStyle] = Field(default_factory=dict)
+    dialogs: dict[Name, DialogStyle] = Field(default_factory=dict)

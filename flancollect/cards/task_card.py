@@ -1,0 +1,120 @@
+"""Task cards as written: where a task's rows are, what they mean, and whose wording presents them.
+
+Text in `fields`, `answer`, `where` and `exemplars` is a Jinja expression over the source row.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from flancollect.cards.card import Card, Count, Expression, LintRules, Metric, Name, Texts, chosen_by_key
+from flancollect.cards.source_card import Source
+
+CardSplit = Literal["train", "validation", "test", "exemplars"]
+
+
+class ChoicesAnswer(Card):
+    """One of a fixed list. `index` gives the position (0-based); a negative one means unlabelled."""
+
+    choices: Annotated[list[str], Field(min_length=2)]
+    index: Expression
+
+
+class OptionsAnswer(Card):
+    """One of the row's own options. `options` gives a list of text, `index` the position (0-based)."""
+
+    options: Expression
+    index: Expression
+
+
+class TextAnswer(Card):
+    """Free text; `also` gives a list of further accepted answers (for scoring, never for training)."""
+
+    text: Expression
+    also: Expression | None = None
+
+
+class RenderedAnswer(Card):
+    """The target that the wording renders is the answer: for wordings made elsewhere, that work it out.
+
+    Rows for which such a wording fails, or whose prompt or target comes out empty, are dropped.
+    """
+
+    rendered: Literal["target"]
+
+
+ANSWERS: dict[str, type[Card]] = {
+    "choices": ChoicesAnswer,
+    "options": OptionsAnswer,
+    "text": TextAnswer,
+    "rendered": RenderedAnswer,
+}
+Answer = Annotated[
+    ChoicesAnswer | OptionsAnswer | TextAnswer | RenderedAnswer, chosen_by_key("an answer", ANSWERS)
+]
+
+
+class ExemplarSource(Card):
+    """Rows of another source that serve as exemplars, and what they mean for the same family.
+
+    `fields` and `answer` are those of the card where they are not given.
+    """
+
+    source: Source
+    split: str = "train"
+    reshape: Name | None = None
+    where: Expression | None = None
+    fields: dict[str, Expression] | None = None
+    answer: Answer | None = None
+
+
+class TaskCard(Card):
+    """One task: where its rows are, what they mean, and whose wording presents them.
+
+    `splits` maps train, validation and test to source splits, sliced like datasets does:
+    `train[:-200]`, `train[90%:]`; `exemplars` is the split that few-shot exemplars come from, by default
+    train. `rows` is the published size of the train split (of the first one named, if there is none), for
+    planning before the source was locked.
+    `reshape` names a shape of `flancollect/reshape/` that makes other rows of the source's rows; expressions
+    see those. `templates` narrows the family's wordings to the named ones. `exemplars` gives a list of rows
+    inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
+
+    A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.
+    `substitute` says which source stands for the original one, `original_rows` how many rows the published
+    collection counts, `note` what else differs.
+    """
+
+    task: Name
+    submix: Name
+    status: Literal["available", "unavailable"] = "available"
+    reason: str | None = None
+    source: Source
+    splits: dict[CardSplit, str] = Field(
+        default={"train": "train", "validation": "validation", "test": "test"}
+    )
+    rows: Count | None = None
+    reshape: Name | None = None
+    where: Expression | None = None
+    family: Name
+    templates: Texts | None = None
+    fields: dict[str, Expression]
+    answer: Answer
+    exemplars: Expression | None = None
+    exemplars_from: ExemplarSource | None = None
+    metric: Metric = "exact_match"
+    license: str
+    languages: Texts
+    cluster: str
+    citation: str | None = None
+    substitute: str | None = None
+    original_rows: Count | None = None
+    note: str | None = None
+    lint: LintRules | None = None
+
+    @model_validator(mode="after")
+    def _reason_when_unavailable(self) -> TaskCard:
+        if (self.status == "unavailable") != (self.reason is not None):
+            raise ValueError("`reason` goes with `status: unavailable`, and with nothing else")
+        return self

@@ -1,0 +1,100 @@
+"""Locations that cards name, to files on this machine and what they hold.
+
+A location is a URL (mirrored or downloaded) or a path inside the catalogue folder that holds the card.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from flancollect.cards.inside import is_inside
+from flancollect.errors import SourceError, did_you_mean
+from flancollect.sources.decode import Opened, packing_of
+from flancollect.sources.download import downloaded
+from flancollect.sources.mirror import mirrored_url
+from flancollect.sources.reach import shown
+from flancollect.sources.table import Access
+
+LARGE_FILE_BYTES = 8_000_000  # hashed in some 5 ms
+HASHED_BYTES = 1 << 18  # at a time: what a core's cache holds
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^file:", re.IGNORECASE)
+_INSIDE = "put the data inside it, or map a prefix to its folder in mirror.yaml"
+
+
+def locate(location: str, root: Path, access: Access, *, fresh: bool) -> Opened:
+    """The file that a location names, on this machine. `fresh` asks a server whether its file changed.
+
+    Raises:
+        SourceError: not there, not to be had, or outside the catalogue.
+    """
+    path = mirrored_url(access.mirror, location) if access.mirror else None
+    digest = ""
+    if path is None and _is_remote(location):
+        path, digest = downloaded(location, access, fresh=fresh)
+    elif path is None:
+        path = _local(location, root)
+    return Opened(
+        name=shown(location),
+        path=path,
+        sha256=digest or digest_of(path, access),
+        packing=packing_of(location),
+        max_bytes=access.max_file_bytes,
+    )
+
+
+def location_waits(location: str, root: Path, access: Access) -> bool:
+    """Whether locating a file asks a server, or reads a large file to hash it."""
+    try:
+        path = mirrored_url(access.mirror, location) if access.mirror else None
+    except SourceError:
+        return False  # describing it fails at once, and says why
+    if path is None and _is_remote(location):
+        return not access.offline
+    return is_large(path or root / location)
+
+
+def is_large(path: Path) -> bool:
+    """Whether hashing a file takes long enough for a thread of its own."""
+    try:
+        return path.stat().st_size >= LARGE_FILE_BYTES
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return False
+
+
+def _is_remote(location: str) -> bool:
+    return _SCHEME.match(location) is not None and not location.lower().startswith("file:")
+
+
+def _local(location: str, root: Path) -> Path:
+    """A path inside the catalogue folder, also when followed through links."""
+    outside = location.lower().startswith("file:") or "\0" in location
+    path = root / location
+    if outside or PurePosixPath(location).is_absolute() or not is_inside(path, root):
+        raise SourceError(f"path leaves the catalogue: {location}: {_INSIDE}")
+    if not path.is_file():
+        near = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
+        raise SourceError(
+            f"{location}: no such file in {root}.{did_you_mean(path.name, near, 'Files there')}"
+        )
+    return path
+
+
+def digest_of(path: Path, access: Access) -> str:
+    """The SHA-256 of a file, computed once while its size and time stay the same."""
+    try:
+        stat = path.stat()
+        identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return access.reach.digest(identity, partial(_hash, path))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _hash(path: Path) -> str:
+    digest = sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(HASHED_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
