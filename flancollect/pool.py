@@ -10,6 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -114,9 +116,16 @@ def _begin(work: Callable[[Any], Any], environment: Mapping[str, str]) -> None:
     """
     os.environ.clear()
     os.environ.update(environment)
+    Thread(target=_end_with, args=[multiprocessing.parent_process()], daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _given.append(work)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """End this process when its parent has ended, however that was killed: nobody waits for its work."""
+    parent.join()
+    os._exit(1)
 
 
 def _do(item: Any) -> Any:

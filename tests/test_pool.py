@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from flancollect.pool import load_early, run_over
+from tests.small import REPO
 
 
 def double(number):
@@ -76,3 +80,36 @@ def test_workers_see_the_environment_as_it_is_when_they_start(monkeypatch):
         assert list(run_over(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [value, value]
     monkeypatch.delenv("FLANCOLLECT_TEST")
     assert list(run_over(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [None, None]
+
+
+START_AND_DIE = """
+import os, signal, sys, time
+from tests.test_pool import died, sleep_long
+from flancollect.pool import run_over
+
+for _ in run_over([sys.argv[1]] * 3, sleep_long, died, 2):
+    while len(os.listdir(sys.argv[1])) < 2:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def sleep_long(folder):
+    """The first item comes back at once; a worker that has begun another one says so and sleeps."""
+    begun = Path(folder) / str(os.getpid())
+    try:
+        (Path(folder) / "first").touch(exist_ok=False)
+    except FileExistsError:
+        begun.touch()
+        time.sleep(600)
+
+
+def test_workers_end_when_the_main_process_is_killed(tmp_path):
+    command = [sys.executable, "-c", START_AND_DIE, str(tmp_path)]
+    assert subprocess.run(command, cwd=REPO, timeout=60, check=False).returncode == -signal.SIGKILL
+    workers = [int(path.name) for path in tmp_path.iterdir() if path.name != "first"]
+    assert workers
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}/task").is_dir() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(Path(f"/proc/{pid}/task").is_dir() for pid in workers)
