@@ -177,7 +177,6 @@ def _compile(text: str, parse: Callable[[], nodes.Template]) -> tuple[frozenset[
     """Check a text and find its variables; `parse` gives a fresh tree, since compiling changes it."""
     env = environment()
     tree = parse()
-    tree.set_environment(env)
     size = parts(tree)
     variables = undeclared(rewrite(tree, env), env)
     built = lru_cache(maxsize=1)(lambda: env.from_string(parse()))
