@@ -36,7 +36,7 @@ from flancollect.job_files import Settings, delete_unused, job_name, settings_of
 from flancollect.jobs import TaskDone
 from flancollect.licences import combined
 from flancollect.plan import BuildPlan, TaskPlan
-from flancollect.pool import load_early
+from flancollect.pool import Peaks, load_early
 from flancollect.prepare import Progress, Wanted, prepare
 from flancollect.render.batch import TASK_SOURCES
 from flancollect.render.compile import RENDER_VERSION
@@ -93,18 +93,19 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
         disk_errors(options.out, "finished tasks are kept"),
         claim(options.out, plan.recipe, overwrite=options.overwrite) as work,
     ):
-        settings = settings_of(plan, wanted.access, work)
-        done = _render(plan, settings, options, progress)
+        settings, peaks = settings_of(plan, wanted.access, work), Peaks()
+        done = _render(plan, settings, options, progress, peaks)
         rendered = time.monotonic()
         skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
         _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
-        manifest = _write(plan, settings, done, skipped, options)
+        manifest = _write(plan, settings, done, skipped, options, peaks)
         finished = time.monotonic()
         report = _report(
             {"plan": planned - started, "render": rendered - planned, "write": finished - rendered},
             manifest,
             done,
             options.workers,
+            peaks,
         )
         write_artifact(options.out / REPORT, report)
         if options.discard_work:
@@ -115,12 +116,12 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
 
 
 def _render(
-    plan: BuildPlan, settings: Settings, options: BuildOptions, progress: Progress | None
+    plan: BuildPlan, settings: Settings, options: BuildOptions, progress: Progress | None, peaks: Peaks
 ) -> list[TaskDone]:
     """Every task's outcome, sorted by name."""
     total = sum(bool(task.jobs) for task in plan.tasks)
     done: list[TaskDone] = []
-    for outcome in render_all(plan, settings, options.workers):
+    for outcome in render_all(plan, settings, options.workers, peaks):
         done.append(outcome)
         if progress is not None:
             progress("tasks", len(done), total)
@@ -135,6 +136,7 @@ def _write(
     done: Sequence[TaskDone],
     skipped: Sequence[Skip],
     options: BuildOptions,
+    peaks: Peaks,
 ) -> Manifest:
     """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
     plans = {task.name: task for task in plan.tasks}
@@ -146,7 +148,9 @@ def _write(
         manifest = _manifest(plan, settings, tasks, skipped, standing)
         refresh(options.out, manifest)
         return manifest
-    shards = write_shards(files, options.out, shard_bytes=options.shard_bytes, workers=options.workers)
+    shards = write_shards(
+        files, options.out, shard_bytes=options.shard_bytes, workers=options.workers, peaks=peaks
+    )
     manifest = _manifest(plan, settings, tasks, skipped, shards)
     seal(options.out, manifest)
     return manifest
@@ -272,14 +276,16 @@ def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
         )
 
 
-def _report(times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone], workers: int) -> Report:
+def _report(
+    times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone], workers: int, peaks: Peaks
+) -> Report:
     wall = sum(times.values())
     jobs = [job for task in done for job in task.jobs]
     return Report(
         times={stage: round(seconds, 3) for stage, seconds in times.items()},
         wall_s=round(wall, 3),
         rows_per_s=round(manifest.rows / wall, 1),
-        peak_rss_mb=round(_peak_rss_mb(), 1),
+        peak_rss_mb=round(_peak_rss_mb(peaks), 1),
         workers=workers,
         rendered_jobs=sum(not job.reused for job in jobs),
         reused_jobs=sum(job.reused for job in jobs),
@@ -288,11 +294,11 @@ def _report(times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone
     )
 
 
-def _peak_rss_mb() -> float:
+def _peak_rss_mb(peaks: Peaks) -> float:
     """Peak resident memory of this process plus that of the largest worker, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024
-    usage = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage) * unit / (1024 * 1024)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (own + max(peaks.values(), default=0)) * unit / (1024 * 1024)
 
 
 def default_workers() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -16,17 +17,31 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+_Done = tuple[R, int, int]
+"""An outcome, and the worker's process id and peak so far."""
 
 
-def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R], workers: int) -> Iterator[R]:
+Peaks = dict[int, int]
+"""Peak resident memory of workers by process id, in the unit of `resource.getrusage`."""
+
+
+def run_over(
+    items: Sequence[T],
+    work: Callable[[T], R],
+    died: Callable[[T], R],
+    workers: int,
+    peaks: Peaks | None = None,
+) -> Iterator[R]:
     """Yield `work(item)` for every item, as each is done.
 
     With one worker everything runs in this process. When a worker dies (out of memory, killed), the items
     that were under way run once more, each alone in a process of its own; one that dies again is given to
     `died`, and the rest goes on. Exceptions of `work` are raised here. Interrupting, or closing the
     iterator, ends the workers at once. A worker is given `work` once, so what it holds on to (caches, hosts
-    found dead) lasts from item to item.
+    found dead) lasts from item to item. `peaks` takes what workers needed: nobody else can tell, as they are
+    no children of this process.
     """
+    peaks = {} if peaks is None else peaks
     if workers == 1 or len(items) <= 1:
         yield from map(work, items)
         return
@@ -34,12 +49,13 @@ def run_over(items: Sequence[T], work: Callable[[T], R], died: Callable[[T], R],
     while left:
         done: set[int] = set()
         with _pool(min(workers, len(left)), work) as pool:
-            futures: dict[Future[R], int] = _submitted(pool, left)
+            futures: dict[Future[_Done[R]], int] = _submitted(pool, left)
             for future in as_completed(futures):
                 try:
-                    outcome = future.result()
+                    outcome, pid, peak = future.result()
                 except BrokenProcessPool:
                     continue
+                peaks[pid] = peak
                 done.add(futures[future])
                 yield outcome
         left = [item for place, item in enumerate(left) if place not in done]
@@ -56,9 +72,9 @@ def load_early(modules: Sequence[str]) -> None:
         forkserver.ensure_running()
 
 
-def _submitted(pool: ProcessPoolExecutor, items: Sequence[T]) -> dict[Future[R], int]:
+def _submitted(pool: ProcessPoolExecutor, items: Sequence[T]) -> dict[Future[_Done[R]], int]:
     """The futures of all items by place; fewer, if a worker dies this early."""
-    futures: dict[Future[R], int] = {}
+    futures: dict[Future[_Done[R]], int] = {}
     with _interrupts_held():
         for place, item in enumerate(items):
             try:
@@ -72,8 +88,8 @@ def _alone(item: T, work: Callable[[T], R], died: Callable[[T], R]) -> R:
     with _pool(1, work) as pool:
         try:
             with _interrupts_held():
-                future: Future[R] = pool.submit(_do, item)
-            return future.result()
+                future: Future[_Done[R]] = pool.submit(_do, item)
+            return future.result()[0]
         except BrokenProcessPool:
             return died(item)
 
@@ -129,4 +145,4 @@ def _end_with(parent: BaseProcess) -> None:
 
 
 def _do(item: Any) -> Any:
-    return _given[0](item)
+    return _given[0](item), os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

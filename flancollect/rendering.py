@@ -18,7 +18,7 @@ from flancollect.candidates import Skip
 from flancollect.job_files import Settings, earlier_files, earlier_runs, job_path
 from flancollect.jobs import JobDone, TaskDone, render_task, rendered_before
 from flancollect.plan import BuildPlan, TaskPlan
-from flancollect.pool import run_over
+from flancollect.pool import Peaks, run_over
 
 Earlier = Mapping[tuple[str, str], Sequence[Path]]
 """By task and variant the files of earlier runs of the job."""
@@ -35,8 +35,13 @@ class _Unit:
     number: int
 
 
-def render_all(plan: BuildPlan, settings: Settings, workers: int) -> Iterator[TaskDone]:
-    """Every task that has rows to give, as each is done, in any order. A task that fails says why as a skip."""
+def render_all(
+    plan: BuildPlan, settings: Settings, workers: int, peaks: Peaks | None = None
+) -> Iterator[TaskDone]:
+    """Every task that has rows to give, as each is done, in any order. A task that fails says why as a skip.
+
+    `peaks` is that of `run_over`.
+    """
     tasks = {task.name: task for task in plan.tasks if task.jobs}
     there = {name: _there(task, settings) for name, task in tasks.items()}
     left = [_without(task, there[name]) for name, task in tasks.items()]
@@ -47,7 +52,7 @@ def render_all(plan: BuildPlan, settings: Settings, workers: int) -> Iterator[Ta
         if not waiting[name]:
             yield _whole(task, there[name], [])
     render = partial(_render, settings=settings, earlier=_earlier(left, settings))
-    for number, part in run_over(units, render, _died, workers):
+    for number, part in run_over(units, render, _died, workers, peaks):
         parts[part.task].append((number, part))
         if len(parts[part.task]) == waiting[part.task]:
             yield _whole(tasks[part.task], there[part.task], parts.pop(part.task))

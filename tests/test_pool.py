@@ -47,6 +47,14 @@ def test_every_item_has_its_outcome(workers):
     assert sorted(run_over(range(6), double, died, workers)) == [0, 2, 4, 6, 8, 10]
 
 
+def test_what_workers_needed_is_told():
+    peaks = {}
+    list(run_over(range(6), double, died, 2, peaks))
+    assert 1 <= len(peaks) <= 2
+    assert os.getpid() not in peaks
+    assert all(peak > 1000 for peak in peaks.values()), "an interpreter alone takes some MiB"
+
+
 def test_no_items_are_no_work():
     assert list(run_over([], double, died, 2)) == []
 

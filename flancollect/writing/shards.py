@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import ShardInfo
 from flancollect.errors import FlancollectError
-from flancollect.pool import run_over
+from flancollect.pool import Peaks, run_over
 from flancollect.schemas import MIXTURE, check_schema
 from flancollect.writing.cells import Block, Decoder
 from flancollect.writing.hashing import HashedFile, RowsDigest
@@ -31,13 +31,13 @@ BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs
 
 
 def write_shards(
-    jobs: Jobs, out: Path, *, shard_bytes: int = SHARD_BYTES, workers: int = 1
+    jobs: Jobs, out: Path, *, shard_bytes: int = SHARD_BYTES, workers: int = 1, peaks: Peaks | None = None
 ) -> list[ShardInfo]:
     """Stage the shards of all jobs' rows under `out`, for `seal` to put in place.
 
     Jobs (file and record of `write_rendered`) are in canonical order, which breaks ties between equal `order`
     numbers. There is at least one shard; `shard_bytes` (at most 1 GiB, for 32-bit text offsets) is a mean and
-    counts values. Each worker holds one shard. Workers change nothing in the files.
+    counts values. Each worker holds one shard. Workers change nothing in the files. `peaks` is that of `run_over`.
     """
     count = shard_count(sum(record.bytes for _, record in jobs), shard_bytes)
     folder = staging(out)
@@ -46,7 +46,7 @@ def write_shards(
         stale.unlink()
     write = partial(_write_shard, [path for path, _ in jobs], folder, count)
     shards = list(enumerate(slices_of(jobs, count)))
-    return sorted(run_over(shards, write, _died, workers), key=lambda shard: shard.file)
+    return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
 
 
 def shard_count(values_bytes: int, shard_bytes: int) -> int:
