@@ -32,7 +32,7 @@ from flancollect.candidates import AS_ASKED, Skip
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.examples import check_examples
 from flancollect.folder import claim
-from flancollect.job_files import Settings, delete_unused, job_name, settings_of
+from flancollect.job_files import JobFiles, delete_unused, job_files, settings_of
 from flancollect.jobs import TaskDone
 from flancollect.licences import combined
 from flancollect.plan import BuildPlan, TaskPlan
@@ -94,11 +94,13 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
         claim(options.out, plan.recipe, overwrite=options.overwrite) as work,
     ):
         settings, peaks = settings_of(plan, wanted.access, work), Peaks()
-        done = _render(plan, settings, options, progress, peaks)
+        files = job_files(plan, settings)
+        outcomes = render_all(plan, settings, files, options.workers, peaks)
+        done = _watched(outcomes, plan, options, progress)
         rendered = time.monotonic()
         skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
         _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
-        manifest = _write(plan, settings, done, skipped, options, peaks)
+        manifest = _write(plan, files, done, skipped, options, peaks)
         finished = time.monotonic()
         report = _report(
             {"plan": planned - started, "render": rendered - planned, "write": finished - rendered},
@@ -115,13 +117,13 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
     return Built(manifest=manifest, report=report)
 
 
-def _render(
-    plan: BuildPlan, settings: Settings, options: BuildOptions, progress: Progress | None, peaks: Peaks
+def _watched(
+    outcomes: Iterable[TaskDone], plan: BuildPlan, options: BuildOptions, progress: Progress | None
 ) -> list[TaskDone]:
-    """Every task's outcome, sorted by name."""
+    """Every task's outcome, sorted by name; each is told as it comes."""
     total = sum(bool(task.jobs) for task in plan.tasks)
     done: list[TaskDone] = []
-    for outcome in render_all(plan, settings, options.workers, peaks):
+    for outcome in outcomes:
         done.append(outcome)
         if progress is not None:
             progress("tasks", len(done), total)
@@ -132,7 +134,7 @@ def _render(
 
 def _write(
     plan: BuildPlan,
-    settings: Settings,
+    files: JobFiles,
     done: Sequence[TaskDone],
     skipped: Sequence[Skip],
     options: BuildOptions,
@@ -141,17 +143,17 @@ def _write(
     """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
     plans = {task.name: task for task in plan.tasks}
     tasks = [row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)]
-    files = [(job.path, job.record) for task in done for job in task.jobs]
-    count = shard_count(sum(record.bytes for _, record in files), options.shard_bytes)
+    jobs = [(job.path, job.record) for task in done for job in task.jobs]
+    count = shard_count(sum(record.bytes for _, record in jobs), options.shard_bytes)
     standing = _standing(options.out, plan, tasks, count)
     if standing is not None:
-        manifest = _manifest(plan, settings, tasks, skipped, standing)
+        manifest = _manifest(plan, files, tasks, skipped, standing)
         refresh(options.out, manifest)
         return manifest
     shards = write_shards(
-        files, options.out, shard_bytes=options.shard_bytes, workers=options.workers, peaks=peaks
+        jobs, options.out, shard_bytes=options.shard_bytes, workers=options.workers, peaks=peaks
     )
-    manifest = _manifest(plan, settings, tasks, skipped, shards)
+    manifest = _manifest(plan, files, tasks, skipped, shards)
     seal(options.out, manifest)
     return manifest
 
@@ -207,13 +209,13 @@ class MisfitError(FlancollectError):
 
 def _manifest(
     plan: BuildPlan,
-    settings: Settings,
+    files: JobFiles,
     tasks: list[TaskRows],
     skipped: Sequence[Skip],
     shards: Sequence[ShardInfo],
 ) -> Manifest:
     rows = sum(shard.rows for shard in shards)
-    jobs = {f"{t.name}/{j.variant.name}": job_name(t, j, settings) for t in plan.tasks for j in t.jobs}
+    jobs = {f"{task}/{variant}": file.path.stem for (task, variant), file in files.items()}
     wrong = [skip for skip in skipped if skip.kind not in AS_ASKED]
     licence = combined(row.license for row in tasks if row.rows)
     built = len({task.task for task in tasks})

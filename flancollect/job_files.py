@@ -7,8 +7,10 @@ it, with rows that may still be right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 from flancollect.artifacts import fingerprint
@@ -50,32 +52,30 @@ def settings_of(plan: BuildPlan, access: Access, work: Path) -> Settings:
     )
 
 
-def job_path(plan: TaskPlan, job: Job, settings: Settings) -> Path:
-    """The file of a job's rows."""
-    return settings.work / (job_name(plan, job, settings) + SUFFIX)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """Where a job's rows are or will be, and the files of earlier runs of the job."""
+
+    path: Path
+    earlier: tuple[Path, ...] = ()
 
 
-def job_name(plan: TaskPlan, job: Job, settings: Settings) -> str:
-    """The name of a job: hashes of what every row depends on, and of the rest."""
-    rest = {
-        "quota": job.quota,
-        "max_repeat": settings.max_repeat,
-        "wordings": [[wording.id, wording_hash(wording)] for wording in job.wordings],
-    }
-    return f"{_rows_part(plan, job, settings)[:_PART]}-{fingerprint(rest)[:_PART]}"
+JobFiles = Mapping[tuple[str, str], JobFile]
+"""The files of a plan's jobs by task and variant."""
 
 
-def earlier_files(work: Path) -> dict[str, list[Path]]:
-    """The jobs' files that are there, by the first part of their names."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(work.glob(f"*{SUFFIX}")):
-        found.setdefault(path.name[:_PART], []).append(path)
-    return found
-
-
-def earlier_runs(path: Path, there: Mapping[str, Sequence[Path]]) -> list[Path]:
-    """The files of other runs of a job, which differ in how many rows they hold or in their wordings."""
-    return [other for other in there.get(path.name[:_PART], ()) if other != path]
+def job_files(plan: BuildPlan, settings: Settings) -> dict[tuple[str, str], JobFile]:
+    """The file of every job of a plan. Equal names mean equal rows, on any machine."""
+    styles, there = _styles_hashes(settings.styles), _by_first_part(settings.work)
+    files = {}
+    for task in plan.tasks:
+        card = fingerprint(_meaning(task.task))
+        for job in task.jobs:
+            first = fingerprint(_rows_part(task, job, settings, card, styles[_styles_used(task, job)]))
+            name = f"{first[:_PART]}-{fingerprint(_rest(job, settings))[:_PART]}{SUFFIX}"
+            earlier = [path for path in there.get(first[:_PART], ()) if path.name != name]
+            files[task.name, job.variant.name] = JobFile(path=settings.work / name, earlier=tuple(earlier))
+    return files
 
 
 def delete_unused(work: Path, used: Iterable[Path]) -> None:
@@ -84,6 +84,7 @@ def delete_unused(work: Path, used: Iterable[Path]) -> None:
         path.unlink()
 
 
+@cache
 def wording_hash(wording: Wording) -> str:
     """A hash of all that a wording makes of a row."""
     return fingerprint([wording.intro, wording.input, wording.target, wording.shows_options])
@@ -114,29 +115,41 @@ _SAID_ABOUT = {
 """Keys of a card that no row depends on, or that are hashed as what they stand for."""
 
 
-def _rows_part(plan: TaskPlan, job: Job, settings: Settings) -> str:
+def _by_first_part(work: Path) -> dict[str, list[Path]]:
+    """The files that are there, by the first part of their names."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(work.glob(f"*{SUFFIX}")):
+        found.setdefault(path.name[:_PART], []).append(path)
+    return found
+
+
+def _rest(job: Job, settings: Settings) -> dict[str, object]:
+    """What only some rows of a job depend on."""
+    return {
+        "quota": job.quota,
+        "max_repeat": settings.max_repeat,
+        "wordings": [[wording.id, wording_hash(wording)] for wording in job.wordings],
+    }
+
+
+def _rows_part(plan: TaskPlan, job: Job, settings: Settings, card: str, styles: str) -> dict[str, object]:
     """Everything that the text of a row depends on, but for its own wording."""
-    styles, few_shot = _styles_used(plan, job, settings.styles), job.variant.few_shot
-    return fingerprint(
-        {
-            "render_version": RENDER_VERSION,
-            "seed": settings.seed,
-            "card": _meaning(plan.task),
-            "source": [plan.source_key, plan.lock.revision],
-            "split": _slice_of(plan.split),
-            "pool": _slice_of(plan.pool) if few_shot else None,
-            "lender": _lender(plan) if few_shot else None,
-            "held_out": [_slice_of(slice_) for slice_ in plan.held_out],
-            "needs": dict(plan.task.family.needs),
-            "options": plan.task.family.options,
-            "variant": job.variant.name,
-            "shots": settings.shots.model_dump() if few_shot else None,
-            "styles": {
-                kind: {name: style.model_dump() for name, style in getattr(styles, kind).items()}
-                for kind in ("options", "shots", "dialogs")
-            },
-        }
-    )
+    few_shot = job.variant.few_shot
+    return {
+        "render_version": RENDER_VERSION,
+        "seed": settings.seed,
+        "card": card,
+        "source": [plan.source_key, plan.lock.revision],
+        "split": _slice_of(plan.split),
+        "pool": _slice_of(plan.pool) if few_shot else None,
+        "lender": _lender(plan) if few_shot else None,
+        "held_out": [_slice_of(slice_) for slice_ in plan.held_out],
+        "needs": dict(plan.task.family.needs),
+        "options": plan.task.family.options,
+        "variant": job.variant.name,
+        "shots": settings.shots.model_dump() if few_shot else None,
+        "styles": styles,
+    }
 
 
 def _meaning(task: Task) -> dict[str, object]:
@@ -154,11 +167,19 @@ def _slice_of(slice_: SplitSlice) -> list[str | None]:
     return [slice_.name, slice_.start, slice_.stop]
 
 
-def _styles_used(plan: TaskPlan, job: Job, styles: StyleSet) -> StyleSet:
-    lists_options = job.variant.options and any(w.shows_options for w in job.wordings)
-    seen = styles_for(plan, styles)
-    return StyleSet(
-        options=seen.options if lists_options else {},
-        shots=seen.shots if job.variant.few_shot else {},
-        dialogs=seen.dialogs,
-    )
+def _styles_used(plan: TaskPlan, job: Job) -> tuple[bool, ...]:
+    """Whether rows of a job depend on the styles of options, of shots, of dialogs."""
+    lists_options = job.variant.options and any(wording.shows_options for wording in job.wordings)
+    return lists_options, job.variant.few_shot, "turns" in plan.task.family.needs.values()
+
+
+def _styles_hashes(styles: StyleSet) -> dict[tuple[bool, ...], str]:
+    """A hash of the styles that rows depend on, for every answer of `_styles_used`."""
+    kinds = [
+        {name: style.model_dump() for name, style in kind.items()}
+        for kind in (styles.options, styles.shots, styles.dialogs)
+    ]
+    return {
+        used: fingerprint([kind if wanted else {} for kind, wanted in zip(kinds, used, strict=True)])
+        for used in product((True, False), repeat=3)
+    }

@@ -7,7 +7,7 @@ so resuming and rebuilding are the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from flancollect.artifacts import JobRecord
 from flancollect.candidates import Skip
 from flancollect.earlier import GONE, SOURCE_ROW, Earlier, earlier_rows
 from flancollect.errors import CardError, SourceError
-from flancollect.job_files import Settings, job_path, styles_for, wording_hash
+from flancollect.job_files import JobFile, JobFiles, Settings, styles_for, wording_hash
 from flancollect.normalise import Content
 from flancollect.plan import Job, TaskPlan
 from flancollect.render.batch import to_batch
@@ -58,27 +58,21 @@ class TaskDone:
     skip: Skip | None = None
 
 
-def rendered_before(plan: TaskPlan, job: Job, settings: Settings) -> JobDone | None:
+def rendered_before(job: Job, file: JobFile) -> JobDone | None:
     """A job that is done already. A file that is damaged counts for nothing."""
-    path = job_path(plan, job, settings)
-    record = read_record(path)
+    record = read_record(file.path)
     if record is None:
         return None
-    return JobDone(variant=job.variant.name, planned=job.quota, path=path, record=record, reused=True)
+    return JobDone(variant=job.variant.name, planned=job.quota, path=file.path, record=record, reused=True)
 
 
-def render_task(
-    plan: TaskPlan, settings: Settings, earlier: Mapping[str, Sequence[Path]] | None = None
-) -> TaskDone:
+def render_task(plan: TaskPlan, settings: Settings, files: JobFiles) -> TaskDone:
     """Render all jobs of a task, or of a part of one. A failing source or template skips the task.
 
-    `earlier` has, by variant, the files of earlier runs of its jobs. Rows of theirs are copied where they
-    would come out the same; that changes no byte.
+    Rows that earlier runs of a job have are copied where they would come out the same; that changes no byte.
     """
     source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
-    under_way = [
-        _begun(source, job, settings, (earlier or {}).get(job.variant.name, ())) for job in plan.jobs
-    ]
+    under_way = [_begun(source, job, settings, files[plan.name, job.variant.name]) for job in plan.jobs]
     try:
         banned = source.banned()
         few_shot = any(job.variant.few_shot for job in plan.jobs)
@@ -94,7 +88,7 @@ def render_task(
 def render_batches(plan: TaskPlan, job: Job, settings: Settings) -> Iterator[pa.RecordBatch]:
     """The rows of one job (schema MIXTURE) in the order they are drawn, without writing anything."""
     source = TaskSource(plan=plan, seed=settings.seed, shots=settings.shots, access=settings.access)
-    for block in _blocks(_begun(source, job, settings, ()), source.banned()):
+    for block in _blocks(_begun(source, job, settings, JobFile(path=Path())), source.banned()):
         yield Decoder(block).rows(np.arange(block.rows))
 
 
@@ -112,6 +106,7 @@ class _UnderWay:
     job: Job
     settings: Settings
     store: ExampleStore
+    path: Path
     earlier: Earlier
     dropped: Counter[str]
     fallbacks: Counter[str]
@@ -127,14 +122,15 @@ class _UnderWay:
         return self.earlier.find(names.repeat, ids, wordings_drawn(names, ids, len(self.job.wordings)))
 
 
-def _begun(source: TaskSource, job: Job, settings: Settings, earlier: Sequence[Path]) -> _UnderWay:
+def _begun(source: TaskSource, job: Job, settings: Settings, file: JobFile) -> _UnderWay:
     fallbacks = Counter[str]()
     return _UnderWay(
         source=source,
         job=job,
         settings=settings,
         store=ExampleStore(source.plan.task.family, settings.styles, fallbacks),
-        earlier=earlier_rows(earlier, job.wordings),
+        path=file.path,
+        earlier=earlier_rows(file.earlier, job.wordings),
         dropped=Counter(),
         fallbacks=fallbacks,
         copied=Counter(),
@@ -150,13 +146,12 @@ def _begins_with(under_way: _UnderWay) -> Ints:
 
 def _render_job(under_way: _UnderWay, banned: frozenset[Content]) -> JobDone:
     job = under_way.job
-    path = job_path(under_way.source.plan, job, under_way.settings)
     wordings = {wording.id: wording_hash(wording) for wording in job.wordings}
-    record = write_rendered(path, _blocks(under_way, banned), under_way.dropped, wordings)
+    record = write_rendered(under_way.path, _blocks(under_way, banned), under_way.dropped, wordings)
     return JobDone(
         variant=job.variant.name,
         planned=job.quota,
-        path=path,
+        path=under_way.path,
         record=record,
         reused=False,
         copied=under_way.copied.total(),

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from flancollect.candidates import Skip
-from flancollect.job_files import Settings, earlier_files, earlier_runs, job_path
+from flancollect.job_files import JobFiles, Settings
 from flancollect.jobs import JobDone, TaskDone, render_task, rendered_before
 from flancollect.plan import BuildPlan, TaskPlan
 from flancollect.pool import Peaks, run_over
-
-Earlier = Mapping[tuple[str, str], Sequence[Path]]
-"""By task and variant the files of earlier runs of the job."""
 
 SPLIT_ABOVE = 4
 """A task with more than this part (1/n) of one worker's rows is taken apart."""
@@ -36,31 +32,30 @@ class _Unit:
 
 
 def render_all(
-    plan: BuildPlan, settings: Settings, workers: int, peaks: Peaks | None = None
+    plan: BuildPlan, settings: Settings, files: JobFiles, workers: int, peaks: Peaks | None = None
 ) -> Iterator[TaskDone]:
     """Every task that has rows to give, as each is done, in any order. A task that fails says why as a skip.
 
-    `peaks` is that of `run_over`.
+    `files` are those of the plan's jobs (`job_files`), `peaks` is that of `run_over`.
     """
     tasks = {task.name: task for task in plan.tasks if task.jobs}
-    there = {name: _there(task, settings) for name, task in tasks.items()}
-    left = [_without(task, there[name]) for name, task in tasks.items()]
-    units = _units(left, workers)
+    there = {name: _there(task, files) for name, task in tasks.items()}
+    units = _units([_without(task, there[name]) for name, task in tasks.items()], workers)
     waiting = Counter(unit.plan.name for unit in units)
     parts: dict[str, list[tuple[int, TaskDone]]] = {name: [] for name in tasks}
     for name, task in tasks.items():
         if not waiting[name]:
             yield _whole(task, there[name], [])
-    render = partial(_render, settings=settings, earlier=_earlier(left, settings))
+    render = partial(_render, settings=settings, files=files)
     for number, part in run_over(units, render, _died, workers, peaks):
         parts[part.task].append((number, part))
         if len(parts[part.task]) == waiting[part.task]:
             yield _whole(tasks[part.task], there[part.task], parts.pop(part.task))
 
 
-def _there(task: TaskPlan, settings: Settings) -> dict[str, JobDone]:
+def _there(task: TaskPlan, files: JobFiles) -> dict[str, JobDone]:
     """The jobs of a task that are done already, by variant."""
-    found = (rendered_before(task, job, settings) for job in task.jobs)
+    found = (rendered_before(job, files[task.name, job.variant.name]) for job in task.jobs)
     return {job.variant: job for job in found if job is not None}
 
 
@@ -85,20 +80,7 @@ def _parts(task: TaskPlan) -> list[TaskPlan]:
     return [replace(task, jobs=(job,)) for job in task.jobs]
 
 
-def _earlier(tasks: Sequence[TaskPlan], settings: Settings) -> Earlier:
-    """The files of other runs of the jobs that are to be rendered, where there are any."""
-    files = earlier_files(settings.work)
-    found = {
-        (task.name, job.variant.name): earlier_runs(job_path(task, job, settings), files)
-        for task in tasks
-        for job in task.jobs
-        if files
-    }
-    return {names: paths for names, paths in found.items() if paths}
-
-
-def _render(unit: _Unit, settings: Settings, earlier: Earlier) -> tuple[int, TaskDone]:
-    files = {job.variant.name: earlier.get((unit.plan.name, job.variant.name), []) for job in unit.plan.jobs}
+def _render(unit: _Unit, settings: Settings, files: JobFiles) -> tuple[int, TaskDone]:
     with _uncollected():
         return unit.number, render_task(unit.plan, settings, files)
 

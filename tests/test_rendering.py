@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.job_files import settings_of
+from flancollect.job_files import job_files, settings_of
 from flancollect.prepare import prepare
 from flancollect.rendering import _units, render_all
 from flancollect.sources.table import Access
@@ -48,8 +48,9 @@ def test_one_task_on_two_workers_is_the_same_as_on_one(tmp_path):
 
 def test_what_is_there_is_not_rendered_again(tmp_path, plan):
     settings = settings_of(plan, Access(), tmp_path)
-    first = sorted(render_all(plan, settings, 1), key=lambda done: done.task)
-    again = sorted(render_all(plan, settings, 1), key=lambda done: done.task)
+    files = job_files(plan, settings)
+    first = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
+    again = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
     assert not any(job.reused for done in first for job in done.jobs)
     assert all(job.reused for done in again for job in done.jobs)
     assert [job.record for done in first for job in done.jobs] == [
