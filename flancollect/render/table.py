@@ -15,7 +15,7 @@ from flancollect.errors import CardError
 from flancollect.normalise import Row, count_dropped
 from flancollect.render.few_shot import Shown, few_shot_prompts
 from flancollect.render.picks import Pick
-from flancollect.render.zero_shot import Example, join_zero_shot, render_each
+from flancollect.render.zero_shot import Example, Seen, join_zero_shot, render_each
 
 NO_EXEMPLAR = "no exemplar: the pool has no other row"
 NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
@@ -59,19 +59,20 @@ class ExampleStore:
         self._stored: dict[tuple[object, ...], Rendered] = {}
 
     def examples(self, picked: Sequence[tuple[Row, Pick]]) -> list[Rendered]:
-        """Render rows as their picks say, those alike in one call, without storing them.
+        """Render rows as their picks say, without storing them.
 
         Raises CardError where a wording fails, unless it is what works out the answer: then some rows may
         be beyond it.
         """
-        found: list[Rendered] = [""] * len(picked)
-        alike = sorted(range(len(picked)), key=lambda i: _alike(picked[i][1]))
-        for _, group in groupby(alike, key=lambda i: _alike(picked[i][1])):
-            places = list(group)
-            rows = [picked[i][0] for i in places]
-            for i, example in zip(places, self._alike_examples(rows, picked[places[0]][1]), strict=True):
-                found[i] = example
-        return found
+        options, dialogs = self._styles.options, self._styles.dialogs
+        seen = Seen(
+            self._family,
+            [row for row, _ in picked],
+            [None if pick.option_style is None else options[pick.option_style] for _, pick in picked],
+            [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick in picked],
+        )
+        found = render_each(seen, [pick.wording for _, pick in picked], self._fallbacks)
+        return [_usable(row, example) for (row, _), example in zip(picked, found, strict=True)]
 
     def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:
         """Each pick's exemplars that its wording can serve, rendered now or before."""
@@ -94,20 +95,9 @@ class ExampleStore:
             for (_, pick), own in zip(picked, names, strict=True)
         ]
 
-    def _alike_examples(self, rows: Sequence[Row], pick: Pick) -> list[Rendered]:
-        option = None if pick.option_style is None else self._styles.options[pick.option_style]
-        dialog = None if pick.dialog_style is None else self._styles.dialogs[pick.dialog_style]
-        found = render_each(rows, pick.wording, self._family, option, dialog, self._fallbacks)
-        return [_usable(row, example) for row, example in zip(rows, found, strict=True)]
-
 
 def _name(row: Row, pick: Pick) -> tuple[object, ...]:
     return row.id, pick.wording.id, pick.option_style, pick.dialog_style
-
-
-def _alike(pick: Pick) -> tuple[str, str, str]:
-    """Rows alike in this are rendered in one call."""
-    return pick.wording.id, pick.option_style or "", pick.dialog_style or ""
 
 
 def _usable(row: Row, example: Example | CardError) -> Rendered:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.family import FamilySpec, Wording
@@ -37,7 +36,8 @@ def render_examples(
     Without an option style no options are listed. Raises CardError, at the wording's line, when the template
     fails on a row or exceeds its bounds.
     """
-    found = render_each(rows, wording, family, option_style, dialog_style, Counter())
+    seen = Seen(family, rows, [option_style] * len(rows), [dialog_style] * len(rows))
+    found = render_each(seen, [wording] * len(rows), Counter())
     examples = [example for example in found if isinstance(example, Example)]
     if len(examples) < len(found):
         raise next(error for error in found if isinstance(error, CardError))
@@ -45,26 +45,38 @@ def render_examples(
 
 
 def render_each(
-    rows: Sequence[Row],
-    wording: Wording,
-    family: FamilySpec,
-    option_style: OptionStyle | None,
-    dialog_style: DialogStyle | None,
-    fallbacks: Counter[str],
+    seen: Seen, wordings: Sequence[Wording], fallbacks: Counter[str]
 ) -> list[Example | CardError]:
-    """`render_examples` with each failing row's error in its place.
+    """Each row in its wording, in order, with a failing row's error in its place.
 
-    Rows that generated code left to reference Jinja are counted in `fallbacks` by wording.
+    Rows of one wording are rendered together. Those that generated code left to reference Jinja are counted
+    in `fallbacks` by wording.
     """
+    places: dict[str, list[int]] = {}
+    for place, wording in enumerate(wordings):
+        places.setdefault(wording.id, []).append(place)
+    found: list[Example | CardError | None] = [None] * len(wordings)
+    for alike in places.values():
+        wording = wordings[alike[0]]
+        for place, example in zip(alike, _alike(seen, alike, wording, fallbacks), strict=True):
+            found[place] = example
+    return [example for example in found if example is not None]
+
+
+def _alike(
+    seen: Seen, places: Sequence[int], wording: Wording, fallbacks: Counter[str]
+) -> Iterator[Example | CardError]:
+    """The rows at these places, all in one wording."""
     parts = (wording.intro or "", wording.input, wording.target)
     used = frozenset().union(*(compile_template(part).variables for part in parts))
-    makers = _columns(rows, family, option_style, dialog_style)
-    columns = {name: make() for name, make in makers.items() if name in used}
-    outcomes = [render_rows(part, columns, len(rows)) for part in parts]
+    columns = {
+        name: [column[i] for i in places] for name in used if (column := seen.column(name)) is not None
+    }
+    outcomes = [render_rows(part, columns, len(places)) for part in parts]
     left = set().union(*(outcome.left for outcome in outcomes))
     if left:
         fallbacks[wording.id] += len(left)
-    return [_example(texts, wording) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True)]
+    return (_example(texts, wording) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True))
 
 
 def _example(texts: Sequence[str | ExpressionError], wording: Wording) -> Example | CardError:
@@ -89,32 +101,65 @@ def turns_texts(style: DialogStyle, dialogs: Sequence[Sequence[str]]) -> list[st
     return [style.between.join(islice(written, len(turns))) for turns in dialogs]
 
 
-def _columns(
-    rows: Sequence[Row],
-    family: FamilySpec,
-    option_style: OptionStyle | None,
-    dialog_style: DialogStyle | None,
-) -> dict[str, Callable[[], list[Any]]]:
-    """By name, what makes the column that a template sees."""
+class Seen:
+    """What templates see of some rows, each in its own styles: columns by name, made when a template asks."""
 
-    def field(name: str) -> list[Any]:
-        values = [row.fields[name] for row in rows]
-        if family.needs[name] == "turns" and dialog_style is not None:
-            return turns_texts(dialog_style, values)
-        return values
+    def __init__(
+        self,
+        family: FamilySpec,
+        rows: Sequence[Row],
+        option_styles: Sequence[OptionStyle | None],
+        dialog_styles: Sequence[DialogStyle | None],
+    ) -> None:
+        self._family = family
+        self._rows = rows
+        self._options = option_styles
+        self._dialogs = dialog_styles
+        self._made: dict[str, list[Any] | None] = {}
 
-    return {
-        **{name: partial(field, name) for name in family.needs},
-        "choices": lambda: _once_per_list(rows, lambda lists: [list(options) for options in lists]),
-        "answer": lambda: [answer_text(option_style, row.answer, row.index) for row in rows],
-        "options": lambda: _once_per_list(
-            rows, lambda lists: options_texts(option_style, lists) if option_style else [""] * len(lists)
-        ),
+    def column(self, name: str) -> list[Any] | None:
+        """The column of a name, or None where templates of this family see no such name."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> list[Any] | None:
+        if name == "choices":
+            lists = {row.options: list(row.options) for row in self._rows}
+            return [lists[row.options] for row in self._rows]
+        if name == "answer":
+            styled = zip(self._options, self._rows, strict=True)
+            return [answer_text(style, row.answer, row.index) for style, row in styled]
+        if name == "options":
+            return _styled(options_texts, self._options, [row.options for row in self._rows])
+        if name not in self._family.needs:
+            return None
+        values = [row.fields[name] for row in self._rows]
+        return self._turns(values) if self._family.needs[name] == "turns" else values
+
+    def _turns(self, dialogs: list[Any]) -> list[Any]:
+        if any(style is None for style in self._dialogs):
+            return dialogs
+        return _styled(turns_texts, self._dialogs, [tuple(turns) for turns in dialogs])
+
+
+S = TypeVar("S", OptionStyle, DialogStyle)
+
+
+def _styled(
+    write: Callable[[S, Sequence[tuple[str, ...]]], list[str]],
+    styles: Sequence[S | None],
+    lists: Sequence[tuple[str, ...]],
+) -> list[str]:
+    """Each list as its style writes it, written once for equal ones; nothing where there is no style."""
+    wanted: dict[int, dict[tuple[str, ...], None]] = {}
+    for style, items in zip(styles, lists, strict=True):
+        wanted.setdefault(id(style), {})[items] = None
+    named = {id(style): style for style in styles if style is not None}
+    written = {
+        key: dict(zip(wanted[key], write(style, list(wanted[key])), strict=True))
+        for key, style in named.items()
     }
-
-
-def _once_per_list(rows: Sequence[Row], make: Callable[[list[tuple[str, ...]]], Sequence[Any]]) -> list[Any]:
-    """What is made of each row's options, made once for rows with the same ones."""
-    lists = list(dict.fromkeys(row.options for row in rows))
-    made = dict(zip(lists, make(lists), strict=True))
-    return [made[row.options] for row in rows]
+    return [
+        "" if style is None else written[id(style)][items] for style, items in zip(styles, lists, strict=True)
+    ]

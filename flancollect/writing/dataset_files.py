@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from flancollect.errors import FlancollectError
 from flancollect.schemas import MIXTURE
 from flancollect.writing.reading import MANIFEST, SHARD_FILES
 from flancollect.writing.shards import staging
+
+DELETED_AT_ONCE = 8  # to give back a shard's cached pages takes a tenth of a second
 
 
 def seal(out: Path, manifest: Manifest) -> None:
@@ -32,8 +35,8 @@ def seal(out: Path, manifest: Manifest) -> None:
             f"{staging(out)}: not there, though listed for the manifest: {', '.join(unstaged)}"
         )
     (out / MANIFEST).unlink(missing_ok=True)
-    for stale in sorted(out.glob(SHARD_FILES)):
-        stale.unlink()
+    with ThreadPoolExecutor(DELETED_AT_ONCE) as threads:
+        list(threads.map(Path.unlink, sorted(out.glob(SHARD_FILES))))
     for shard in manifest.shards:
         (staging(out) / shard.file).replace(out / shard.file)
     refresh(out, manifest)

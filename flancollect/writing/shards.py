@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +25,9 @@ from flancollect.writing.cells import Block, Decoder
 from flancollect.writing.hashing import HashedFile, RowsDigest
 from flancollect.writing.layout import tidy_batch
 from flancollect.writing.reading import WORK_FOLDER, open_shard
-from flancollect.writing.slices import Jobs, Slices, read_slices, slices_of
+from flancollect.writing.slices import Jobs, Memory, Slices, ask_for, read_slices, slices_of
 
 SHARD_BYTES = 256 * 1024 * 1024
-DECODED_ROWS = 16_000  # turned into columns at once: few takes, little memory
 BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs what its users expect
 
 
@@ -44,9 +45,22 @@ def write_shards(
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.iterdir():
         stale.unlink()
-    write = partial(_write_shard, [path for path, _ in jobs], folder, count)
-    shards = list(enumerate(slices_of(jobs, count)))
+    write = partial(_write_shard, [path for path, _ in jobs], folder, Memory())
+    slices = slices_of(jobs, count)
+    shards = [
+        _Shard(file=f"data-{number:05d}-of-{count:05d}.arrow", slices=own, then=then)
+        for number, (own, then) in enumerate(zip_longest(slices, slices[workers:]))
+    ]
     return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shard:
+    """A shard to be written, and the slices of one that some worker will write soon after it."""
+
+    file: str
+    slices: Slices
+    then: Slices | None
 
 
 def shard_count(values_bytes: int, shard_bytes: int) -> int:
@@ -56,26 +70,21 @@ def shard_count(values_bytes: int, shard_bytes: int) -> int:
     return max(1, -(-values_bytes // shard_bytes))
 
 
-def _died(shard: tuple[int, Slices]) -> ShardInfo:
-    number, _ = shard
+def _died(shard: _Shard) -> ShardInfo:
     raise FlancollectError(
-        f"the worker that wrote shard {number} died twice, probably for lack of memory; run the same command "
+        f"the worker that wrote {shard.file} died twice, probably for lack of memory; run the same command "
         "again with fewer workers: rendered tasks are kept"
     )
 
 
 def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> ShardInfo:
-    """Write one shard of tidy batches, whole or not at all, and describe it.
-
-    Larger batches are written as several of `BATCH_ROWS`, laid out anew: Arrow writes slices in another way.
-    """
+    """Write one shard of tidy batches of `BATCH_ROWS`, whole or not at all, and describe it."""
     temporary = path.with_suffix(".tmp")
     digest = RowsDigest(MIXTURE)
     with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
         for batch in batches:
             digest.add(batch)
-            for at in range(0, batch.num_rows, BATCH_ROWS):
-                writer.write_batch(tidy_batch(batch.slice(at, BATCH_ROWS)))
+            writer.write_batch(batch)
     temporary.replace(path)
     return ShardInfo(
         file=path.name, rows=digest.rows, bytes=sink.bytes, sha256=sink.sha256(), rows_sha256=digest.hex()
@@ -103,15 +112,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_shard(paths: Sequence[Path], folder: Path, count: int, shard: tuple[int, Slices]) -> ShardInfo:
-    number, slices = shard
-    path = folder / f"data-{number:05d}-of-{count:05d}.arrow"
-    return write_shard(path, _sorted_rows(read_slices(paths, slices)))
+def _write_shard(paths: Sequence[Path], folder: Path, memory: Memory, shard: _Shard) -> ShardInfo:
+    block = read_slices(paths, shard.slices, memory)
+    if shard.then is not None:
+        ask_for(paths, shard.then)
+    return write_shard(folder / shard.file, _sorted_rows(block))
 
 
 def _sorted_rows(block: Block) -> Iterator[pa.RecordBatch]:
     """The rows by (order, job, place in its file): rows with equal `order` stay as they came."""
     index = np.argsort(block.order, kind="stable")
     decoder = Decoder(block)
-    for at in range(0, len(index), DECODED_ROWS):
-        yield decoder.rows(index[at : at + DECODED_ROWS])
+    for at in range(0, len(index), BATCH_ROWS):
+        yield decoder.rows(index[at : at + BATCH_ROWS])

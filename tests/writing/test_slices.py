@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from flancollect.errors import FlancollectError
 from flancollect.writing import rendered
 from flancollect.writing.cells import concat
-from flancollect.writing.slices import read_slices, slices_of
+from flancollect.writing.slices import Memory, ask_for, read_slices, slices_of
 from tests.builds import rendered_rows, write_job
 
 ENDS = [0, 1, 2**62 - 1, 2**62, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]
@@ -35,7 +35,7 @@ def test_every_row_is_in_the_slices_of_its_shard(tmp_path_factory, orders, count
         patch.setattr(rendered, "RUN_BYTES", run_bytes)
         jobs = jobs_of(folder, orders)
     shards = slices_of(jobs, count)
-    blocks = [read_slices([path for path, _ in jobs], slices) for slices in shards]
+    blocks = [read_slices([path for path, _ in jobs], slices, Memory()) for slices in shards]
     assert len(blocks) == count
     for number, block in enumerate(blocks):
         assert all(order * count >> 64 == number for order in block.order.tolist())
@@ -49,7 +49,7 @@ def test_slices_come_in_the_order_of_jobs(tmp_path):
     first, second = slices_of(jobs, 2)
     assert (first["file"].tolist(), first["rows"].tolist()) == ([0, 2], [1, 2])
     assert (second["file"].tolist(), second["rows"].tolist()) == ([0, 3], [1, 1])
-    assert read_slices([path for path, _ in jobs], first).order.tolist() == [5, 3, 7]
+    assert read_slices([path for path, _ in jobs], first, Memory()).order.tolist() == [5, 3, 7]
 
 
 def test_without_jobs_shards_have_no_slices():
@@ -62,5 +62,23 @@ def test_a_file_that_was_cut_after_it_was_written_is_named(tmp_path):
     path = jobs[0][0]
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FlancollectError, match=r"0\.rows: ends before its rows do"):
-        read_slices([path], slices)
+        read_slices([path], slices, Memory())
     assert np.array_equal(slices["rows"], [3])
+
+
+def test_memory_serves_shards_of_any_size_in_turn(tmp_path):
+    jobs = jobs_of(tmp_path, [[1, 2, 3, 2**63], [4, 2**63 + 5], [2**63 + 6]])
+    paths, memory = [path for path, _ in jobs], Memory()
+    shards = slices_of(jobs, 2)
+    for slices in [*shards, *reversed(shards)]:
+        alone = read_slices(paths, slices, Memory())
+        shared = read_slices(paths, slices, memory)
+        assert shared.payload.tobytes() == alone.payload.tobytes()
+        assert shared.entries.tobytes() == alone.entries.tobytes()
+
+
+def test_what_is_asked_for_is_there_all_the_same(tmp_path):
+    jobs = jobs_of(tmp_path, [[1, 2, 3], [4]])
+    paths, (slices,) = [path for path, _ in jobs], slices_of(jobs, 1)
+    ask_for(paths, slices)
+    assert read_slices(paths, slices, Memory()).order.tolist() == [1, 2, 3, 4]
