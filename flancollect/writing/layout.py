@@ -48,10 +48,17 @@ def streams(array: pa.Array) -> list[npt.NDArray[np.generic]]:
         return [stream for child in array.flatten() for stream in streams(child)]
     if pa.types.is_list(kind):
         return [np.diff(_offsets(array)), *streams(array.values)]
-    valid = array.is_valid().to_numpy(zero_copy_only=False).view(np.uint8)
+    valid = _valid(array)
     if pa.types.is_string(kind):
         return [valid, np.diff(_offsets(array)), np.frombuffer(array.buffers()[2], dtype=np.uint8)]
     return [valid, np.frombuffer(array.buffers()[1], dtype=kind.to_pandas_dtype())]
+
+
+def _valid(array: pa.Array) -> npt.NDArray[np.uint8]:
+    if array.null_count == 0:
+        return np.ones(len(array), dtype=np.uint8)
+    valid: npt.NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
+    return valid.view(np.uint8)
 
 
 def stream_count(kind: pa.DataType) -> int:

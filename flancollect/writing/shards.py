@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +23,7 @@ from flancollect.writing.cells import Block, Decoder
 from flancollect.writing.hashing import HashedFile, RowsDigest
 from flancollect.writing.layout import tidy_batch
 from flancollect.writing.reading import WORK_FOLDER, open_shard
-from flancollect.writing.slices import Jobs, Memory, Slices, ask_for, read_slices, slices_of
+from flancollect.writing.slices import Jobs, Memory, Slices, read_slices, slices_of
 
 SHARD_BYTES = 256 * 1024 * 1024
 BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs what its users expect
@@ -46,21 +44,9 @@ def write_shards(
     for stale in folder.iterdir():
         stale.unlink()
     write = partial(_write_shard, [path for path, _ in jobs], folder, Memory())
-    slices = slices_of(jobs, count)
-    shards = [
-        _Shard(file=f"data-{number:05d}-of-{count:05d}.arrow", slices=own, then=then)
-        for number, (own, then) in enumerate(zip_longest(slices, slices[workers:]))
-    ]
+    names = (f"data-{number:05d}-of-{count:05d}.arrow" for number in range(count))
+    shards = list(zip(names, slices_of(jobs, count), strict=True))
     return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shard:
-    """A shard to be written, and the slices of one that some worker will write soon after it."""
-
-    file: str
-    slices: Slices
-    then: Slices | None
 
 
 def shard_count(values_bytes: int, shard_bytes: int) -> int:
@@ -70,9 +56,10 @@ def shard_count(values_bytes: int, shard_bytes: int) -> int:
     return max(1, -(-values_bytes // shard_bytes))
 
 
-def _died(shard: _Shard) -> ShardInfo:
+def _died(shard: tuple[str, Slices]) -> ShardInfo:
+    name, _ = shard
     raise FlancollectError(
-        f"the worker that wrote {shard.file} died twice, probably for lack of memory; run the same command "
+        f"the worker that wrote {name} died twice, probably for lack of memory; run the same command "
         "again with fewer workers: rendered tasks are kept"
     )
 
@@ -112,11 +99,9 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_shard(paths: Sequence[Path], folder: Path, memory: Memory, shard: _Shard) -> ShardInfo:
-    block = read_slices(paths, shard.slices, memory)
-    if shard.then is not None:
-        ask_for(paths, shard.then)
-    return write_shard(folder / shard.file, _sorted_rows(block))
+def _write_shard(paths: Sequence[Path], folder: Path, memory: Memory, shard: tuple[str, Slices]) -> ShardInfo:
+    name, slices = shard
+    return write_shard(folder / name, _sorted_rows(read_slices(paths, slices, memory)))
 
 
 def _sorted_rows(block: Block) -> Iterator[pa.RecordBatch]:

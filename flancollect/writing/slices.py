@@ -76,16 +76,6 @@ def read_slices(paths: Sequence[Path], slices: Slices, memory: Memory) -> Block:
     return block
 
 
-def ask_for(paths: Sequence[Path], slices: Slices) -> None:
-    """Tell the system that these slices are read next, so that the disk works while the processor does."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    for file, count, payload_at, size, entries_at, _ in slices.tolist():
-        with _opened(paths[file]) as descriptor:
-            os.posix_fadvise(descriptor, payload_at, size, os.POSIX_FADV_WILLNEED)
-            os.posix_fadvise(descriptor, entries_at, count * ENTRY.itemsize, os.POSIX_FADV_WILLNEED)
-
-
 def _cut(path: Path, file: int, place: Place, firsts: npt.NDArray[np.uint64]) -> Slices:
     """The slices of one run. Its rows' ends and orders, which stand side by side, are all that is read."""
     held = np.empty((2, place.rows), dtype=np.uint64)

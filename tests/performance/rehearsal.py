@@ -13,7 +13,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.performance.memory import peak_of_tree
@@ -41,7 +43,8 @@ def main() -> None:
     shutil.rmtree(arguments.out / "build")
     disk = disk_limit(arguments.out, max(one["mb"] for one in found) * 1_000_000)
     numbers = {"builds": found, "unchanged": again, "one wording edited": edited, "disk": disk}
-    print(json.dumps({"rows": rows, "scale": arguments.scale, **numbers}, indent=1))
+    ratios = {"times as fast as one worker": _speedups(found), "edited, of the whole": _share(edited, found)}
+    print(json.dumps({"rows": rows, "scale": arguments.scale, **numbers, **ratios}, indent=1))
     if len({one["content_hash"] for one in [*found, again]}) > 1:
         sys.exit("the builds differ")
     if not arguments.keep:
@@ -87,6 +90,20 @@ def build(catalogue: Path, out: Path, rows: int, workers: int) -> dict[str, Any]
     }
 
 
+def _speedups(builds: Sequence[dict[str, Any]]) -> dict[int, float]:
+    """By number of workers the median wall time of one worker over theirs, where one worker was measured."""
+    times: dict[int, list[float]] = {}
+    for one in builds:
+        times.setdefault(one["workers"], []).append(one["wall_s"])
+    return {workers: round(median(times[1]) / median(own), 2) for workers, own in times.items() if 1 in times}
+
+
+def _share(edited: dict[str, Any], builds: Sequence[dict[str, Any]]) -> float:
+    """The wall time of the edited build as part of the median whole one with as many workers."""
+    whole = [one["wall_s"] for one in builds if one["workers"] == edited["workers"]]
+    return round(float(edited["wall_s"]) / median(whole), 3)
+
+
 def disk_limit(folder: Path, size: int) -> dict[str, float]:
     """Seconds to write so many bytes in one file, to the disk, and to read them back from it."""
     path, left = folder / "disk.probe", size
@@ -126,7 +143,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="a folder for sources and builds")
     parser.add_argument("--scale", type=float, default=1.0, help="of every task's row count")
     parser.add_argument("--rows", type=int, help="rows to build; default 10 million times the scale")
-    parser.add_argument("--workers", type=int, nargs="+", default=[2], help="one build for each number")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        nargs="+",
+        default=[2],
+        help="one build for each number; name one again, such as 1 2 1 2 1 2, for medians",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the sources, for the next run")
     return parser.parse_args()
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from flancollect.errors import FlancollectError
 from flancollect.writing import rendered
 from flancollect.writing.cells import concat
-from flancollect.writing.slices import Memory, ask_for, read_slices, slices_of
+from flancollect.writing.slices import Memory, read_slices, slices_of
 from tests.builds import rendered_rows, write_job
 
 ENDS = [0, 1, 2**62 - 1, 2**62, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]
@@ -75,10 +75,3 @@ def test_memory_serves_shards_of_any_size_in_turn(tmp_path):
         shared = read_slices(paths, slices, memory)
         assert shared.payload.tobytes() == alone.payload.tobytes()
         assert shared.entries.tobytes() == alone.entries.tobytes()
-
-
-def test_what_is_asked_for_is_there_all_the_same(tmp_path):
-    jobs = jobs_of(tmp_path, [[1, 2, 3], [4]])
-    paths, (slices,) = [path for path, _ in jobs], slices_of(jobs, 1)
-    ask_for(paths, slices)
-    assert read_slices(paths, slices, Memory()).order.tolist() == [1, 2, 3, 4]
