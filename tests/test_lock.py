@@ -33,14 +33,14 @@ def sources(tmp_path):
 
 
 @pytest.fixture
-def mixed(sources, tmp_path):
+def mixed(sources, tmp_path, tmp_path_factory):
     """The same, and as many files of a server of which one is missing; and the access to reach it."""
     served = {f"/{number}.txt": b"x\n" * (number + 1) for number in range(20)}
     with serving(Files(content=served)) as files:
         urls = [f"{files.url}{path}" for path in (*served, "/none.txt")]
         remote = [FileSource(files=url, format="text") for url in urls]
         found = sources | {source_key(source): (source, tmp_path) for source in remote}
-        yield found, Access(cache=tmp_path / "cache", retries=0)
+        yield found, Access(cache=tmp_path_factory.mktemp("cache"), retries=0)
 
 
 def test_the_result_is_the_same_for_any_number_of_threads(mixed):
