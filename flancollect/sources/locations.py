@@ -75,7 +75,8 @@ def _local(location: str, root: Path) -> Path:
     if outside or PurePosixPath(location).is_absolute() or not is_inside(path, root):
         raise SourceError(f"path leaves the catalogue: {location}: {_INSIDE}")
     if not path.is_file():
-        near = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        near = sorted(other.name for other in beside if other.is_file())
         raise SourceError(
             f"{location}: no such file in {root}.{did_you_mean(path.name, near, 'Files there')}"
         )
