@@ -82,6 +82,8 @@ def take(block: Block, index: Ints) -> Block:
 
 def gather(blocks: Sequence[Block], index: Ints) -> Block:
     """Rows by number, counted over all blocks, in this order."""
+    if len(blocks) == 1:
+        return take(blocks[0], index)
     starts = np.cumsum([0, *(block.rows for block in blocks)])
     owner = np.searchsorted(starts, index, side="right") - 1
     parts = [take(block, index[owner == i] - starts[i]) for i, block in enumerate(blocks)]
@@ -101,7 +103,9 @@ def part(block: Block, first: int, stop: int) -> Block:
 
 
 def concat(blocks: Sequence[Block]) -> Block:
-    """The rows of several blocks, one after the other."""
+    """The rows of several blocks, one after the other; one alone is not copied."""
+    if len(blocks) == 1:
+        return blocks[0]
     return Block(
         order=np.concatenate([np.zeros(0, np.uint64), *(block.order for block in blocks)]),
         entries=np.concatenate([np.zeros(0, ENTRY), *(block.entries for block in blocks)]),
