@@ -8,7 +8,9 @@ in the work folder: an earlier build stays whole until `seal` puts the new one i
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from flancollect.schemas import MIXTURE, check_schema
 from flancollect.writing.cells import Block, Decoder
 from flancollect.writing.hashing import HashedFile, RowsDigest
 from flancollect.writing.layout import tidy_batch
-from flancollect.writing.reading import WORK_FOLDER, open_shard
+from flancollect.writing.reading import SHARD_FILES, WORK_FOLDER, open_shard
 from flancollect.writing.slices import Jobs, Memory, Slices, read_slices, slices_of
 
 SHARD_BYTES = 256 * 1024 * 1024
@@ -46,7 +48,17 @@ def write_shards(
     write = partial(_write_shard, [path for path, _ in jobs], folder, Memory())
     names = (f"data-{number:05d}-of-{count:05d}.arrow" for number in range(count))
     shards = list(zip(names, slices_of(jobs, count), strict=True))
-    return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
+    with ThreadPoolExecutor(1) as thread:
+        for old in sorted(out.glob(SHARD_FILES)):
+            thread.submit(_uncache, old)
+        return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
+
+
+def _uncache(old: Path) -> None:
+    """Give back the memory that caches a file which is soon deleted: else room for the new ones must be searched."""
+    if hasattr(os, "posix_fadvise"):
+        with old.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def shard_count(values_bytes: int, shard_bytes: int) -> int:
