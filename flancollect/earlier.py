@@ -15,12 +15,11 @@ import numpy.typing as npt
 
 from flancollect.cards.family import Wording
 from flancollect.job_files import wording_hash
-from flancollect.writing.cells import Block, Decoder, gather
+from flancollect.writing.cells import REPEAT, SOURCE_ROW, Block, Decoder, gather
 from flancollect.writing.rendered import read_record, runs_of
 
 Ints = npt.NDArray[np.int64]
 GONE = -1
-REPEAT, SOURCE_ROW = "provenance.repeat", "provenance.source_row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

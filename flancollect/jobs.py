@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import JobRecord
 from flancollect.candidates import Skip
-from flancollect.earlier import GONE, SOURCE_ROW, Earlier, earlier_rows
+from flancollect.earlier import GONE, Earlier, earlier_rows
 from flancollect.errors import CardError, SourceError
 from flancollect.job_files import JobFile, JobFiles, Settings, styles_for, wording_hash
 from flancollect.normalise import Content
@@ -26,7 +26,7 @@ from flancollect.render.batch import to_batch
 from flancollect.render.picks import Names, pick_rows, wordings_drawn
 from flancollect.render.table import ExampleStore, render_prompts
 from flancollect.task_source import MORSEL_ROWS, Pool, TaskSource
-from flancollect.writing.cells import Block, Decoder, concat, encode, part, take
+from flancollect.writing.cells import SOURCE_ROW, Block, Decoder, concat, encode, part, take
 from flancollect.writing.rendered import read_record, write_rendered
 
 Ints = npt.NDArray[np.int64]

@@ -19,6 +19,7 @@ from flancollect.writing.layout import tidy
 
 Ints = npt.NDArray[np.int64]
 TEXT, TEXTS, INTS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int64())
+SOURCE_ROW, REPEAT = "provenance.source_row", "provenance.repeat"
 NULL = -1
 """The length of a cell that is null."""
 

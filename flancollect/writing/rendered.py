@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from flancollect.artifacts import JobRecord, RunInfo, fingerprint
 from flancollect.errors import FlancollectError
 from flancollect.schemas import MIXTURE, columns_of
-from flancollect.writing.cells import ENTRY, Block, concat, part, take
+from flancollect.writing.cells import ENTRY, REPEAT, SOURCE_ROW, Block, concat, part, take
 
 RUN_BYTES = 32 * 1024 * 1024
 MAGIC = b"flanrows"
@@ -40,15 +40,16 @@ def write_rendered(
     leaves at most a hidden `.tmp` file. Raises FlancollectError for one row given twice.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    digest, runs = _Digest(), []
+    digest, runs, keys = _Digest(), [], []
     try:
         with temporary.open("wb") as file:
             for run in map(_sorted, _runs(blocks)):
-                _refuse_twins(run, path)
                 digest.add(run)
+                keys.append(_keys(run))
                 for section in (run.payload, run.entries, run.offsets()[1:], run.order):
                     file.write(np.ascontiguousarray(section).data)
                 runs.append(RunInfo(rows=run.rows, bytes=run.payload.nbytes))
+            _refuse_twins(keys, path)
             record = JobRecord(
                 rows=sum(run.rows for run in runs),
                 bytes=sum(run.bytes + run.rows * ENTRY.itemsize for run in runs),
@@ -140,20 +141,28 @@ def _runs(blocks: Iterable[Block]) -> Iterator[Block]:
         yield concat(held)
 
 
+def _keys(run: Block) -> tuple[npt.NDArray[np.generic], ...]:
+    """What rows are sorted by, the last first, as `np.lexsort` wants it; copied, so that no run is held by it."""
+    return run.entries[REPEAT].copy(), run.entries[SOURCE_ROW].copy(), run.order
+
+
 def _sorted(run: Block) -> Block:
-    return take(
-        run, np.lexsort((run.entries["provenance.repeat"], run.entries["provenance.source_row"], run.order))
-    )
+    return take(run, np.lexsort(_keys(run)))
 
 
-def _refuse_twins(run: Block, path: Path) -> None:
-    """Raise FlancollectError for two rows alike in order, source_row and repeat, in a sorted run."""
-    numbers = run.entries[["provenance.source_row", "provenance.repeat"]]
-    same = (run.order[1:] == run.order[:-1]) & (numbers[1:] == numbers[:-1])
+def _refuse_twins(keys: Sequence[tuple[npt.NDArray[np.generic], ...]], path: Path) -> None:
+    """Raise FlancollectError for two rows alike in order, source_row and repeat, in whatever runs."""
+    if not keys:
+        return
+    repeat, source_row, order = (np.concatenate(column) for column in zip(*keys, strict=True))
+    index = np.lexsort((repeat, source_row, order))
+    same = np.ones(len(index) - 1, dtype=bool)
+    for column in (order, source_row, repeat):
+        same &= column[index[1:]] == column[index[:-1]]
     if same.any():
-        source_row, repeat = numbers[int(np.argmax(same))].tolist()
+        at = index[int(np.argmax(same))]
         raise FlancollectError(
-            f"{path}: source row {source_row}, repeat {repeat} came twice with one order number"
+            f"{path}: source row {source_row[at]}, repeat {repeat[at]} came twice with one order number"
         )
 
 

@@ -94,7 +94,9 @@ def test_equal_order_numbers_fall_back_on_source_row_and_repeat(tmp_path):
     assert [(row["source_row"], row["repeat"]) for row in made_of] == [(0, 5), (1, 0), (1, 1), (2, 0)]
 
 
-def test_a_row_that_comes_twice_is_refused(tmp_path):
+@pytest.mark.parametrize("run_bytes", [100, 1 << 20])
+def test_a_row_that_comes_twice_is_refused(tmp_path, monkeypatch, run_bytes):
+    monkeypatch.setattr(rendered, "RUN_BYTES", run_bytes)
     batch = ROWS.to_batches()[0]
     with pytest.raises(FlancollectError, match="source row 3, repeat 0 came twice"):
         write(tmp_path / "job.rows", batch, batch.slice(3, 1))
