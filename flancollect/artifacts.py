@@ -19,6 +19,9 @@ from flancollect.errors import FlancollectError
 
 M = TypeVar("M", bound=BaseModel)
 
+VERSION = "0.1.0"
+"""The version of flancollect, as manifests name it; the package's `__version__`."""
+
 
 class Artifact(BaseModel):
     """Any written file: unknown keys mean another version wrote it."""

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from flancollect.artifacts import Coverage, JobRecord, Manifest, TaskRows, fingerprint
+from flancollect.building.mix import write_shards
+from flancollect.dataset.dataset_files import seal
+from flancollect.dataset.hashing import content_hash
+from flancollect.dataset.job_file import write_rendered
+from flancollect.dataset.row_codec import encode
+from flancollect.dataset.schemas import MIXTURE, RENDERED, columns_of
 from flancollect.draw import draws, key
-from flancollect.schemas import MIXTURE, RENDERED, columns_of
-from flancollect.writing.cells import encode
-from flancollect.writing.dataset_files import seal
-from flancollect.writing.hashing import content_hash
-from flancollect.writing.rendered import write_rendered
-from flancollect.writing.shards import write_shards
 
 Jobs = Mapping[tuple[str, str], pa.Table]
 

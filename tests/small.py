@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from flancollect import prepare
-from flancollect.build import BuildOptions, Built, build
+from flancollect.building.build import BuildOptions, Built, build
 from flancollect.cards import catalog
 from flancollect.cli import main
-from flancollect.prepare import Wanted
+from flancollect.planning import prepare
+from flancollect.planning.prepare import Wanted
 
 REPO = Path(__file__).resolve().parent.parent
 CATALOGUE = REPO / "tests" / "data" / "catalogue"

@@ -19,8 +19,8 @@ from flancollect.cards.entries import Catalog, Task, Written
 from flancollect.cards.expand import expand
 from flancollect.cards.family import FamilySpec, WrittenFamily, resolve_families
 from flancollect.cards.family_card import Family
-from flancollect.cards.inside import is_inside
 from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.paths import is_inside
 from flancollect.cards.strict_yaml import Document, load
 from flancollect.cards.style_card import Styles
 from flancollect.cards.styles import StyleSet, merge_styles

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task, exemplar_task
-from flancollect.cards.expression import ExpressionError, compile_expression
+from flancollect.cards.licenses import DENIED, LICENCES, OTHER, UNKNOWN, licence_ids, misspelled
 from flancollect.cards.mixture_card import LicenseRule
 from flancollect.cards.select import Select, matches, select
 from flancollect.cards.splits import parse_split
@@ -19,7 +19,7 @@ from flancollect.cards.task_card import (
     TextAnswer,
 )
 from flancollect.errors import Problem, did_you_mean
-from flancollect.licences import DENIED, LICENCES, OTHER, UNKNOWN, licence_ids, misspelled
+from flancollect.jinja.expression import ExpressionError, compile_expression
 
 
 def task_problems(task: Task) -> Iterator[Problem]:

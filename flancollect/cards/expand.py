@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from flancollect.cards.card import Card
-from flancollect.cards.expression import ExpressionError, compile_template
-from flancollect.cards.inside import is_inside
+from flancollect.cards.paths import is_inside
 from flancollect.cards.strict_yaml import Document
 from flancollect.errors import CardError, Problem
+from flancollect.jinja.expression import ExpressionError, compile_template
 
 IndexRow = Mapping[str, str]
 

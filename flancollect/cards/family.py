@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.family_card import Family, FieldType, Template
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.variants import Variant
 from flancollect.errors import Problem, did_you_mean
+from flancollect.jinja.expression import ExpressionError, compile_template
 
 RESERVED = ("answer", "options", "choices", "range", "dict", "zip", "namespace")
 

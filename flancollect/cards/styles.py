@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.style_card import DialogStyle, OptionStyle, ShotStyle, StyleKind, Styles
 from flancollect.errors import Problem, did_you_mean
+from flancollect.jinja.expression import ExpressionError, compile_template
 
 ENUMERATORS = ("number", "lower", "upper", "roman")
 KINDS: tuple[StyleKind, ...] = ("options", "shots", "dialogs")

@@ -77,7 +77,7 @@ class TaskCard(Card):
     `train[:-200]`, `train[90%:]`; `exemplars` is the split that few-shot exemplars come from, by default
     train. `rows` is the published size of the train split (of the first one named, if there is none), for
     planning before the source was locked.
-    `reshape` names a shape of `flancollect/reshape/` that makes other rows of the source's rows; expressions
+    `reshape` names a shape of `flancollect/sources/shapes/` that makes other rows of the source's rows; expressions
     see those. `templates` narrows the family's wordings to the named ones. `exemplars` gives a list of rows
     inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
 

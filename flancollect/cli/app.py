@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from flancollect import __version__
 from flancollect.cli import build, cards, export, importers, inspect, publish
 
 app = typer.Typer(
@@ -22,7 +21,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"flancollect {__version__}")
+        from flancollect.artifacts import VERSION
+
+        print(f"flancollect {VERSION}")
         raise typer.Exit
 
 

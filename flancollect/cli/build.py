@@ -28,9 +28,9 @@ from flancollect.cli.options import (
 
 if TYPE_CHECKING:
     from flancollect.artifacts import Manifest
-    from flancollect.build import Built
-    from flancollect.plan import BuildPlan
-    from flancollect.prepare import KnownFrom
+    from flancollect.building.build import Built
+    from flancollect.planning.plan import BuildPlan
+    from flancollect.planning.prepare import KnownFrom
 
 MOST_SKIPS_SHOWN = 10
 PATHS = re.compile(r"\S*[/:]\S*")
@@ -69,8 +69,8 @@ def build(
     json: Json = False,
 ) -> None:
     """Build a mixture for datasets.load_from_disk. Stopped, it resumes; after a change, it updates."""
-    from flancollect.build import BuildOptions, default_workers
-    from flancollect.build import build as run
+    from flancollect.building.build import BuildOptions, default_workers
+    from flancollect.building.build import build as run
     from flancollect.cli.progress import progress
 
     access = access_of(mirror, offline, cache)
@@ -111,7 +111,7 @@ def plan(
     Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards.
     """
     from flancollect.cli.progress import progress
-    from flancollect.prepare import prepare
+    from flancollect.planning.prepare import prepare
 
     access = access_of(mirror, offline, cache)
     known: KnownFrom = "sources" if resolve or mirror is not None else "declared"
@@ -141,7 +141,7 @@ def lock(
 ) -> None:
     """Look at sources and write down commit, columns and row counts of each."""
     from flancollect.cli.progress import progress
-    from flancollect.prepare import write_lock
+    from flancollect.planning.prepare import write_lock
 
     with progress() as report:
         path, locked, failed = write_lock(
@@ -231,7 +231,7 @@ def _print_skips(skips: list[tuple[str, str, str]]) -> None:
 
 
 def _plan_dict(planned: BuildPlan) -> dict[str, Any]:
-    from flancollect.licences import combined
+    from flancollect.cards.licenses import combined
 
     licence = combined(task.task.card.license for task in planned.tasks if task.quota)
     return {
@@ -291,7 +291,7 @@ def _share(part: dict[str, Any]) -> str:
 
 
 def _print_plan(planned: BuildPlan) -> None:
-    from flancollect.licences import combined
+    from flancollect.cards.licenses import combined
 
     licence = combined(task.task.card.license for task in planned.tasks if task.quota)
     print("task\tpart\tavailable\tquota\tvariants")

@@ -87,13 +87,13 @@ def schema(
 def sources(catalog: Catalogs = None) -> None:
     """Print the ledger of sources as Markdown: id, status, licence, substitute and row counts of every task."""
     from flancollect.cards.catalog import load_catalog
-    from flancollect.ledger import ledger
+    from flancollect.cards.ledger import ledger
 
     print(ledger(load_catalog(catalog or [])), end="")
 
 
 def _row(task: Any) -> dict[str, object]:
-    from flancollect.prepare import key_of
+    from flancollect.planning.prepare import key_of
 
     card = task.card
     return {

@@ -48,9 +48,9 @@ def check(
     """
     from flancollect.cards.catalog import load_catalog
     from flancollect.errors import CardError
-    from flancollect.examples import check_examples
     from flancollect.lint.report import lint_catalogue, together
-    from flancollect.reshaped import shape_problems
+    from flancollect.render.examples import check_examples
+    from flancollect.sources.reshape import shape_problems
 
     loaded = load_catalog(catalog or [])
     misnamed = list(shape_problems(loaded))
@@ -82,7 +82,7 @@ def count_by_submix(tasks: Any) -> dict[str, int]:
 
 
 def _compiled(catalog: Catalog) -> dict[str, Any]:
-    from flancollect.examples import not_compiled
+    from flancollect.render.examples import not_compiled
 
     found, compiled = not_compiled(catalog)
     return {"compiled": compiled, "not_compiled": [str(problem) for problem in found]}

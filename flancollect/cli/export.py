@@ -10,7 +10,7 @@ import typer
 from flancollect.cli.options import Json, print_json
 
 if TYPE_CHECKING:
-    from flancollect.export import Exported
+    from flancollect.exports.export import Exported
 
 
 def export(
@@ -34,8 +34,8 @@ def export(
 ) -> None:
     """Export a finished build with a dataset card. Stopped, it resumes; after a new build, it updates."""
     from flancollect.cli.progress import progress
-    from flancollect.export import ExportOptions
-    from flancollect.export import export as run
+    from flancollect.exports.export import ExportOptions
+    from flancollect.exports.export import export as run
 
     with progress() as report:
         exported = run(build, ExportOptions(out=out, format=format_, provenance=provenance), report)

@@ -22,7 +22,7 @@ from flancollect.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from flancollect.trace import Trace
+    from flancollect.building.trace import Trace
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")]
 
@@ -46,7 +46,7 @@ def preview(
     """Show a few rows as a build would make them."""
     from dataclasses import asdict
 
-    from flancollect.preview import preview as show
+    from flancollect.building.preview import preview as show
 
     wanted = wanted_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
     rows = show(wanted, n, variant)
@@ -71,8 +71,8 @@ def why(
     json: Json = False,
 ) -> None:
     """Trace a row to its source, wording, options and exemplars, and render it again."""
+    from flancollect.building.trace import why as trace
     from flancollect.errors import CheckError
-    from flancollect.trace import why as trace
 
     found = trace(out, row, wanted_of("", catalog, access_of(mirror, offline, cache), lock))
     if json:
@@ -87,8 +87,8 @@ def why(
 
 def stats(out: Folder, json: Json = False) -> None:
     """Count rows by task, variant, wording and style, and measure lengths."""
-    from flancollect.stats import stats as count
-    from flancollect.stats import stats_json, stats_lines
+    from flancollect.dataset.stats import stats as count
+    from flancollect.dataset.stats import stats_json, stats_lines
 
     found = count(out)
     if json:
@@ -99,7 +99,7 @@ def stats(out: Folder, json: Json = False) -> None:
 
 def verify(out: Folder, json: Json = False) -> None:
     """Read every byte of a build and compare it with the manifest; exit code 5 if anything differs."""
-    from flancollect.verify import verify as check
+    from flancollect.dataset.verify import verify as check
 
     found = check(out)
     if json:
@@ -115,8 +115,8 @@ def diff(
     json: Json = False,
 ) -> None:
     """Say how two builds differ; exit code 5 if they do."""
-    from flancollect.diff import diff as compare
-    from flancollect.diff import difference_json, difference_lines
+    from flancollect.dataset.diff import diff as compare
+    from flancollect.dataset.diff import difference_json, difference_lines
     from flancollect.errors import CheckError
 
     found = compare(a, b, rows=rows)

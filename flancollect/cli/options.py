@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from flancollect.licences import PolicyName
-    from flancollect.prepare import KnownFrom, Wanted
+    from flancollect.cards.licenses import PolicyName
+    from flancollect.planning.prepare import KnownFrom, Wanted
     from flancollect.sources.table import Access
 
 Catalogs = Annotated[
@@ -80,7 +80,7 @@ def wanted_of(
     license_policy: PolicyName | None = None,
 ) -> Wanted:
     """What to plan, from the options."""
-    from flancollect.prepare import Wanted
+    from flancollect.planning.prepare import Wanted
 
     return Wanted(
         name=name,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flancollect.prepare import Progress
+    from flancollect.planning.prepare import Progress
 
 PLAIN_EVERY_S = 5.0
 

@@ -11,7 +11,7 @@ import typer
 from flancollect.cli.options import Json, print_json
 
 if TYPE_CHECKING:
-    from flancollect.publish import Published
+    from flancollect.hub.publish import Published
 
 MOST_FILES_SHOWN = 20
 
@@ -33,8 +33,8 @@ def publish(
     from dataclasses import asdict
 
     from flancollect.cli.progress import progress
-    from flancollect.publish import PublishOptions
-    from flancollect.publish import publish as run
+    from flancollect.hub.publish import PublishOptions
+    from flancollect.hub.publish import publish as run
 
     options = PublishOptions(repo=repo, revision=revision, tag=tag, private=private, dry_run=dry_run)
     with progress() as report:
@@ -58,8 +58,8 @@ def pull(
 ) -> None:
     """Fetch a published mixture as the build folder it was, verified. Stopped, it resumes."""
     from flancollect.cli.progress import progress
-    from flancollect.pull import PullOptions
-    from flancollect.pull import pull as run
+    from flancollect.hub.pull import PullOptions
+    from flancollect.hub.pull import pull as run
 
     with progress() as report:
         done = run(PullOptions(repo=repo, out=out, revision=revision, overwrite=overwrite), _say, report)

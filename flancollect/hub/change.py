@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flancollect.dataset.shards import file_sha256
 from flancollect.errors import CheckError
 from flancollect.hub.remote import Remote, tree
-from flancollect.hub.standing import Standing
-from flancollect.writing.shards import file_sha256
+from flancollect.hub.repository import Standing
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flancollect.hub.change import Change, LocalFile, check, compare, refuse_rotten
 from flancollect.hub.remote import UPLOAD_TRIES, Remote, Trouble, attempt, patiently, pause
-from flancollect.hub.standing import MAIN, Standing, standing_of
+from flancollect.hub.repository import MAIN, Standing, standing_of
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from flancollect.cards.licenses import LICENCES, OTHER, UNKNOWN
 from flancollect.errors import UsageError
 from flancollect.importers.card_text import card_text, index_text
 from flancollect.importers.conversion import Conversion, NotConverted
 from flancollect.importers.language_codes import LANGUAGE_CODES
 from flancollect.importers.names import MAX_LENGTH, unique_name
 from flancollect.importers.source_files import Unreadable, files_matching, read_text
-from flancollect.licences import LICENCES, OTHER, UNKNOWN
 
 SUBMIX = "natural_instructions"
 FAMILY = "natural_instructions"

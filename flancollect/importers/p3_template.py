@@ -15,17 +15,17 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
-from flancollect.cards.expression import ExpressionError, compile_template, environment
 from flancollect.cards.family import RESERVED
-from flancollect.cards.formatting import (
+from flancollect.jinja.expression import ExpressionError, compile_template, environment
+from flancollect.jinja.formatting import (
     DATE_METHODS,
     DICT_METHODS,
     LIST_METHODS,
     NUMBER_METHODS,
     TEXT_METHODS,
 )
-from flancollect.cards.growing import METHODS
-from flancollect.cards.keyed_choice import KEYED
+from flancollect.jinja.keyed_choice import KEYED
+from flancollect.jinja.mutable import METHODS
 
 SEPARATOR = "|||"
 INNER_SEPARATOR = "<|||>"  # what no value holds: the one in the text may stand in a row, too

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.licenses import UNKNOWN, licence_ids
 from flancollect.cards.style_card import OptionStyle
 from flancollect.errors import Problem
-from flancollect.licences import UNKNOWN, licence_ids
 from flancollect.lint.finding import Finding, at_task, shown_variables, wordings_of
+from flancollect.lint.templates import LOST, said_of_lost
 from flancollect.lint.text import literal
-from flancollect.lint.wordings import LOST, said_of_lost
 from flancollect.render.options import answer_text
 
 STYLES = "_styles.yaml"

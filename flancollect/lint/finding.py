@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flancollect.cards.entries import Task
-from flancollect.cards.expression import compile_template
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.errors import Problem
+from flancollect.jinja.expression import compile_template
 
 Owner = FamilySpec | Task
 

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flancollect.cards.entries import Task
-from flancollect.cards.expression import compile_template
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.task_card import RenderedAnswer
+from flancollect.jinja.expression import compile_template
 from flancollect.lint.finding import Finding, at_task, at_wording, prompt_variables, wordings_of
 from flancollect.lint.samples import Sample, Shown
 from flancollect.lint.text import untidy, words
-from flancollect.normalise import Row
+from flancollect.render.normalise import Row
 
 FEWEST_ROWS = 8
 """Below so many rows a rate says nothing."""

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from flancollect.cards.entries import Catalog
 from flancollect.errors import Problem, did_you_mean
-from flancollect.lint import cards, prompts, wordings
+from flancollect.lint import cards, prompts
+from flancollect.lint import templates as wordings
 from flancollect.lint.finding import Finding, Owner, silences
 from flancollect.lint.samples import Sample
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from flancollect.cards.columns import column_problems, columns_read
 from flancollect.cards.entries import Task
 from flancollect.cards.family import Wording
 from flancollect.cards.splits import parse_split
-from flancollect.columns import column_problems, columns_read
 from flancollect.draw import key, permutation
 from flancollect.errors import CardError, Problem, SourceError
-from flancollect.examples import PLAIN_DIALOG, PLAIN_OPTIONS
 from flancollect.lint.finding import wordings_of
-from flancollect.normalise import Row, normalise
+from flancollect.render.examples import PLAIN_DIALOG, PLAIN_OPTIONS
+from flancollect.render.normalise import Row, normalise
 from flancollect.render.options import options_text
 from flancollect.render.zero_shot import join_zero_shot, render_examples
-from flancollect.reshaped import open_shaped
+from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import Access
 
 ROWS = 32

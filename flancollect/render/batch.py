@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from flancollect.dataset.schemas import PROVENANCE, RENDERED
 from flancollect.draw import draws
 from flancollect.render.picks import Names
-from flancollect.render.table import Prompt
-from flancollect.schemas import PROVENANCE, RENDERED
+from flancollect.render.prompts import Prompt
 
 TASK_SOURCES = {
     "flan2021": "Flan2021",

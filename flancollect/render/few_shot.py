@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancollect.cards.expression import compile_template
 from flancollect.cards.style_card import ShotStyle
-from flancollect.render.compile import render_columns
+from flancollect.jinja.evaluate import render_columns
+from flancollect.jinja.expression import compile_template
 from flancollect.render.zero_shot import Example
 
 Ints = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 
 from flancollect.cards.style_card import OptionStyle
-from flancollect.render.compile import render_columns
+from flancollect.jinja.evaluate import render_columns
 
 _ROMAN = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 

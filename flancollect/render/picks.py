@@ -14,7 +14,7 @@ from flancollect.cards.mixture_card import Shots
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, belows, draws, key, keys, streams
-from flancollect.normalise import Content, Row
+from flancollect.render.normalise import Content, Row
 
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
-from flancollect.normalise import Row
-from flancollect.render.compile import render_columns, render_rows
+from flancollect.jinja.evaluate import render_columns, render_rows
+from flancollect.jinja.expression import ExpressionError, compile_template
+from flancollect.render.normalise import Row
 from flancollect.render.options import answer_text, options_texts
 
 

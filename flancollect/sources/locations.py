@@ -10,7 +10,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from flancollect.cards.inside import is_inside
+from flancollect.cards.paths import is_inside
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.decode import Opened, packing_of
 from flancollect.sources.download import downloaded

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from flancollect.cards.inside import is_inside
+from flancollect.cards.paths import is_inside
 from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.sources.reach import shown
 from flancollect.sources.table import Mirror

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from flancollect.cards.expand import expand
-from flancollect.cards.expression import compile_template
 from flancollect.cards.strict_yaml import parse
 from flancollect.errors import CardError
+from flancollect.jinja.expression import compile_template
 
 ODD = {"name": "a", "none": "b", "self": "c", "range": "d", "größe": "{{ name }}", "empty": "", "if": "e"}
 

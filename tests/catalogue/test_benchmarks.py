@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.job_files import settings_of
-from flancollect.jobs import render_batches
-from flancollect.plan import BuildPlan, TaskPlan
-from flancollect.prepare import Wanted, prepare
+from flancollect.building.cache_keys import settings_of
+from flancollect.building.jobs import render_batches
+from flancollect.planning.plan import BuildPlan, TaskPlan
+from flancollect.planning.prepare import Wanted, prepare
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
 

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from flancollect.cards.catalog import load_catalog
+from flancollect.cards.columns import columns_read
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.select import Select, select
 from flancollect.cards.splits import parse_split
-from flancollect.columns import columns_read
 from flancollect.errors import SourceError
-from flancollect.normalise import Row, normalise
-from flancollect.plan import plan_mixture
-from flancollect.prepare import key_of, with_lenders
-from flancollect.reshaped import open_shaped
+from flancollect.planning.plan import plan_mixture
+from flancollect.planning.prepare import key_of, with_lenders
+from flancollect.render.normalise import Row, normalise
 from flancollect.sources.mirror import load_mirror
+from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import Access
 from tests.catalogs import write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.ledger import ledger
+from flancollect.cards.ledger import ledger
 
 PRINTED = Path(__file__).resolve().parents[2] / "task_cards" / "SOURCES.md"
 

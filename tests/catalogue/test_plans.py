@@ -7,8 +7,8 @@ import json
 import pytest
 
 from flancollect.cli.app import app
-from flancollect.plan import BuildPlan
-from flancollect.prepare import Wanted, prepare
+from flancollect.planning.plan import BuildPlan
+from flancollect.planning.prepare import Wanted, prepare
 
 CAPS = {"muffin": 30_000, "t0": 20_000, "cot": 100_000, "niv2": 5_000}
 LADDER = ("flan2022-9", "flan2022-89", "flan2022-282", "flan2022-1836")

@@ -13,9 +13,9 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.splits import parse_split
 from flancollect.errors import SourceError
-from flancollect.normalise import document_exemplars, normalise
-from flancollect.reshaped import open_shaped
+from flancollect.render.normalise import document_exemplars, normalise
 from flancollect.sources.mirror import load_mirror
+from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import Access
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"

@@ -18,8 +18,8 @@ from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.family import Wording
 from flancollect.cards.splits import parse_split
 from flancollect.errors import SourceError
-from flancollect.examples import PLAIN_OPTIONS
-from flancollect.normalise import Row, normalise
+from flancollect.render.examples import PLAIN_OPTIONS
+from flancollect.render.normalise import Row, normalise
 from flancollect.render.zero_shot import render_examples
 from flancollect.sources import open_table
 from flancollect.sources.mirror import load_mirror

@@ -17,9 +17,9 @@ import pytest
 from huggingface_hub import constants
 
 from flancollect.artifacts import Manifest
-from flancollect.publish import Published, PublishOptions, publish
-from flancollect.pull import Pulled, PullOptions, pull
-from flancollect.writing.reading import WORK_FOLDER
+from flancollect.dataset.reader import WORK_FOLDER
+from flancollect.hub.publish import Published, PublishOptions, publish
+from flancollect.hub.pull import Pulled, PullOptions, pull
 from tests.builds import build, small_jobs
 from tests.hub.server import Hub, serving
 from tests.hub.store import User

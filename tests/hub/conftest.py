@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from flancollect.export import ExportOptions, export
+from flancollect.exports.export import ExportOptions, export
 from tests.builds import build, small_jobs
 from tests.hub.client import REPO, at_a_new_hub, export_in
 

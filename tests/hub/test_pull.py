@@ -5,13 +5,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from flancollect.artifacts import Export, Manifest
+from flancollect.dataset import restore
+from flancollect.dataset.reader import read_manifest
+from flancollect.dataset.verify import verify
 from flancollect.errors import CheckError, FlancollectError, SourceError, UsageError
-from flancollect.export import ExportOptions, export
+from flancollect.exports.export import ExportOptions, export
 from flancollect.hub.remote import connect, quiet
-from flancollect.hub.standing import document
-from flancollect.verify import verify
-from flancollect.writing import restore
-from flancollect.writing.reading import read_manifest
+from flancollect.hub.repository import document
 from tests.builds import build, small_jobs
 from tests.hub import Fault, Hub, repo_of
 from tests.hub.client import REPO, TOKEN, export_in, exported, files_of, logged_in, texts_of
@@ -297,7 +297,7 @@ def test_a_full_disk_is_told_in_plain_words(client, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("flancollect.pull.restore_shards", full)
+    monkeypatch.setattr("flancollect.hub.pull.restore_shards", full)
     with pytest.raises(FlancollectError, match="No space left on device; what was downloaded is kept"):
         client.pull(tmp_path / "out")
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from flancollect.artifacts import Export
-from flancollect.verify import verify
-from flancollect.writing.reading import read_manifest
+from flancollect.dataset.reader import read_manifest
+from flancollect.dataset.verify import verify
 from tests.hub.client import REPO, TOKEN, files_of
 from tests.small import REPO as CHECKOUT
 from tests.small import built, wanted

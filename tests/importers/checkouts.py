@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flancollect.writing.reading import read_manifest, shard_tables
+from flancollect.dataset.reader import read_manifest, shard_tables
 from tests.catalogs import write
 
 STYLES = """

@@ -10,9 +10,9 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
 from flancollect.cards.family import Wording
 from flancollect.errors import UsageError
-from flancollect.examples import PLAIN_OPTIONS, check_examples, render_example
 from flancollect.importers import import_catalogue
 from flancollect.importers.conversion import Conversion
+from flancollect.render.examples import PLAIN_OPTIONS, check_examples, render_example
 from tests.importers import checkouts
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from flancollect.cards.expression import compile_template
 from flancollect.importers.p3_template import NotConvertible, P3Wording, convert_template
+from flancollect.jinja.expression import compile_template
 
 ROW: dict[str, Any] = {
     "name": "Lime ",

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flancollect.build import BuildOptions, build
+from flancollect.building.build import BuildOptions, build
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import UsageError
 from flancollect.importers import import_catalogue
-from flancollect.prepare import Wanted
+from flancollect.planning.prepare import Wanted
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
 from tests.catalogs import write

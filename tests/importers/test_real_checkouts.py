@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.build import BuildOptions, build
+from flancollect.building.build import BuildOptions, build
 from flancollect.cards.catalog import load_catalog
 from flancollect.importers import import_catalogue
-from flancollect.prepare import Wanted
+from flancollect.planning.prepare import Wanted
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import Access
 from tests.catalogs import write

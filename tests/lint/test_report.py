@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from flancollect.building.cache_keys import _meaning
 from flancollect.cards.catalog import load_catalog
-from flancollect.job_files import _meaning
 from flancollect.lint.flan_inversions import TURNED_AROUND
 from flancollect.lint.report import LINTS, lint_catalogue, lint_rows
 from tests.catalogs import TASK

@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from flancollect.export import ExportOptions, export
-from flancollect.writing.exports.formats import FORMATS
-from flancollect.writing.shards import SHARD_BYTES
+from flancollect.dataset.shards import SHARD_BYTES
+from flancollect.exports.export import ExportOptions, export
+from flancollect.exports.formats import FORMATS
 from tests.builds import build, rendered_rows
 
 TASK_ROWS = 50_000

@@ -19,7 +19,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from flancollect.cards.style_card import ShotStyle
 from flancollect.draw import Draws
-from flancollect.render.compile import render_columns
+from flancollect.jinja.evaluate import render_columns
 from flancollect.render.few_shot import Shown, few_shot_prompts
 from flancollect.render.zero_shot import Example
 from tests.performance.measure import WORDS, Contestant, Timing, compare

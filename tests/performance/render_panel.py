@@ -20,13 +20,13 @@ import pyarrow as pa
 from jinja2 import BaseLoader, Environment
 from jinja2.sandbox import SandboxedEnvironment
 
-from flancollect.cards.expression import ExpressionError, compile_template
 from flancollect.draw import Draws
-from flancollect.render.compile import render_columns, render_rows, why_not_compiled
+from flancollect.jinja.evaluate import render_columns, render_rows, why_not_compiled
+from flancollect.jinja.expression import ExpressionError, compile_template
+from tests.jinja.made_rows import rows_for
+from tests.jinja.p3 import P3Template, checkout, p3_templates
 from tests.performance.measure import WORDS, Contestant, Timing, compare, summary
 from tests.performance.seqio_process import seqio_contestants
-from tests.render.made_rows import rows_for
-from tests.render.p3 import P3Template, checkout, p3_templates
 
 BENCH = "render"
 ROWS = 16_384

@@ -20,10 +20,11 @@ import numpy as np
 import pyarrow as pa
 from datasets import Dataset, concatenate_datasets, interleave_datasets, load_from_disk
 
+from flancollect.building.mix import write_shards
+from flancollect.dataset.reader import open_shard
+from flancollect.dataset.schemas import MIXTURE, PROVENANCE, RENDERED
+from flancollect.dataset.shards import SHARD_BYTES, staging
 from flancollect.draw import draws, key
-from flancollect.schemas import MIXTURE, PROVENANCE, RENDERED
-from flancollect.writing.reading import open_shard
-from flancollect.writing.shards import SHARD_BYTES, staging, write_shards
 from tests.builds import write_job
 from tests.performance.measure import Timing
 from tests.performance.own_process import Written, report

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.cards.expression import compile_template
 from flancollect.cards.style_card import ShotStyle
+from flancollect.jinja.expression import compile_template
 from flancollect.render.few_shot import Shown, few_shot_prompt, few_shot_prompts
 from flancollect.render.zero_shot import Example
 

@@ -9,7 +9,7 @@ import pytest
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.style_card import ShotStyle
-from flancollect.examples import PLAIN_OPTIONS, render_example
+from flancollect.render.examples import PLAIN_OPTIONS, render_example
 from flancollect.render.few_shot import few_shot_prompt
 from flancollect.render.zero_shot import Example, join_zero_shot
 

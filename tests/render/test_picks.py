@@ -12,7 +12,7 @@ from flancollect.cards.mixture_card import Shots
 from flancollect.cards.style_card import OptionStyle, ShotStyle
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS
-from flancollect.normalise import Row
+from flancollect.render.normalise import Row
 from flancollect.render.picks import Names, Pick, pick, pick_rows
 
 STYLES = StyleSet(

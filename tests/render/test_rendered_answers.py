@@ -10,9 +10,9 @@ from flancollect.cards.mixture_card import Shots
 from flancollect.cards.style_card import ShotStyle
 from flancollect.cards.styles import StyleSet
 from flancollect.cards.variants import VARIANTS
-from flancollect.normalise import normalise
+from flancollect.render.normalise import normalise
 from flancollect.render.picks import Names, pick
-from flancollect.render.table import EMPTY_PROMPT, EMPTY_TARGET, ExampleStore, Prompt, render_prompts
+from flancollect.render.prompts import EMPTY_PROMPT, EMPTY_TARGET, ExampleStore, Prompt, render_prompts
 from tests.catalogs import write
 
 FAMILY = """

@@ -9,8 +9,8 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.family import FamilySpec, Wording
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError
-from flancollect.examples import example_row, render_example
-from flancollect.normalise import Row
+from flancollect.render.examples import example_row, render_example
+from flancollect.render.normalise import Row
 from flancollect.render.zero_shot import join_zero_shot, render_examples
 
 

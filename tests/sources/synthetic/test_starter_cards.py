@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.cards.expression import compile_expression, compile_template
 from flancollect.cards.select import Select, select
 from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer
+from flancollect.jinja.expression import compile_expression, compile_template
 from flancollect.sources.synthetic import GENERATORS, candidates, open_split, problems
 from tests.sources.synthetic.cells import first_rows
 

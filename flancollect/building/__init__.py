@@ -1,0 +1,1 @@
+"""Execute a plan, preview it, and trace what came out of it."""

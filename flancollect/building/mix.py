@@ -1,0 +1,64 @@
+"""Jobs' rows become the shards of one shuffled mixture, in memory bounded by the shard size.
+
+A row's `order`, a keyed 64-bit number, says its shard (equal slices of the range) and its place there; so
+shuffling is sorting, and each shard is made alone from slices of the jobs' sorted files. Shards are staged
+in the work folder: an earlier build stays whole until `seal` puts the new one in its place.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from flancollect.artifacts import ShardInfo
+from flancollect.building.workers import Peaks, run_over
+from flancollect.dataset.reader import SHARD_FILES
+from flancollect.dataset.shard_slices import Jobs, Memory, Slices, read_slices, slices_of
+from flancollect.dataset.shards import SHARD_BYTES, shard_count, sorted_rows, staging, write_shard
+from flancollect.errors import FlancollectError
+
+
+def write_shards(
+    jobs: Jobs, out: Path, *, shard_bytes: int = SHARD_BYTES, workers: int = 1, peaks: Peaks | None = None
+) -> list[ShardInfo]:
+    """Stage the shards of all jobs' rows under `out`, for `seal` to put in place.
+
+    Jobs (file and record of `write_rendered`) are in canonical order, which breaks ties between equal `order`
+    numbers. There is at least one shard; `shard_bytes` (at most 1 GiB, for 32-bit text offsets) is a mean and
+    counts values. Each worker holds one shard. Workers change nothing in the files. `peaks` is that of `run_over`.
+    """
+    count = shard_count(sum(record.bytes for _, record in jobs), shard_bytes)
+    folder = staging(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.iterdir():
+        stale.unlink()
+    write = partial(_write_shard, [path for path, _ in jobs], folder, Memory())
+    names = (f"data-{number:05d}-of-{count:05d}.arrow" for number in range(count))
+    shards = list(zip(names, slices_of(jobs, count), strict=True))
+    with ThreadPoolExecutor(1) as thread:
+        for old in sorted(out.glob(SHARD_FILES)):
+            thread.submit(_uncache, old)
+        return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
+
+
+def _uncache(old: Path) -> None:
+    """Give back the memory that caches a file which is soon deleted: else room for the new ones must be searched."""
+    if hasattr(os, "posix_fadvise"):
+        with old.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _died(shard: tuple[str, Slices]) -> ShardInfo:
+    name, _ = shard
+    raise FlancollectError(
+        f"the worker that wrote {name} died twice, probably for lack of memory; run the same command "
+        "again with fewer workers: rendered tasks are kept"
+    )
+
+
+def _write_shard(paths: Sequence[Path], folder: Path, memory: Memory, shard: tuple[str, Slices]) -> ShardInfo:
+    name, slices = shard
+    return write_shard(folder / name, sorted_rows(read_slices(paths, slices, memory)))

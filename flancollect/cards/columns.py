@@ -1,0 +1,37 @@
+"""Which source columns a card reads, and whether the source has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flancollect.cards.cross_check import expressions
+from flancollect.cards.entries import Task
+from flancollect.cards.task_card import TaskCard
+from flancollect.errors import Problem, did_you_mean
+from flancollect.jinja.expression import compile_expression
+
+DOC = "doc"
+ROW = "row"
+
+
+def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
+    """The columns that a card's expressions read, in source order; all of them when one says `row`."""
+    used = {
+        name
+        for place, text in expressions(card)
+        if place != "exemplars"
+        for name in compile_expression(text).variables
+    }
+    return list(available) if ROW in used else [name for name in available if name in used]
+
+
+def column_problems(task: Task, source_key: str, columns: Collection[str]) -> list[Problem]:
+    """Every variable of a card's expressions that is no column of its source, with the columns there are."""
+    known = [*columns, DOC, ROW]
+    return [
+        task.problem(
+            place, f'no column "{name}" in {source_key}.' + did_you_mean(name, list(columns), "Columns", 30)
+        )
+        for place, text in expressions(task.card)
+        for name in sorted(compile_expression(text).variables - set(known))
+    ]

@@ -1,0 +1,70 @@
+"""One shard of a build: written from sorted rows, staged in the work folder, read back and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from flancollect.artifacts import ShardInfo
+from flancollect.dataset.arrow_layout import tidy_batch
+from flancollect.dataset.hashing import HashedFile, RowsDigest
+from flancollect.dataset.reader import WORK_FOLDER, open_shard
+from flancollect.dataset.row_codec import Block, Decoder
+from flancollect.dataset.schemas import MIXTURE, check_schema
+
+SHARD_BYTES = 256 * 1024 * 1024
+BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs what its users expect
+
+
+def shard_count(values_bytes: int, shard_bytes: int) -> int:
+    """How many shards rows make. Raises ValueError for shards too large for text offsets."""
+    if not 0 < shard_bytes <= 1 << 30:
+        raise ValueError(f"shard_bytes is {shard_bytes}; it must be in 1..{1 << 30}")
+    return max(1, -(-values_bytes // shard_bytes))
+
+
+def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> ShardInfo:
+    """Write one shard of tidy batches of `BATCH_ROWS`, whole or not at all, and describe it."""
+    temporary = path.with_suffix(".tmp")
+    digest = RowsDigest(MIXTURE)
+    with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
+        for batch in batches:
+            digest.add(batch)
+            writer.write_batch(batch)
+    temporary.replace(path)
+    return ShardInfo(
+        file=path.name, rows=digest.rows, bytes=sink.bytes, sha256=sink.sha256(), rows_sha256=digest.hex()
+    )
+
+
+def staging(out: Path) -> Path:
+    """Where the shards of an unfinished build lie."""
+    return out / WORK_FOLDER / "shards"
+
+
+def shard_rows(path: Path) -> tuple[int, str]:
+    """Row count and hash of a shard's rows. Raises as `open_shard`, FlancollectError for another schema."""
+    digest = RowsDigest(MIXTURE)
+    with open_shard(path) as reader:
+        check_schema(reader, MIXTURE)
+        for batch in reader:
+            digest.add(tidy_batch(batch))
+    return digest.rows, digest.hex()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sorted_rows(block: Block) -> Iterator[pa.RecordBatch]:
+    """The rows by (order, job, place in its file): rows with equal `order` stay as they came."""
+    index = np.argsort(block.order, kind="stable")
+    decoder = Decoder(block)
+    for at in range(0, len(index), BATCH_ROWS):
+        yield decoder.rows(index[at : at + BATCH_ROWS])

@@ -1,0 +1,108 @@
+"""Is a build folder what its manifest says? Every file and row is read, and every problem listed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from flancollect.artifacts import Manifest, ShardInfo
+from flancollect.dataset.dataset_files import dataset_files
+from flancollect.dataset.hashing import content_hash
+from flancollect.dataset.reader import SHARD_FILES, read_manifest, shard_tables
+from flancollect.dataset.schemas import MIXTURE, columns_of
+from flancollect.dataset.shards import file_sha256, shard_rows
+from flancollect.errors import CheckError, FlancollectError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was read and found right."""
+
+    rows: int
+    shards: int
+
+
+def verify(out: Path) -> Verified:
+    """Check every file of a build folder against its manifest, and the manifest against itself.
+
+    Raises CheckError with one line per problem, UsageError when the folder holds no finished build.
+    """
+    manifest = read_manifest(out)
+    problems = [
+        *_manifest_problems(manifest),
+        *_folder_problems(out, manifest),
+        *(problem for shard in manifest.shards for problem in _shard_problems(out / shard.file, shard)),
+    ]
+    problems = problems or list(_task_problems(out, manifest))
+    if problems:
+        raise CheckError("\n".join(f"{out}: {problem}" for problem in problems))
+    return Verified(rows=manifest.rows, shards=len(manifest.shards))
+
+
+def _manifest_problems(manifest: Manifest) -> Iterator[str]:
+    """Where the manifest contradicts itself or this version's tables."""
+    if manifest.columns != columns_of(MIXTURE):
+        yield f"manifest.json: columns are {manifest.columns}, not {columns_of(MIXTURE)}"
+    if manifest.content_hash != content_hash(MIXTURE, manifest.shards):
+        yield "manifest.json: content_hash is not that of the shards it lists"
+    shards, tasks = sum(shard.rows for shard in manifest.shards), sum(task.rows for task in manifest.tasks)
+    if not manifest.rows == shards == tasks:
+        yield f"manifest.json: {manifest.rows} rows, but its shards have {shards} and its tasks {tasks}"
+
+
+def _folder_problems(out: Path, manifest: Manifest) -> Iterator[str]:
+    """Shards that are extra, and dataset files that are not what the manifest implies."""
+    listed = {shard.file for shard in manifest.shards}
+    for path in sorted(out.glob(SHARD_FILES)):
+        if path.name not in listed:
+            yield f"{path.name}: not in the manifest; it is from another build"
+    for name, text in dataset_files(manifest).items():
+        path = out / name
+        if not path.is_file():
+            yield f"{name}: missing"
+        elif path.read_bytes() != text.encode():
+            yield f"{name}: not what the manifest implies"
+
+
+def _shard_problems(path: Path, shard: ShardInfo) -> Iterator[str]:
+    """What is wrong with one shard. Rows are read only from the very bytes that were written."""
+    if not path.is_file():
+        yield f"{shard.file}: missing"
+        return
+    size = path.stat().st_size
+    if size != shard.bytes:
+        yield f"{shard.file}: {size} bytes, not {shard.bytes}"
+    elif (found := file_sha256(path)) != shard.sha256:
+        yield f"{shard.file}: changed since it was written: sha256 {found}, not {shard.sha256}"
+    else:
+        yield from _row_problems(path, shard)
+
+
+def _row_problems(path: Path, shard: ShardInfo) -> Iterator[str]:
+    try:
+        rows, logical = shard_rows(path)
+    except (pa.ArrowInvalid, FlancollectError) as problem:
+        yield f"{shard.file}: not a shard of this version: {problem}"
+        return
+    if rows != shard.rows:
+        yield f"{shard.file}: {rows} rows, not {shard.rows}"
+    if logical != shard.rows_sha256:
+        yield f"{shard.file}: rows_sha256 {logical}, not {shard.rows_sha256}"
+
+
+def _task_problems(out: Path, manifest: Manifest) -> Iterator[str]:
+    """Tasks whose rows in the shards are not as many as the manifest says."""
+    keys = ["task_name", "template_type"]
+    found: Counter[tuple[str, str]] = Counter()
+    for table in shard_tables(out, manifest, keys):
+        for row in table.group_by(keys).aggregate([([], "count_all")]).to_pylist():
+            found[row["task_name"], row["template_type"]] += row["count_all"]
+    listed = {(task.task, task.variant): task.rows for task in manifest.tasks}
+    for task, variant in sorted(found.keys() | listed.keys()):
+        has, wants = found[task, variant], listed.get((task, variant), 0)
+        if has != wants:
+            yield f"{task} ({variant}): {has} rows in the shards, not {wants}"

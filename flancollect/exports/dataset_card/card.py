@@ -1,0 +1,267 @@
+"""README.md of an export: what it is, what is in it, how to make it again, and what it lacks. Pure.
+
+A function of the build's manifest, of its rows' lengths and of the exported files; no time and no machine
+enters. Text from cards is made safe for Markdown where it goes in.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from flancollect.artifacts import Manifest
+from flancollect.exports.dataset_card.front import Shown, front_matter
+from flancollect.exports.dataset_card.sources import licence_table, source_table, source_uses
+from flancollect.exports.dataset_card.text import code, fenced, percent, prose, table
+
+SOURCES_SHOWN = 40
+TASKS_NAMED = 5
+HERE = "PATH/TO/THIS/FOLDER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthRow:
+    """UTF-8 bytes of one text column in one template style ("all" for every row)."""
+
+    column: str
+    variant: str
+    mean: float
+    p50: int
+    p90: int
+    p99: int
+    max: int
+
+
+def dataset_card(manifest: Manifest, shown: Shown, lengths: Sequence[LengthRow], address: str = HERE) -> str:
+    """The card. `address` is what `load_dataset` is given: a Hub id, or a folder."""
+    sections = [
+        f"# {prose(title_of(manifest))}",
+        _summary(manifest),
+        "## Load it",
+        fenced(_loading(shown, address), "python"),
+        "## What is in it",
+        "![Rows by submixture and template style](composition.svg)",
+        _submixes(manifest),
+        _styles(manifest),
+        "Lengths in bytes of UTF-8:",
+        _lengths(lengths),
+        _languages(manifest),
+        "## Licence",
+        _licence(manifest),
+        licence_table(manifest),
+        "## Make it again",
+        _rebuild(manifest),
+        "## Sources",
+        _sources(manifest),
+        "## Known gaps",
+        *_gaps(manifest),
+        "## Bias and limits",
+        _bias(manifest),
+    ]
+    return front_matter(manifest, title_of(manifest), shown) + "\n" + "\n\n".join(sections) + "\n"
+
+
+def title_of(manifest: Manifest) -> str:
+    """The mixture's title on one line, or its name."""
+    return " ".join((_card(manifest).get("title") or manifest.mixture).split())
+
+
+def _card(manifest: Manifest) -> dict[str, Any]:
+    """The mixture or benchmark card in the recipe."""
+    return manifest.recipe.get("mixture") or manifest.recipe.get("benchmark") or {}
+
+
+def _summary(manifest: Manifest) -> str:
+    tasks = {task.task for task in manifest.tasks if task.rows}
+    return (
+        f"{manifest.rows:,} rows of {len(tasks):,} tasks from {len(source_uses(manifest)):,} sources, "
+        f"a {manifest.kind} built by flancollect {prose(manifest.flancollect)}. Every row is an instruction "
+        "(`inputs`) and what should be said (`targets`); rows stand in the mixture's own order, shuffled once. "
+        "`provenance`, where it was exported, says from which source row, wording and exemplars a row was made."
+    )
+
+
+def _loading(shown: Shown, address: str) -> str:
+    names = list(shown.configs())
+    lines = ["from datasets import load_dataset", "", f'rows = load_dataset("{address}", split="train")']
+    if len(names) > 1:
+        lines.append(f'part = load_dataset("{address}", "{names[1]}", split="train")')
+        lines.append(f"# configurations: {', '.join(names)}")
+    return "\n".join(lines)
+
+
+def _submixes(manifest: Manifest) -> str:
+    rows: Counter[str] = Counter()
+    tasks: dict[str, set[str]] = {}
+    for task in manifest.tasks:
+        rows[task.submix] += task.rows
+        tasks.setdefault(task.submix, set()).add(task.task)
+    return table(
+        ("submixture", "tasks", "rows", "share"),
+        [(code(n), len(tasks[n]), rows[n], percent(rows[n], manifest.rows)) for n in _largest_first(rows)],
+    )
+
+
+def _styles(manifest: Manifest) -> str:
+    rows = Counter[str]()
+    for task in manifest.tasks:
+        rows[task.variant] += task.rows
+    return table(
+        ("template style", "rows", "share"),
+        [(code(name), rows[name], percent(rows[name], manifest.rows)) for name in _largest_first(rows)],
+    )
+
+
+def _lengths(lengths: Sequence[LengthRow]) -> str:
+    return table(
+        ("column", "template style", "mean", "median", "90 %", "99 %", "longest"),
+        [
+            (code(row.column), code(row.variant), f"{row.mean:,.1f}", row.p50, row.p90, row.p99, row.max)
+            for row in lengths
+        ],
+    )
+
+
+def _languages(manifest: Manifest) -> str:
+    """Rows by the languages that a task names; a task of several counts under their combination."""
+    rows: Counter[str] = Counter()
+    for task in manifest.tasks:
+        rows[", ".join(task.languages)] += task.rows
+    shown = _largest_first(rows)[:20]
+    return table(
+        ("languages of the task", "rows", "share"),
+        [(prose(name), rows[name], percent(rows[name], manifest.rows)) for name in shown],
+    )
+
+
+def _licence(manifest: Manifest) -> str:
+    policy = manifest.recipe.get("license_policy")
+    rule = _card(manifest).get("license")
+    asked = [f"the policy {code(policy)}"] if policy else []
+    asked += [f"the mixture's own rule ({_rule(rule)})"] if rule else []
+    kept_out = sum(skip.kind == "licence" for skip in manifest.skipped)
+    chosen = f" Tasks were chosen by {' and '.join(asked)}: {kept_out:,} fell away." if asked else ""
+    return (
+        f"As a whole: **{prose(manifest.license)}**: {prose(manifest.license_reason)}.{chosen} "
+        "Each source's own licence goes on holding for its rows (ATTRIBUTION.md). Computed from what the task "
+        "cards say; no legal advice."
+    )
+
+
+def _rule(rule: dict[str, list[str]]) -> str:
+    return "; ".join(f"{verb} {', '.join(map(code, names))}" for verb, names in rule.items() if names)
+
+
+def _rebuild(manifest: Manifest) -> str:
+    card = yaml.safe_dump(_written(_card(manifest)), sort_keys=False, allow_unicode=True, width=100)
+    hashes = [
+        ("content (rows, in order)", code(manifest.content_hash)),
+        ("recipe (card and settings)", code(manifest.recipe_hash)),
+        ("catalogue (cards, templates, styles used)", code(manifest.catalogue_hash)),
+    ]
+    return "\n\n".join(
+        [
+            f"With flancollect {prose(manifest.flancollect)} and the same cards (give private ones with "
+            "`--catalog`), this command makes the same bytes:",
+            fenced(rebuild_command(manifest), "sh"),
+            table(("hash", "value"), hashes),
+            f"Its card as it was read:\n\n{fenced(card, 'yaml')}",
+        ]
+    )
+
+
+def rebuild_command(manifest: Manifest) -> str:
+    """The command that builds the same rows."""
+    recipe = manifest.recipe
+    words = ["flancollect", "build", manifest.mixture, "--rows", str(recipe.get("rows", manifest.rows_asked))]
+    words += ["--seed", str(manifest.seed)]
+    words += [word for glob in recipe.get("only", ()) for word in ("--only", glob)]
+    policy = recipe.get("license_policy")
+    words += ["--license-policy", policy] if policy else []
+    return f"{shlex.join(words)} --out DIR"
+
+
+def _written(value: Any) -> Any:
+    """A card without the keys that say nothing."""
+    if isinstance(value, dict):
+        kept = {key: _written(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if item not in (None, [], {}, "")}
+    return [_written(item) for item in value] if isinstance(value, list) else value
+
+
+def _sources(manifest: Manifest) -> str:
+    uses = source_uses(manifest)
+    more = len(uses) - SOURCES_SHOWN
+    rest = f"\n\nand {more:,} more sources, all in ATTRIBUTION.md." if more > 0 else ""
+    return (
+        f"{source_table(uses[:SOURCES_SHOWN], manifest.rows)}{rest}\n\n"
+        "What was made of each: ATTRIBUTION.md. What to cite: citations.bib."
+    )
+
+
+def _gaps(manifest: Manifest) -> list[str]:
+    coverage = manifest.coverage
+    lines = [f"{coverage.built_tasks:,} of the {coverage.planned_tasks:,} tasks asked for are in it."]
+    if manifest.rows < manifest.rows_asked:
+        lines.append(f"{manifest.rows_asked:,} rows were asked for; {manifest.rows:,} are there.")
+    if manifest.short:
+        lines.append(f"{manifest.short:,} planned rows could not be made: see the reasons below.")
+    dropped: Counter[str] = Counter()
+    for task in manifest.tasks:
+        dropped.update(task.dropped)
+    reasons = Counter[tuple[str, str]]((skip.kind, skip.reason) for skip in manifest.skipped)
+    first: dict[tuple[str, str], list[str]] = {}
+    for skip in manifest.skipped:
+        first.setdefault((skip.kind, skip.reason), []).append(skip.task)
+    skipped = [
+        (_named(first[reason]), count, reason[0], prose(reason[1])) for reason, count in _ordered(reasons)
+    ]
+    drops = [(count, prose(reason)) for reason, count in _ordered(dropped)]
+    if skipped:
+        lines += ["Tasks that are not in it:", table(("tasks", "count", "why", "reason"), skipped[:100])]
+    if drops:
+        lines += ["Rows that were drawn and not used:", table(("rows", "reason"), drops)]
+    return lines
+
+
+def _named(tasks: Sequence[str]) -> str:
+    more = f" and {len(tasks) - TASKS_NAMED:,} more" if len(tasks) > TASKS_NAMED else ""
+    return ", ".join(map(code, tasks[:TASKS_NAMED])) + more
+
+
+def _bias(manifest: Manifest) -> str:
+    by_task: Counter[str] = Counter()
+    english = 0
+    for task in manifest.tasks:
+        by_task[task.task] += task.rows
+        english += task.rows if task.languages == ["en"] else 0
+    top = sum(rows for _, rows in _ordered(by_task)[:10])
+    held = _card(manifest).get("hold_out") or []
+    notes = [
+        "Rows are taken from the sources as they are: errors, stereotypes, personal names and offensive text "
+        "of the sources are in here too. Nothing was filtered for content.",
+        f"{percent(english, manifest.rows)} of the rows are of tasks in English alone; instructions are worded "
+        "in the language of the templates, mostly English, whatever the language of the text.",
+        f"The ten largest of {len(by_task):,} tasks make up {percent(top, manifest.rows)} of the rows.",
+        "Answers are what the source's annotators or generators gave, in the wording of templates; few "
+        "wordings per task are repeated over many rows.",
+        f"Held out for benchmarks: {', '.join(map(code, held))}."
+        if held
+        else "No benchmark was held out: its test rows may share sources with these rows.",
+    ]
+    return "\n".join(f"- {note}" for note in notes)
+
+
+def _largest_first(rows: Counter[str]) -> list[str]:
+    return [name for name, _ in _ordered(rows)]
+
+
+def _ordered(counts: Counter[Any]) -> list[tuple[Any, int]]:
+    """The largest first, equal ones by name."""
+    items: Iterable[tuple[Any, int]] = counts.items()
+    return sorted(items, key=lambda item: (-item[1], item[0]))

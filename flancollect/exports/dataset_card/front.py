@@ -1,0 +1,112 @@
+"""The YAML head of a dataset card: what the Hub and `datasets` read. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from flancollect.artifacts import ExportFile, Manifest
+from flancollect.cards.licenses import OTHER, hub_licence
+
+TAGS = ("flancollect", "instruction-tuning", "instruction-finetuning", "multi-task", "few-shot")
+
+CATEGORIES = (
+    ("translation", r"translat"),
+    ("summarization", r"summar|title generation"),
+    ("question-answering", r"question answering|_qa\b|reading|read_comp|answer generation|answerab"),
+    ("multiple-choice", r"common_?sense|multiple choice"),
+    ("sentence-similarity", r"paraphras|text matching"),
+    ("token-classification", r"named entity|pos tagging|keyword tagging"),
+    (
+        "text-classification",
+        r"classif|sentiment|entailment|inference|detection|identification|acceptab|categoriz|verification",
+    ),
+)
+"""Task categories of the Hub by words in a task's cluster."""
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+LARGER = ((10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a card says of an export's data files: the schema that `datasets` sees, and the files."""
+
+    schema: pa.Schema
+    files: Sequence[ExportFile]
+
+    def configs(self) -> dict[str, list[ExportFile]]:
+        """The files that `load_dataset` opens, by configuration, in order."""
+        found: dict[str, list[ExportFile]] = {}
+        for file in self.files:
+            if file.config is not None:
+                found.setdefault(file.config, []).append(file)
+        return found
+
+
+def front_matter(manifest: Manifest, title: str, shown: Shown) -> str:
+    """The block between the `---` lines, those included."""
+    licence = hub_licence(manifest.license)
+    named = {"license_name": licence.name, "license_link": "ATTRIBUTION.md"} if licence.id == OTHER else {}
+    head = {
+        "pretty_name": title,
+        "license": licence.id,
+        **named,
+        "language": languages(manifest),
+        "task_categories": categories(manifest),
+        "size_categories": [size_category(manifest.rows)],
+        "tags": list(TAGS),
+        "configs": [_config(name, files) for name, files in shown.configs().items()],
+        "dataset_info": [_info(name, files, shown.schema) for name, files in shown.configs().items()],
+    }
+    text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=110)
+    return f"---\n{text}---\n"
+
+
+def languages(manifest: Manifest) -> list[str]:
+    """The languages of all tasks as the Hub takes them: ISO 639 codes, sorted."""
+    found = {language for task in manifest.tasks if task.rows for language in task.languages}
+    return sorted(language for language in found if re.fullmatch(r"[a-z]{2,3}", language))
+
+
+def categories(manifest: Manifest) -> list[str]:
+    """Task categories of the Hub that the tasks' clusters belong to; text generation is always one."""
+    clusters = "\n".join(sorted({task.cluster.lower() for task in manifest.tasks if task.rows}))
+    return ["text-generation", *(name for name, words in CATEGORIES if re.search(words, clusters))]
+
+
+def size_category(rows: int) -> str:
+    """The Hub's word for a number of rows."""
+    return next((name for bound, name in (*SIZES, *LARGER) if rows < bound), "n>1B")
+
+
+def _config(name: str, files: Sequence[ExportFile]) -> dict[str, Any]:
+    default = {"default": True} if name == "default" else {}
+    paths = [file.file for file in files]
+    return {"config_name": name, **default, "data_files": [{"split": "train", "path": paths}]}
+
+
+def _info(name: str, files: Sequence[ExportFile], schema: pa.Schema) -> dict[str, Any]:
+    held = sum(file.values_bytes for file in files)
+    return {
+        "config_name": name,
+        "features": [_feature(field.name, field.type) for field in schema],
+        "splits": [{"name": "train", "num_bytes": held, "num_examples": sum(file.rows for file in files)}],
+        "download_size": sum(file.bytes for file in files),
+        "dataset_size": held,
+    }
+
+
+def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
+    """A column as datasets' Features write it in YAML."""
+    if pa.types.is_struct(kind):
+        return {"name": name, "struct": [_feature(field.name, field.type) for field in kind]}
+    if pa.types.is_list(kind):
+        inner = _feature("", kind.value_type)
+        return {"name": name, "list": inner["struct"] if "struct" in inner else inner["dtype"]}
+    return {"name": name, "dtype": str(kind)}

@@ -1,0 +1,152 @@
+"""A finished build in another shape: Parquet for the Hub, JSON lines, TRL, conversations, seqio.
+
+The folder holds the data files, a dataset card with what belongs to it, the build's manifest, and last of
+all `export.json`, which lists every file with its hash. Stopped at any moment, the same command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flancollect.artifacts import (
+    VERSION,
+    Export,
+    ExportFile,
+    Manifest,
+    fingerprint,
+    write_artifact,
+    write_atomically,
+)
+from flancollect.dataset.disk_errors import disk_errors
+from flancollect.dataset.reader import read_manifest
+from flancollect.dataset.shards import file_sha256
+from flancollect.dataset.stats import stats
+from flancollect.errors import CheckError
+from flancollect.exports.configs import FILE_ROWS, GROUP_ROWS
+from flancollect.exports.dataset_card.card import HERE, LengthRow, dataset_card
+from flancollect.exports.dataset_card.front import Shown
+from flancollect.exports.dataset_card.picture import picture
+from flancollect.exports.dataset_card.sources import attribution, bibliography
+from flancollect.exports.files import write_files
+from flancollect.exports.folder import claim, discard, finished, seal
+from flancollect.exports.formats import Format, FormatName, format_of
+
+EXPORT_VERSION = 1  # raised when equal builds give other files
+BUILD_MANIFEST = "build-manifest.json"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """Where to and in which shape. `address` is what the card tells `load_dataset` to open."""
+
+    out: Path
+    format: FormatName = "parquet"
+    provenance: bool = True
+    address: str = HERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A finished export; `reused` when it lay there already and nothing was written."""
+
+    export: Export
+    reused: bool
+
+
+def export(build: Path, options: ExportOptions, progress: Progress | None = None) -> Exported:
+    """Export a finished build.
+
+    Raises UsageError when there is no finished build or the folder holds something else, CheckError when
+    the build's shards are not what its manifest says.
+    """
+    manifest = read_manifest(build)
+    _check_sizes(build, manifest)
+    form = format_of(options.format, provenance=options.provenance)
+    key = _key(manifest, options)
+    with (
+        disk_errors(options.out, "finished files are kept"),
+        claim(options.out, options.format, manifest.mixture, key) as staging,
+    ):
+        there = finished(options.out, key)
+        if there is not None:
+            discard(options.out)
+            return Exported(export=there, reused=True)
+        report = None if progress is None else (lambda done, total: progress("files", done, total))
+        files = write_files(build, manifest, form, staging, report)
+        files += _documents(build, manifest, form, options, staging, files)
+        made = Export(
+            kind=options.format,
+            mixture=manifest.mixture,
+            rows=manifest.rows,
+            content_hash=manifest.content_hash,
+            recipe_hash=manifest.recipe_hash,
+            provenance="provenance" in form.columns,
+            key=key,
+            files=files,
+        )
+        seal(options.out, staging, made)
+    return Exported(export=made, reused=False)
+
+
+def _check_sizes(build: Path, manifest: Manifest) -> None:
+    """Look at every shard's size before any work; `verify` reads them."""
+    wrong = []
+    for shard in manifest.shards:
+        path = build / shard.file
+        size = path.stat().st_size if path.is_file() else None
+        if size != shard.bytes:
+            found = "missing" if size is None else f"{size} bytes, not {shard.bytes}"
+            wrong.append(f"{path}: {found}; `flancollect build` makes it again")
+    if wrong:
+        raise CheckError("\n".join(wrong))
+
+
+def _key(manifest: Manifest, options: ExportOptions) -> str:
+    """A hash of all that the files depend on."""
+    return fingerprint(
+        {
+            "manifest": manifest.model_dump(mode="json"),
+            "format": options.format,
+            "provenance": options.provenance,
+            "address": options.address,
+            "file_rows": FILE_ROWS,
+            "group_rows": GROUP_ROWS,
+            "version": [EXPORT_VERSION, VERSION],
+        }
+    )[:32]
+
+
+def _documents(
+    build: Path,
+    manifest: Manifest,
+    form: Format,
+    options: ExportOptions,
+    staging: Path,
+    files: list[ExportFile],
+) -> list[ExportFile]:
+    """Write the card and what belongs to it, and describe those files."""
+    lengths = [
+        LengthRow(
+            column=column, variant=variant, mean=row.mean, p50=row.p50, p90=row.p90, p99=row.p99, max=row.max
+        )
+        for column, rows in stats(build).lengths.items()
+        for variant, row in rows.items()
+    ]
+    texts = {
+        "README.md": dataset_card(manifest, Shown(schema=form.schema, files=files), lengths, options.address),
+        "ATTRIBUTION.md": attribution(manifest),
+        "citations.bib": bibliography(manifest),
+        "composition.svg": picture(manifest),
+    }
+    for name, text in texts.items():
+        write_atomically(staging / name, text.encode())
+    write_artifact(staging / BUILD_MANIFEST, manifest)
+    return [_document(staging / name) for name in (*texts, BUILD_MANIFEST)]
+
+
+def _document(path: Path) -> ExportFile:
+    return ExportFile(file=path.name, bytes=path.stat().st_size, sha256=file_sha256(path))

@@ -1,0 +1,76 @@
+"""The data files of an export, written one after the other into a staging folder.
+
+A file is there whole or not at all, so an export that was stopped goes on at the first missing file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from flancollect.artifacts import ExportFile, Manifest
+from flancollect.dataset.shards import file_sha256
+from flancollect.exports import configs
+from flancollect.exports.configs import Config
+from flancollect.exports.formats import Format, Write
+
+
+def configs_of(manifest: Manifest, form: Format) -> tuple[Config, ...]:
+    """The configurations that a format has, the whole mixture first."""
+    return (configs.everything(manifest), *(configs.by_style(manifest) if form.by_style else ()))
+
+
+def write_files(
+    build: Path,
+    manifest: Manifest,
+    form: Format,
+    staging: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[ExportFile]:
+    """Write all data files of a format and describe them, in the order of configurations and rows."""
+    chosen = configs_of(manifest, form)
+    total = sum(len(config.files("", suffix)) for config in chosen for suffix in form.writers)
+    done: list[ExportFile] = []
+    for config in chosen:
+        for suffix, write in form.writers.items():
+            for file in _write_config(build, manifest, form, config, staging, (suffix, write)):
+                done.append(file)
+                if progress is not None:
+                    progress(len(done), total)
+    return done
+
+
+def _write_config(
+    build: Path, manifest: Manifest, form: Format, config: Config, staging: Path, writer: tuple[str, Write]
+) -> Iterator[ExportFile]:
+    suffix, write = writer
+    groups = configs.row_groups(build, manifest, config, list(form.columns))
+    for name, rows in config.files(f"{config.name}/" if form.by_style else "", suffix):
+        path, sizes = staging / name, [0]
+        batches = _counted(islice(groups, -(-rows // configs.GROUP_ROWS)), sizes)
+        if path.is_file():
+            deque(batches, maxlen=0)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f"{path.name}.tmp")
+            write(temporary, batches, form.schema)
+            temporary.replace(path)
+        yield ExportFile(
+            file=name,
+            config=config.name if suffix == form.suffix else None,
+            rows=rows,
+            values_bytes=sum(sizes),
+            bytes=path.stat().st_size,
+            sha256=file_sha256(path),
+        )
+    deque(groups, maxlen=0)  # so that the count of rows is checked at the end
+
+
+def _counted(batches: Iterable[pa.RecordBatch], sizes: list[int]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        sizes.append(batch.nbytes)
+        yield batch

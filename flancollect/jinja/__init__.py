@@ -1,0 +1,1 @@
+"""The template language: Jinja, bounded and compiled to functions over columns."""

@@ -1,0 +1,1 @@
+"""Jinja trees to Python functions over columns."""

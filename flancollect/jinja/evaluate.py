@@ -1,0 +1,135 @@
+"""The one way from a template's text and columns to strings, and from an expression and columns to values.
+
+Everything above asks here; how a template is evaluated is known here alone. Text is compiled to a Python
+function per template and kinds of its columns. A row in which that function raises is rendered by reference
+Jinja, which gives the text or says what is wrong; a template that cannot be compiled is reference Jinja
+throughout. Either way the result is reference Jinja's, letter by letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from flancollect.jinja import bounds
+from flancollect.jinja.compiler.codegen import Code, native_code, text_code
+from flancollect.jinja.compiler.context import CannotCompile, kind_of
+from flancollect.jinja.expression import (
+    ExpressionError,
+    compile_expression,
+    compile_template,
+    rewritten_expression,
+    rewritten_template,
+)
+
+T = TypeVar("T")
+Reference = Callable[[Mapping[str, Any]], Any]
+Kinds = tuple[tuple[str, str], ...]
+
+RENDER_VERSION = 1
+"""Raised by every change that alters a rendered byte; part of the name of all cached work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of each row: its text or value, or the ExpressionError that it failed with.
+
+    `left` are the rows that generated code left to reference Jinja.
+    """
+
+    rows: list[Any]
+    left: list[int]
+
+
+def render_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[str]:
+    """Render one template for `rows` rows given by columns, in order. Raises ExpressionError."""
+    outcome = render_rows(text, columns, rows)
+    for i in outcome.left:
+        if isinstance(outcome.rows[i], ExpressionError):
+            raise outcome.rows[i]
+    return outcome.rows
+
+
+def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> Outcome:
+    """Render one template for `rows` rows given by columns; rows that fail do not stop the others."""
+    template = compile_template(text)
+    seen = {name: column for name, column in columns.items() if name in template.variables}
+    if not template.variables and rows:  # every row is the same
+        one = _outcome(_text_code(text, ()), template.render, {}, 1)
+        return Outcome(rows=one.rows * rows, left=list(range(rows)) if one.left else [])
+    return _outcome(_text_code(text, _kinds(seen)), template.render, seen, rows)
+
+
+def evaluate_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[Any]:
+    """Evaluate one expression for `rows` rows given by columns, in order.
+
+    Where a row fails, its ExpressionError stands in place of a value.
+    """
+    expression = compile_expression(text)
+    if expression.column is not None and expression.column in columns:
+        return list(columns[expression.column])
+    seen = {name: column for name, column in columns.items() if name in expression.variables}
+    return _outcome(_native_code(text, _kinds(seen)), expression.evaluate, columns, rows).rows
+
+
+def why_not_compiled(text: str) -> str | None:
+    """Why a template is left to reference Jinja; None if it is compiled. Raises ExpressionError."""
+    template = compile_template(text)
+    code = _text_code(text, tuple((name, "any") for name in sorted(template.variables)))
+    return None if isinstance(code, Code) else code
+
+
+def _kinds(columns: Mapping[str, Sequence[Any]]) -> Kinds:
+    return tuple(sorted((name, kind_of(column)) for name, column in columns.items()))
+
+
+def _outcome(
+    code: Code | str, reference: Reference, columns: Mapping[str, Sequence[Any]], rows: int
+) -> Outcome:
+    """Run the code; what it leaves, or everything where there is none, is for reference Jinja."""
+    out: list[Any] = [None] * rows
+    left = list(range(rows))
+    if isinstance(code, Code):
+        out, left = _run(code, columns, rows)
+    for i in left:
+        try:
+            out[i] = reference({name: column[i] for name, column in columns.items()})
+        except ExpressionError as error:
+            out[i] = error
+    return Outcome(rows=out, left=left)
+
+
+def _run(code: Code, columns: Mapping[str, Sequence[Any]], rows: int) -> tuple[list[Any], list[int]]:
+    """Results by row, and the rows that the code is not sure of."""
+    out: list[Any] = []
+    left: list[int] = []
+    given = [columns[name] if len(columns[name]) == rows else columns[name][:rows] for name in code.columns]
+    token = bounds.resume(budget := bounds.Budget())
+    try:
+        code.run(rows, given, budget, out, left)
+    finally:
+        bounds.stop(token)
+    return out, left
+
+
+@lru_cache(maxsize=8192)
+def _text_code(text: str, kinds: Kinds) -> Code | str:
+    """The code of a template, or why there is none."""
+    return _code(text_code, rewritten_template(text), kinds)
+
+
+@lru_cache(maxsize=8192)
+def _native_code(text: str, kinds: Kinds) -> Code | str:
+    """The code of an expression, or why there is none."""
+    return _code(native_code, rewritten_expression(text), kinds)
+
+
+def _code(make: Callable[[T, Mapping[str, str]], Code], tree: T, kinds: Kinds) -> Code | str:
+    try:
+        return make(tree, dict(kinds))
+    except CannotCompile as reason:
+        return str(reason)
+    except RecursionError:
+        return "it is nested too deep"

@@ -1,0 +1,32 @@
+"""A conversation of questions about a text, one row per question with the turns before it.
+
+For QuAC: `question`, its `answer` as the teacher gave it first, and `history`: questions and answers in turn.
+Where the text has no answer, QuAC writes CANNOTANSWER; it stays, for the card to word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from flancollect.sources.shapes.shape import RowShape
+
+
+def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per question that has an answer, in order."""
+    turns = list(zip(row["questions"], row["orig_answers"]["texts"], strict=False))
+    said = [text for turn in turns for text in turn]
+    return [
+        {"question": question, "answer": answer, "history": said[: 2 * number]}
+        for number, (question, answer) in enumerate(turns)
+    ]
+
+
+SHAPE = RowShape(
+    reads=("questions", "orig_answers"),
+    adds=pa.schema([("question", pa.string()), ("answer", pa.string()), ("history", pa.list_(pa.string()))]),
+    rows=rows,
+    many=True,
+)

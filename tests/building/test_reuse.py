@@ -1,0 +1,152 @@
+"""Rows that an earlier run of a job left are copied where they would come out the same, and no byte differs."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from flancollect.building.cache_keys import wording_hash
+from flancollect.building.reuse import GONE, earlier_rows
+from flancollect.cards.family import Wording
+from flancollect.dataset.job_file import write_rendered
+from flancollect.dataset.row_codec import Decoder, encode
+from tests.building.test_build import files_of
+from tests.builds import rendered_rows
+from tests.small import built, wanted
+
+ROWS = rendered_rows("rte", "fs_opt", 30)
+BLOCK = encode(ROWS.to_batches()[0])
+
+
+def wording(number, text="{{ question }}"):
+    return Wording(
+        id=f"qa/forward/ask_{number}",
+        direction="forward",
+        name=f"ask_{number}",
+        intro=None,
+        input=text,
+        target="{{ answer }}",
+        options="either",
+        shows_options=False,
+        held_out=False,
+        file="qa.yaml",
+        line=1,
+    )
+
+
+WORDINGS = [wording(number) for number in range(3)]
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """A file whose row n was rendered with wording n modulo 3."""
+    path = tmp_path / "job.rows"
+    write_rendered(path, [BLOCK], {}, {wording.id: wording_hash(wording) for wording in WORDINGS})
+    return path
+
+
+def test_rows_are_found_by_source_row_and_wording(earlier):
+    found = earlier_rows([earlier], WORDINGS)
+    ids = np.array([7, 3, 29, 4])
+    numbers = found.find(0, ids, ids % 3)
+    rows = Decoder(found.rows(numbers)).column("provenance.source_row", np.arange(4))
+    assert rows.to_pylist() == [7, 3, 29, 4]
+    assert found.find(0, ids, (ids + 1) % 3).tolist() == [GONE] * 4
+    assert found.find(1, ids, ids % 3).tolist() == [GONE] * 4
+    assert found.find(0, np.array([30, 99]), np.array([0, 0])).tolist() == [GONE] * 2
+
+
+@pytest.mark.parametrize("change", [{"input": "{{ question }}?"}, {"intro": "Answer."}, {"target": "no"}])
+def test_rows_of_a_changed_wording_are_gone(earlier, change):
+    found = earlier_rows([earlier], [WORDINGS[0], replace(WORDINGS[1], **change), WORDINGS[2]])
+    ids = np.arange(30)
+    assert ((found.find(0, ids, ids % 3) == GONE) == (ids % 3 == 1)).all()
+
+
+def test_wordings_are_told_apart_by_name_not_by_place(earlier):
+    found = earlier_rows([earlier], [wording(5), WORDINGS[2], WORDINGS[0]])
+    ids = np.arange(30)
+    place = np.array([2, 0, 1])[ids % 3]
+    assert ((found.find(0, ids, place) == GONE) == (ids % 3 == 1)).all()
+
+
+def test_of_several_files_the_one_that_helps_most_is_taken(earlier, tmp_path):
+    other = tmp_path / "other.rows"
+    write_rendered(other, [BLOCK], {}, {WORDINGS[0].id: wording_hash(WORDINGS[0])})
+    for paths in ([earlier, other], [other, earlier]):
+        assert len(earlier_rows(paths, WORDINGS).names) == 30
+
+
+@pytest.mark.parametrize("paths", [[], ["missing.rows"], ["damaged.rows"], ["empty.rows"]])
+def test_where_nothing_is_nothing_is_found(tmp_path, paths):
+    (tmp_path / "damaged.rows").write_bytes(b"flanrows")
+    write_rendered(tmp_path / "empty.rows", [], {}, {})
+    found = earlier_rows([tmp_path / name for name in paths], WORDINGS)
+    assert found.find(0, np.array([1, 2]), np.array([0, 1])).tolist() == [GONE, GONE]
+
+
+# --- whole builds ------------------------------------------------------------------------------------------
+
+
+def edited(path, old, new):
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+CHANGES = {
+    "a wording": ("weather/claim.yaml", "Does this say:", "Does that say:"),
+    "a wording that drops rows": ("quiz/quiz.yaml", "Answer this. {{", "{{ '' if 'e' in answer }}{{"),
+    "a wording more": (
+        "phrases/phrase.yaml",
+        "inverted:",
+        '  say:\n    input: "{{ text }}"\n    target: "{{ answer }}"\ninverted:',
+    ),
+    "an intro": ("weather/claim.yaml", "Judge each claim by its report.", "Judge these."),
+    "another name": ("weather/claim.yaml", "true_or_not:", "is_it_true:"),
+    "shares": ("small.yaml", "weight: 2", "weight: 1"),
+    "fewer uses of a row": ("small.yaml", "max_repeat: 2", "max_repeat: 1"),
+}
+
+
+@pytest.mark.parametrize(("change", "workers"), [*((change, 1) for change in CHANGES), ("a wording", 2)])
+def test_a_changed_build_is_what_a_fresh_one_would_be(tmp_path, copied, change, workers):
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    built(out, wanted(catalogue=copied))
+    file, old, new = CHANGES[change]
+    edited(copied / file, old, new)
+    again = built(out, wanted(catalogue=copied), workers=workers)
+    anew = built(fresh, wanted(catalogue=copied))
+    assert again.report.rendered_jobs > 0
+    assert again.report.copied_rows > 0
+    assert anew.report.copied_rows == 0
+    assert files_of(out) == files_of(fresh)
+
+
+def test_what_another_run_left_helps_and_is_deleted(tmp_path, copied):
+    out = tmp_path / "out"
+    built(out, wanted(catalogue=copied))
+    first = set(out.glob(".work/rendered/*.rows"))
+    before = files_of(out)
+    edited(copied / "weather/claim.yaml", "Does this say:", "Does that say:")
+    built(out, wanted(catalogue=copied))
+    second = set(out.glob(".work/rendered/*.rows"))
+    assert len(first) == len(second) == 20
+    assert len(first - second) == 4
+    edited(copied / "weather/claim.yaml", "Does that say:", "Does this say:")
+    assert built(out, wanted(catalogue=copied)).report.copied_rows > 0
+    assert set(out.glob(".work/rendered/*.rows")) == first
+    assert files_of(out) == before
+
+
+def test_nothing_is_deleted_while_a_task_is_skipped(tmp_path, copied):
+    out = tmp_path / "out"
+    built(out, wanted(catalogue=copied))
+    rivers, kept = copied / "facts" / "rivers.json", tmp_path / "rivers.json"
+    shutil.move(rivers, kept)
+    assert built(out, wanted(catalogue=copied)).manifest.coverage.skipped_tasks == 1
+    shutil.move(kept, rivers)
+    again = built(out, wanted(catalogue=copied))
+    assert again.report.rendered_jobs == 0
+    assert json.loads((out / "report.json").read_text())["reused_jobs"] == 20

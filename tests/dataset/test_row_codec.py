@@ -1,0 +1,116 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flancollect.dataset.arrow_layout import tidy_batch
+from flancollect.dataset.row_codec import LEAVES, Block, Decoder, concat, encode, gather, part, take
+from flancollect.dataset.schemas import MIXTURE, RENDERED
+from flancollect.errors import FlancollectError
+from tests.builds import rendered_rows
+
+ROWS = rendered_rows("rte", "fs_opt", 20).to_batches()[0]
+
+text = st.text(max_size=6)
+provenance = st.fixed_dictionaries(
+    {
+        "split": text,
+        "source_row": st.integers(0, 2**62),
+        "repeat": st.integers(0, 2**30),
+        "option_style": st.none() | text,
+        "shot_style": st.none() | text,
+        "dialog_style": st.none() | text,
+        "exemplar_source": st.none() | text,
+        "exemplars": st.lists(st.integers(-(2**63), 2**63 - 1), max_size=4),
+        "options": st.lists(text, max_size=4),
+        "answer": text,
+    }
+)
+row = st.fixed_dictionaries(
+    {
+        "order": st.integers(0, 2**64 - 1),
+        **{field.name: text for field in MIXTURE if field.type == pa.string()},
+        "provenance": provenance,
+    }
+)
+
+
+def batch_of(rows):
+    return pa.RecordBatch.from_pylist(rows, schema=RENDERED)
+
+
+def decoded(block: Block):
+    return Decoder(block).rows(np.arange(block.rows))
+
+
+def buffers(batch):
+    return [buffer and buffer.to_pybytes() for column in batch.columns for buffer in column.buffers()]
+
+
+@given(st.lists(row, max_size=8))
+def test_rows_come_back_as_they_were(rows):
+    batch = batch_of(rows)
+    block = encode(batch)
+    assert block.order.tolist() == [row["order"] for row in rows]
+    assert decoded(block).to_pylist() == batch.select(MIXTURE.names).to_pylist()
+
+
+@given(st.lists(row, max_size=8))
+def test_what_comes_back_is_laid_out_in_the_one_way(rows):
+    again = decoded(encode(batch_of(rows)))
+    assert buffers(again) == buffers(tidy_batch(again))
+
+
+@given(st.lists(row, min_size=1, max_size=8), st.data())
+def test_rows_are_taken_by_number_in_any_order(rows, data):
+    index = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=10))
+    numbers = np.array(index, dtype=np.int64)
+    expected = [{name: rows[i][name] for name in MIXTURE.names} for i in index]
+    block = encode(batch_of(rows))
+    assert Decoder(block).rows(numbers).to_pylist() == expected
+    assert decoded(take(block, numbers)).to_pylist() == expected
+    cut = data.draw(st.integers(0, len(rows)))
+    blocks = [part(block, 0, cut), part(block, cut, len(rows))]
+    assert decoded(gather(blocks, numbers)).to_pylist() == expected
+    assert gather(blocks, numbers).order.tolist() == [rows[i]["order"] for i in index]
+
+
+@given(st.lists(row, max_size=8), st.data())
+def test_parts_put_together_are_the_whole(rows, data):
+    block = encode(batch_of(rows))
+    cut = data.draw(st.integers(0, len(rows)))
+    whole = concat([part(block, 0, cut), part(block, cut, len(rows))])
+    assert whole.order.tobytes() == block.order.tobytes()
+    assert whole.entries.tobytes() == block.entries.tobytes()
+    assert whole.payload.tobytes() == block.payload.tobytes()
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_column_comes_alone(name):
+    expected = pa.table(ROWS).flatten().rename_columns(["order", *LEAVES])[name].to_pylist()
+    assert Decoder(encode(ROWS)).column(name, np.arange(20)).to_pylist() == expected
+
+
+def test_offsets_say_where_rows_begin_and_the_last_one_ends():
+    block = encode(ROWS)
+    offsets = block.offsets()
+    assert len(offsets) == 21
+    assert offsets[-1] == len(block.payload)
+    assert part(block, 4, 5).payload.tobytes() == block.payload[offsets[4] : offsets[5]].tobytes()
+
+
+def test_a_slice_of_a_batch_is_only_its_rows():
+    assert decoded(encode(ROWS.slice(5, 3))).to_pylist() == ROWS.slice(5, 3).select(MIXTURE.names).to_pylist()
+
+
+def test_another_schema_is_refused():
+    with pytest.raises(FlancollectError, match="no column order"):
+        encode(ROWS.select(MIXTURE.names))
+
+
+def test_a_null_where_every_row_needs_a_value_is_refused():
+    rows = ROWS.to_pylist()
+    rows[3]["targets"] = None
+    with pytest.raises(FlancollectError, match="needs a value: targets"):
+        encode(batch_of(rows))
