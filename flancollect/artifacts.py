@@ -112,14 +112,14 @@ class RunInfo(Artifact):
 class JobRecord(Artifact):
     """What ends a rendered job's file: with it the job is done. `bytes` counts the values of its rows.
 
-    `wordings` has, by wording, a hash of the texts that its rows were rendered with.
+    `templates` has, by template, a hash of the texts that its rows were rendered with.
     """
 
     rows: int
     bytes: int
     rows_sha256: str
     dropped: dict[str, int] = Field(default_factory=dict)
-    wordings: dict[str, str] = Field(default_factory=dict)
+    templates: dict[str, str] = Field(default_factory=dict)
     runs: list[RunInfo] = Field(default_factory=list)
 
 
@@ -147,15 +147,15 @@ class TaskRows(Artifact):
 
 
 class Skipped(Artifact):
-    """A task that is not in the build, and whether its source, its card, its licence or the plan is why."""
+    """A task that is not in the build, and whether its source, its card, its license or the plan is why."""
 
     task: str
     reason: str
-    kind: Literal["source", "card", "plan", "held out", "licence", "unavailable"]
+    kind: Literal["source", "card", "plan", "hold_out", "license", "unavailable"]
 
 
-class LicenceRows(Artifact):
-    """How many rows and tasks of a build are under one licence, as their cards name it."""
+class LicenseRows(Artifact):
+    """How many rows and tasks of a build are under one license, as their cards name it."""
 
     license: str
     rows: int
@@ -163,7 +163,7 @@ class LicenceRows(Artifact):
 
 
 class Coverage(Artifact):
-    """How many of the tasks asked for are there. Tasks held out or refused for their licence do not count."""
+    """How many of the tasks asked for are there. Tasks held out or refused for their license do not count."""
 
     planned_tasks: int
     built_tasks: int
@@ -175,8 +175,8 @@ class Manifest(Artifact):
 
     `content_hash` is over schema and rows of all shards; `recipe_hash` over the mixture card and settings;
     `catalogue_hash` over the cards, templates and styles used. `short` is rows planned minus rows built.
-    `recipe` holds the mixture or benchmark card as read. `license` is the licence that the whole can carry
-    and `license_reason` why; `licences` says how many rows each source licence covers, the most rows first.
+    `recipe` holds the mixture or benchmark card as read. `license` is the license that the whole can carry
+    and `license_reason` why; `licenses` says how many rows each source license covers, the most rows first.
     """
 
     format: Literal[1] = 1
@@ -198,7 +198,7 @@ class Manifest(Artifact):
     coverage: Coverage
     license: str = "unknown"
     license_reason: str = ""
-    licences: list[LicenceRows] = Field(default_factory=list)
+    licenses: list[LicenseRows] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 

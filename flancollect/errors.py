@@ -4,7 +4,7 @@ FlancollectError                exit code
 ├── UsageError                  2   the command cannot be carried out as asked
 ├── CardError                   3   bad cards, templates or styles: a list of problems, all at once
 ├── SourceError                 4   a source cannot be read
-└── CheckError                  5   a check failed: verify, diff, licence, contamination
+└── CheckError                  5   a check failed: verify, diff, license, contamination
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ forward:
   ask: {input: "What colour is {{ thing }}?{{ options | para }}", target: "{{ answer }}"}
   name: {input: "Name the colour of {{ thing }}.", target: "{{ answer }}", options: never}
   list: {input: "{{ thing }}: which of these?{{ options | line }}", target: "{{ answer }}", options: required}
-  spare: {input: "The colour of {{ thing }}:{{ options | line }}", target: "{{ answer }}", held_out: true}
+  spare: {input: "The colour of {{ thing }}:{{ options | line }}", target: "{{ answer }}", hold_out: true}
 inverted:
   find: {input: "Name something {{ answer }}.", target: "{{ thing }}"}
 """

@@ -125,7 +125,7 @@ def test_a_mistake_in_a_card(mine, old, new, line, said):
         ("{text: here, ", "{", 3, 'the example lacks "text"'),
         ("forward:", "fourward:", 4, 'unknown key "fourward"'),
         ("family: echo", "family: echo\nextends: ekko", 2, 'no family "ekko"'),
-        ("  say:", "  say:\n    held_out: maybe", 6, "forward.say.held_out"),
+        ("  say:", "  say:\n    hold_out: maybe", 6, "forward.say.hold_out"),
     ],
 )
 def test_a_mistake_in_a_family(mine, old, new, line, said):
@@ -229,7 +229,7 @@ def test_a_mistake_in_an_index(mine, index, said):
     fails(mine, 3, said, name="echo_*")
 
 
-def test_expansion_over_templates_makes_a_task_of_each_wording(mine):
+def test_expansion_over_templates_makes_a_task_of_each_template(mine):
     edit(mine / "card.yaml", "task: echoes", 'expand: {over: templates}\ntask: "echo_{{ template }}"')
     more = '  shout:\n    input: "{{ text | upper }}"\n    target: "{{ answer }}"\n'
     (mine / "echo.yaml").write_text(FAMILY + more)
@@ -285,7 +285,7 @@ def test_a_name_that_nothing_has(mine):
         (("preview", "echoes", "--variant", "zs"), 'no variant "zs". Variants: zs_opt, '),
         (
             ("preview", "echoes", "--variant", "zs_opt_inv"),
-            "family echo has no wording for any variant asked for",
+            "family echo has no template for any variant asked for",
         ),
         (("preview", "echoes", "-n", "0"), "-n"),
         (("cards", "show", "echos"), 'no task "echos". Tasks: echoes. Did you mean "echoes"?'),

@@ -19,7 +19,7 @@ from pathlib import Path
 from flancollect.artifacts import (
     VERSION,
     Coverage,
-    LicenceRows,
+    LicenseRows,
     Manifest,
     Report,
     ShardInfo,
@@ -76,7 +76,7 @@ class Built:
 def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = None) -> Built:
     """Build a mixture or benchmark into a folder.
 
-    Raises UsageError when the folder cannot be used, CheckError when the licence policy takes no task,
+    Raises UsageError when the folder cannot be used, CheckError when the license policy takes no task,
     CardError for bad cards and templates, SourceError when no task could be built, or, with `strict`, when
     any task was skipped.
     Interrupting leaves the folder ready to resume.
@@ -184,10 +184,10 @@ def _refuse_hopeless(
     nothing = (not plan.rows) if built is None else (not built)
     if (strict and wrong) or (nothing and wrong):
         raise _failure(wrong)
-    refused = [skip for skip in skips if skip.kind == "licence"]
+    refused = [skip for skip in skips if skip.kind == "license"]
     if nothing and refused:
         shown = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:20])
-        raise CheckError(f"{plan.name}: the licence policy leaves nothing to build\n{shown}")
+        raise CheckError(f"{plan.name}: the license policy leaves nothing to build\n{shown}")
     if nothing:
         raise UsageError(f"{plan.name}: nothing is left to build; every task is held out")
 
@@ -218,7 +218,7 @@ def _manifest(
     rows = sum(shard.rows for shard in shards)
     jobs = {f"{task}/{variant}": file.path.stem for (task, variant), file in files.items()}
     wrong = [skip for skip in skipped if skip.kind not in AS_ASKED]
-    licence = combined(row.license for row in tasks if row.rows)
+    whole = combined(row.license for row in tasks if row.rows)
     built = len({task.task for task in tasks})
     return Manifest(
         flancollect=VERSION,
@@ -237,22 +237,22 @@ def _manifest(
         tasks=tasks,
         skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
         coverage=Coverage(planned_tasks=built + len(wrong), built_tasks=built, skipped_tasks=len(wrong)),
-        license=licence.id,
-        license_reason=licence.reason,
-        licences=licence_rows(tasks),
+        license=whole.id,
+        license_reason=whole.reason,
+        licenses=license_rows(tasks),
         recipe=dict(plan.recipe),
     )
 
 
-def licence_rows(tasks: Iterable[TaskRows]) -> list[LicenceRows]:
-    """Rows and tasks by the licence that their cards name, the most rows first."""
+def license_rows(tasks: Iterable[TaskRows]) -> list[LicenseRows]:
+    """Rows and tasks by the license that their cards name, the most rows first."""
     rows: Counter[str] = Counter()
     names: dict[str, set[str]] = {}
     for task in tasks:
         rows[task.license] += task.rows
         names.setdefault(task.license, set()).add(task.task)
     return [
-        LicenceRows(license=name, rows=rows[name], tasks=len(names[name]))
+        LicenseRows(license=name, rows=rows[name], tasks=len(names[name]))
         for name in sorted(rows, key=lambda name: (-rows[name], name))
     ]
 

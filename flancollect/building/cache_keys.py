@@ -1,7 +1,7 @@
 """How a job's file is named: by all that its rows depend on, and by nothing else.
 
 A name has two parts: what every row of the job depends on, and what only some do (how many rows, which
-wordings). A file whose name fits is the job, done; one of which only the first part fits is an earlier run of
+templates). A file whose name fits is the job, done; one of which only the first part fits is an earlier run of
 it, with rows that may still be right.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from flancollect.artifacts import fingerprint
 from flancollect.cards.entries import Task
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import Shots
 from flancollect.cards.splits import SplitSlice
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.styles import Styles
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan, Job, TaskPlan
 from flancollect.sources.table import Access
@@ -35,7 +35,7 @@ class Settings:
     seed: int
     max_repeat: int
     shots: Shots
-    styles: StyleSet
+    styles: Styles
     access: Access
     work: Path
 
@@ -85,15 +85,15 @@ def delete_unused(work: Path, used: Iterable[Path]) -> None:
 
 
 @cache
-def wording_hash(wording: Wording) -> str:
-    """A hash of all that a wording makes of a row."""
-    return fingerprint([wording.intro, wording.input, wording.target, wording.shows_options])
+def template_hash(template: Template) -> str:
+    """A hash of all that a template makes of a row."""
+    return fingerprint([template.intro, template.input, template.target, template.shows_options])
 
 
-def styles_for(plan: TaskPlan, styles: StyleSet) -> StyleSet:
+def styles_for(plan: TaskPlan, styles: Styles) -> Styles:
     """The styles of a build as one task's picks see them: dialog styles only where a field holds turns."""
     has_turns = "turns" in plan.task.family.needs.values()
-    return styles if has_turns else StyleSet(options=styles.options, shots=styles.shots)
+    return styles if has_turns else Styles(options=styles.options, shots=styles.shots)
 
 
 # --- inside ------------------------------------------------------------------------------------------------
@@ -128,12 +128,12 @@ def _rest(job: Job, settings: Settings) -> dict[str, object]:
     return {
         "quota": job.quota,
         "max_repeat": settings.max_repeat,
-        "wordings": [[wording.id, wording_hash(wording)] for wording in job.wordings],
+        "templates": [[template.id, template_hash(template)] for template in job.templates],
     }
 
 
 def _rows_part(plan: TaskPlan, job: Job, settings: Settings, card: str, styles: str) -> dict[str, object]:
-    """Everything that the text of a row depends on, but for its own wording."""
+    """Everything that the text of a row depends on, but for its own template."""
     few_shot = job.variant.few_shot
     return {
         "render_version": RENDER_VERSION,
@@ -143,7 +143,7 @@ def _rows_part(plan: TaskPlan, job: Job, settings: Settings, card: str, styles: 
         "split": _slice_of(plan.split),
         "pool": _slice_of(plan.pool) if few_shot else None,
         "lender": _lender(plan) if few_shot else None,
-        "held_out": [_slice_of(slice_) for slice_ in plan.held_out],
+        "hold_out": [_slice_of(slice_) for slice_ in plan.hold_out],
         "needs": dict(plan.task.family.needs),
         "options": plan.task.family.options,
         "variant": job.variant.name,
@@ -169,11 +169,11 @@ def _slice_of(slice_: SplitSlice) -> list[str | None]:
 
 def _styles_used(plan: TaskPlan, job: Job) -> tuple[bool, ...]:
     """Whether rows of a job depend on the styles of options, of shots, of dialogs."""
-    lists_options = job.variant.options and any(wording.shows_options for wording in job.wordings)
+    lists_options = job.variant.options and any(template.shows_options for template in job.templates)
     return lists_options, job.variant.few_shot, "turns" in plan.task.family.needs.values()
 
 
-def _styles_hashes(styles: StyleSet) -> dict[tuple[bool, ...], str]:
+def _styles_hashes(styles: Styles) -> dict[tuple[bool, ...], str]:
     """A hash of the styles that rows depend on, for every answer of `_styles_used`."""
     kinds = [
         {name: style.model_dump() for name, style in kind.items()}

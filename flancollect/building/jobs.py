@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord
-from flancollect.building.cache_keys import JobFile, JobFiles, Settings, styles_for, wording_hash
+from flancollect.building.cache_keys import JobFile, JobFiles, Settings, styles_for, template_hash
 from flancollect.building.reuse import GONE, Earlier, earlier_rows
 from flancollect.building.task_source import MORSEL_ROWS, Pool, TaskSource
 from flancollect.dataset.job_file import read_record, write_rendered
@@ -26,7 +26,7 @@ from flancollect.planning.candidates import Skip
 from flancollect.planning.plan import Job, TaskPlan
 from flancollect.render.batch import to_batch
 from flancollect.render.normalise import Content
-from flancollect.render.picks import Names, pick_rows, wordings_drawn
+from flancollect.render.picks import Names, pick_rows, templates_drawn
 from flancollect.render.prompts import ExampleStore, render_prompts
 
 Ints = npt.NDArray[np.int64]
@@ -36,7 +36,7 @@ Ints = npt.NDArray[np.int64]
 class JobDone:
     """A rendered job: its file, its record, and whether it was there already.
 
-    `copied` counts the rows that an earlier run of the job had already; `fallbacks`, by wording, the rows of
+    `copied` counts the rows that an earlier run of the job had already; `fallbacks`, by template, the rows of
     this run that generated code left to reference Jinja.
     """
 
@@ -99,7 +99,7 @@ def render_batches(plan: TaskPlan, job: Job, settings: Settings) -> Iterator[pa.
 class _UnderWay:
     """One job while it is rendered, with what is counted on the way.
 
-    Counted are the rows that fell away by reason, those left to Jinja by wording, and those `copied` by repeat.
+    Counted are the rows that fell away by reason, those left to Jinja by template, and those `copied` by repeat.
     """
 
     source: TaskSource
@@ -119,7 +119,7 @@ class _UnderWay:
 
     def there(self, names: Names, ids: Ints) -> Ints:
         """For each row its number in the earlier run, or `GONE`."""
-        return self.earlier.find(names.repeat, ids, wordings_drawn(names, ids, len(self.job.wordings)))
+        return self.earlier.find(names.repeat, ids, templates_drawn(names, ids, len(self.job.templates)))
 
 
 def _begun(source: TaskSource, job: Job, settings: Settings, file: JobFile) -> _UnderWay:
@@ -130,7 +130,7 @@ def _begun(source: TaskSource, job: Job, settings: Settings, file: JobFile) -> _
         settings=settings,
         store=ExampleStore(source.plan.task.family, settings.styles, fallbacks),
         path=file.path,
-        earlier=earlier_rows(file.earlier, job.wordings),
+        earlier=earlier_rows(file.earlier, job.templates),
         dropped=Counter(),
         fallbacks=fallbacks,
         copied=Counter(),
@@ -146,8 +146,8 @@ def _begins_with(under_way: _UnderWay) -> Ints:
 
 def _render_job(under_way: _UnderWay, banned: frozenset[Content]) -> JobDone:
     job = under_way.job
-    wordings = {wording.id: wording_hash(wording) for wording in job.wordings}
-    record = write_rendered(under_way.path, _blocks(under_way, banned), under_way.dropped, wordings)
+    templates = {template.id: template_hash(template) for template in job.templates}
+    record = write_rendered(under_way.path, _blocks(under_way, banned), under_way.dropped, templates)
     return JobDone(
         variant=job.variant.name,
         planned=job.quota,
@@ -194,7 +194,7 @@ def _rendered(under_way: _UnderWay, names: Names, ids: Ints, banned: frozenset[C
     plan, shots, dropped = under_way.source.plan, under_way.settings.shots, under_way.dropped
     styles = styles_for(plan, under_way.settings.styles)
     rows = under_way.source.read(plan.split.name, ids, dropped, banned)
-    picks = pick_rows(names, rows, under_way.job.wordings, styles, pool.rows, shots)
+    picks = pick_rows(names, rows, under_way.job.templates, styles, pool.rows, shots)
     picked = list(zip(rows, picks, strict=True))
     prompts = render_prompts(picked, under_way.store, styles, shots.max_input_bytes, dropped)
     return encode(to_batch(prompts, names, plan.task.card.submix, plan.split.name, pool.source))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flancollect.building.cache_keys import settings_of
 from flancollect.building.jobs import render_batches
-from flancollect.cards.benchmark_card import Benchmark
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.benchmark_card import BenchmarkCard
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.variants import VARIANTS
 from flancollect.errors import UsageError
 from flancollect.planning.plan import BuildPlan, Job, TaskPlan
@@ -45,11 +45,11 @@ def preview(wanted: Wanted, n: int, variant: str | None, progress: Progress | No
     return shown[:n]
 
 
-def _with_variant(card: Mixture | Benchmark, variant: str) -> Mixture | Benchmark:
+def _with_variant(card: MixtureCard | BenchmarkCard, variant: str) -> MixtureCard | BenchmarkCard:
     """A mixture that plans every task in one variant; benchmarks stay as they are."""
     if variant not in VARIANTS:
         raise UsageError(f'--variant: no variant "{variant}". Variants: {", ".join(VARIANTS)}.')
-    if isinstance(card, Benchmark):
+    if isinstance(card, BenchmarkCard):
         return card
     parts = {name: part.model_copy(update={"variants": {variant: 1.0}}) for name, part in card.parts.items()}
     return card.model_copy(update={"parts": parts})
@@ -73,4 +73,4 @@ def _rows(plan: BuildPlan, task: TaskPlan, job: Job, wanted: Wanted, most: int) 
 def _nothing(plan: BuildPlan, name: str, variant: str | None) -> str:
     if plan.skipped:
         return f"{name}: nothing to preview. {plan.skipped[0].task}: {plan.skipped[0].reason}"
-    return f"{name}: no wording for the variant {variant}" if variant else f"{name}: nothing to preview"
+    return f"{name}: no template for the variant {variant}" if variant else f"{name}: nothing to preview"

@@ -99,7 +99,7 @@ class TaskSource:
     def banned(self) -> frozenset[Content]:
         """The contents of the rows that benchmarks keep to themselves."""
         contents: set[Content] = set()
-        for slice_ in self.plan.held_out:
+        for slice_ in self.plan.hold_out:
             low, high = slice_.bounds(self.table(slice_.name).rows)
             for start in range(low, high, MORSEL_ROWS):
                 ids = np.arange(start, min(start + MORSEL_ROWS, high), dtype=np.int64)

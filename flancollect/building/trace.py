@@ -12,8 +12,8 @@ import numpy as np
 
 from flancollect.artifacts import Manifest
 from flancollect.building.task_source import TaskSource
-from flancollect.cards.benchmark_card import Benchmark
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.benchmark_card import BenchmarkCard
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.dataset.reader import read_manifest, shard_tables
 from flancollect.errors import CheckError, UsageError
 from flancollect.planning.plan import BuildPlan, TaskPlan
@@ -59,7 +59,7 @@ def why(out: Path, row: int, wanted: Wanted) -> Trace:
     """Trace one row (0-based, in the order of `load_from_disk`) back to its source and render it again.
 
     Of `wanted` only catalogues, access and lock count; the rest is the build's own recipe. Raises UsageError
-    for a row that is not there, CheckError when task, wording or source row are gone or have changed.
+    for a row that is not there, CheckError when task, template or source row are gone or have changed.
     """
     manifest = read_manifest(out)
     stored = _stored_row(out, manifest, row)
@@ -67,7 +67,7 @@ def why(out: Path, row: int, wanted: Wanted) -> Trace:
     task = _task_plan(plan, stored)
     source = TaskSource(plan=task, seed=plan.seed, shots=plan.shots, access=wanted.access)
     made_from, prompts = _render_again(plan, source, stored)
-    wording = prompts[0].pick.wording if prompts else None
+    template = prompts[0].pick.template if prompts else None
     provenance = stored["provenance"]
     return Trace(
         row=row,
@@ -77,7 +77,7 @@ def why(out: Path, row: int, wanted: Wanted) -> Trace:
         revision=task.lock.revision,
         variant=stored["template_type"],
         template=stored["template_id"],
-        template_at=f"{wording.file}:{wording.line}" if wording else "",
+        template_at=f"{template.file}:{template.line}" if template else "",
         fields=made_from.fields,
         inputs=stored["inputs"],
         targets=stored["targets"],
@@ -102,9 +102,9 @@ def _stored_row(out: Path, manifest: Manifest, row: int) -> dict[str, Any]:
 def _plan_again(manifest: Manifest, stored: Mapping[str, Any], wanted: Wanted) -> BuildPlan:
     recipe = manifest.recipe
     card = (
-        Mixture.model_validate(recipe["mixture"])
+        MixtureCard.model_validate(recipe["mixture"])
         if "mixture" in recipe
-        else Benchmark.model_validate(recipe["benchmark"])
+        else BenchmarkCard.model_validate(recipe["benchmark"])
     )
     settings = replace(
         wanted, name=manifest.mixture, seed=manifest.seed, rows=None, only=(stored["task_name"],)
@@ -123,16 +123,16 @@ def _task_plan(plan: BuildPlan, stored: Mapping[str, Any]) -> TaskPlan:
 def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]) -> tuple[Row, list[Prompt]]:
     provenance = stored["provenance"]
     family = source.plan.task.family
-    wording = next((w for w in family.wordings if w.id == stored["template_id"]), None)
-    if wording is None:
-        raise CheckError(f"wording {stored['template_id']} is not in the catalogue any more")
+    template = next((w for w in family.templates if w.id == stored["template_id"]), None)
+    if template is None:
+        raise CheckError(f"template {stored['template_id']} is not in the catalogue any more")
     for kind in ("option", "shot", "dialog"):
         style = provenance[f"{kind}_style"]
         if style is not None and style not in plan.styles.names(f"{kind}s"):
             raise CheckError(f"{kind} style {style} is not in the catalogue any more")
     row = _read_one(source, provenance["split"], provenance["source_row"])
     pick = Pick(
-        wording=wording,
+        template=template,
         option_style=provenance["option_style"],
         dialog_style=provenance["dialog_style"],
         shot_style=provenance["shot_style"],

@@ -15,24 +15,24 @@ SplitName = Literal["train", "validation", "test"]
 
 
 class Ask(Card):
-    """How a benchmark asks: `shots` exemplars exactly, one variant, and which wordings and styles.
+    """How a benchmark asks: `shots` exemplars exactly, one variant, and which templates and styles.
 
     `exemplars: first` shows the first ones of the pool in its order, as published prompts do. Fewer are shown
     where a prompt would exceed `max_input_bytes`.
     """
 
     variant: VariantName = "zs_opt"
-    templates: Literal["trained", "held_out", "all"] | list[str] = "all"
+    templates: Literal["trained", "hold_out", "all"] | list[str] = "all"
     shots: Count = 0
     exemplars: Literal["drawn", "first"] = "drawn"
     max_input_bytes: Positive = 7600
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
 
 
-class Benchmark(Card):
-    """A set of questions. `holds_out`: what of it training mixtures that hold it out must not contain.
+class BenchmarkCard(Card):
+    """A set of questions. `hold_out`: what of it training mixtures that hold it out must not contain.
 
-    `derived` names, by globs, tasks of other submixes that were made from its data: held out with it.
+    `hold_out_tasks` names, by globs, further tasks: those of other submixes that were made from its data.
     """
 
     benchmark: Name
@@ -42,5 +42,5 @@ class Benchmark(Card):
     rows_per_task: Positive | None = None
     ask: Ask = Ask()
     score: Metric = "exact_match"
-    holds_out: list[Literal["tasks", "rows", "templates"]] = Field(default_factory=list)
-    derived: Texts = Field(default_factory=list)
+    hold_out: list[Literal["tasks", "rows", "templates"]] = Field(default_factory=list)
+    hold_out_tasks: Texts = Field(default_factory=list)

@@ -12,22 +12,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.check_model import check_model
 from flancollect.cards.cross_check import benchmark_problems, mixture_problems, task_problems
-from flancollect.cards.entries import Catalog, Task, Written
+from flancollect.cards.entries import Catalog, LoadedCard, Task
 from flancollect.cards.expand import expand
-from flancollect.cards.family import FamilySpec, WrittenFamily, resolve_families
-from flancollect.cards.family_card import Family
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.family import Family, LoadedFamily, resolve_families
+from flancollect.cards.family_card import FamilyCard
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.paths import is_inside
 from flancollect.cards.strict_yaml import Document, load
-from flancollect.cards.style_card import Styles
-from flancollect.cards.styles import StyleSet, merge_styles
+from flancollect.cards.style_card import StylesCard
+from flancollect.cards.styles import Styles, merge_styles
 from flancollect.cards.task_card import TaskCard
 from flancollect.errors import CardError, Problem, UsageError, did_you_mean
 
-C = TypeVar("C", Mixture, Benchmark)
+C = TypeVar("C", MixtureCard, BenchmarkCard)
 
 KINDS = ("task", "family", "mixture", "benchmark")
 STYLES_FILE = "_styles.yaml"
@@ -72,8 +72,8 @@ def load_catalog(extra: Sequence[Path] = (), embedded: Path | None = None) -> Ca
     catalog = Catalog(
         tasks=tasks,
         families=families,
-        mixtures=_named(files, "mixture", Mixture, problems),
-        benchmarks=_named(files, "benchmark", Benchmark, problems),
+        mixtures=_named(files, "mixture", MixtureCard, problems),
+        benchmarks=_named(files, "benchmark", BenchmarkCard, problems),
         styles=styles,
     )
     if not problems:  # names are compared only when all of them are known
@@ -121,23 +121,21 @@ def _kind(path: Path, document: Document) -> str:
     return kind
 
 
-def _families_and_styles(
-    files: Sequence[_File], problems: list[Problem]
-) -> tuple[dict[str, FamilySpec], StyleSet]:
-    written: dict[str, WrittenFamily] = {}
-    style_files: list[tuple[Styles, Document]] = []
+def _families_and_styles(files: Sequence[_File], problems: list[Problem]) -> tuple[dict[str, Family], Styles]:
+    written: dict[str, LoadedFamily] = {}
+    style_files: list[tuple[StylesCard, Document]] = []
     for file in files:
         if file.kind == "family":
-            family, found = check_model(Family, file.document.value, file.document)
+            family, found = check_model(FamilyCard, file.document.value, file.document)
             problems += found
             if family is not None and family.family in written:
                 problems.append(
                     _twice(file.document, "family", family.family, written[family.family].document)
                 )
             elif family is not None:
-                written[family.family] = WrittenFamily(card=family, document=file.document)
+                written[family.family] = LoadedFamily(card=family, document=file.document)
         elif file.kind == "styles":
-            styles, found = check_model(Styles, file.document.value, file.document)
+            styles, found = check_model(StylesCard, file.document.value, file.document)
             problems += found
             style_files += [(styles, file.document)] if styles is not None else []
     families, family_problems = resolve_families(written)
@@ -147,14 +145,14 @@ def _families_and_styles(
     return families | dict.fromkeys(broken, _BROKEN), merged
 
 
-_BROKEN = FamilySpec(name="", needs={}, options="none", example={}, wordings=(), file="")
+_BROKEN = Family(name="", needs={}, options="none", example={}, templates=(), file="")
 """Stands for a family whose own problems are reported already, so that its tasks add no echo."""
 
 
 def _named(
     files: Sequence[_File], kind: str, model: type[C], problems: list[Problem]
-) -> dict[str, Written[C]]:
-    found: dict[str, Written[C]] = {}
+) -> dict[str, LoadedCard[C]]:
+    found: dict[str, LoadedCard[C]] = {}
     for file in files:
         if file.kind != kind:
             continue
@@ -165,7 +163,7 @@ def _named(
         name = getattr(card, kind)
         if name in found:
             problems.append(_twice(file.document, kind, name, found[name].document))
-        found[name] = Written(card=card, document=file.document)
+        found[name] = LoadedCard(card=card, document=file.document)
     return dict(sorted(found.items()))
 
 
@@ -180,10 +178,10 @@ def _twice(document: Document, kind: str, name: str, first: Document) -> Problem
 
 
 def _tasks(
-    files: Sequence[_File], families: Mapping[str, FamilySpec], problems: list[Problem]
+    files: Sequence[_File], families: Mapping[str, Family], problems: list[Problem]
 ) -> dict[str, Task]:
-    wordings = {
-        name: [w.name for w in f.wordings if w.direction == "forward"] for name, f in families.items()
+    templates = {
+        name: [w.name for w in f.templates if w.direction == "forward"] for name, f in families.items()
     }
     tasks: dict[str, Task] = {}
     for file in files:
@@ -191,7 +189,7 @@ def _tasks(
             continue
         lines = {".".join(map(str, path)): line for path, line in file.document.lines.items()}
         try:
-            for value in expand(file.document, file.path, wordings):
+            for value in expand(file.document, file.path, templates):
                 card, found = check_model(TaskCard, value, file.document)
                 problems += found
                 if card is None:
@@ -213,7 +211,7 @@ def _task(
     card: TaskCard,
     file: _File,
     lines: Mapping[str, int],
-    families: Mapping[str, FamilySpec],
+    families: Mapping[str, Family],
     problems: list[Problem],
 ) -> Task | None:
     family = families.get(card.family)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task, exemplar_task
-from flancollect.cards.licenses import DENIED, LICENCES, OTHER, UNKNOWN, licence_ids, misspelled
+from flancollect.cards.licenses import DENIED, LICENSES, OTHER, UNKNOWN, license_ids, misspelled
 from flancollect.cards.mixture_card import LicenseRule
 from flancollect.cards.select import Select, matches, select
 from flancollect.cards.splits import parse_split
@@ -44,13 +44,13 @@ def task_problems(task: Task) -> Iterator[Problem]:
         except ValueError as error:
             yield task.problem(f"splits.{split}", str(error))
     for name in card.templates or []:
-        known = [w.name for w in family.wordings]
+        known = [w.name for w in family.templates]
         if name not in known:
             yield task.problem(
                 "templates",
-                f'family {family.name} has no wording "{name}".' + did_you_mean(name, known, "Wordings"),
+                f'family {family.name} has no template "{name}".' + did_you_mean(name, known, "Templates"),
             )
-    yield from _licence_problems(task)
+    yield from _license_problems(task)
     exemplars = exemplar_task(task)
     if exemplars is not None:
         yield from task_problems(exemplars)
@@ -62,12 +62,12 @@ def task_problems(task: Task) -> Iterator[Problem]:
         )
 
 
-def _licence_problems(task: Task) -> Iterator[Problem]:
-    """Licences that look like known ones misspelled; any other text stands for terms not known here."""
-    for name in licence_ids(task.card.license):
+def _license_problems(task: Task) -> Iterator[Problem]:
+    """Licenses that look like known ones misspelled; any other text stands for terms not known here."""
+    for name in license_ids(task.card.license):
         meant = misspelled(name)
         if meant:
-            what = f'no licence "{name}". Did you mean "{meant}"? Another licence is written `other`, or'
+            what = f'no license "{name}". Did you mean "{meant}"? Another license is written `other`, or'
             yield task.problem("license", f"{what} `LicenseRef-` and its name.")
 
 
@@ -132,15 +132,15 @@ def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
 
 
 def _rule_problems(catalog: Catalog, rule: LicenseRule | None) -> Iterator[tuple[str, str]]:
-    """Names in a licence rule that are neither licences nor words for what licences ask."""
+    """Names in a license rule that are neither licenses nor words for what licenses ask."""
     if rule is None:
         return
-    ids = {*LICENCES, UNKNOWN, OTHER}
-    ids.update(name for task in catalog.tasks.values() for name in licence_ids(task.card.license))
+    ids = {*LICENSES, UNKNOWN, OTHER}
+    ids.update(name for task in catalog.tasks.values() for name in license_ids(task.card.license))
     for place, names, known in (("allow", rule.allow, ids), ("deny", rule.deny, {*ids, *DENIED})):
         for name in names:
             if name.lower() not in known:
-                yield place, f'no licence "{name}".' + did_you_mean(name.lower(), sorted(known), "Known", 60)
+                yield place, f'no license "{name}".' + did_you_mean(name.lower(), sorted(known), "Known", 60)
 
 
 def _select_problems(catalog: Catalog, wanted: Select, chosen: Sequence[str]) -> Iterator[str]:
@@ -178,8 +178,8 @@ def benchmark_problems(catalog: Catalog) -> Iterator[Problem]:
         for place, what in unknown_styles(catalog.styles, card.ask.styles):
             yield Problem(document.file, document.line_of(("ask", *place)), what)
         if isinstance(card.ask.templates, list):
-            known = sorted({w.name for name in chosen for w in catalog.tasks[name].family.wordings})
+            known = sorted({w.name for name in chosen for w in catalog.tasks[name].family.templates})
             for name in card.ask.templates:
                 if name not in known:
-                    what = f'ask.templates: no wording "{name}".' + did_you_mean(name, known, "Wordings")
+                    what = f'ask.templates: no template "{name}".' + did_you_mean(name, known, "Templates")
                     yield Problem(document.file, document.line_of(("ask", "templates")), what)

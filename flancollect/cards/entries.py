@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from flancollect.cards.benchmark_card import Benchmark
-from flancollect.cards.family import FamilySpec
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.benchmark_card import BenchmarkCard
+from flancollect.cards.family import Family
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.strict_yaml import Document
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.styles import Styles
 from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem
 
-C = TypeVar("C", Mixture, Benchmark)
+C = TypeVar("C", MixtureCard, BenchmarkCard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Task:
     """A task card with its family looked up. `root` is the folder that relative files start from."""
 
     card: TaskCard
-    family: FamilySpec
+    family: Family
     root: Path
     file: str
     lines: Mapping[str, int]
@@ -61,7 +61,7 @@ def exemplar_task(task: Task) -> Task | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written(Generic[C]):
+class LoadedCard(Generic[C]):
     """A mixture or benchmark card and the document it came from."""
 
     card: C
@@ -73,7 +73,7 @@ class Catalog:
     """All cards by name, names sorted; styles in file order."""
 
     tasks: Mapping[str, Task]
-    families: Mapping[str, FamilySpec]
-    mixtures: Mapping[str, Written[Mixture]]
-    benchmarks: Mapping[str, Written[Benchmark]]
-    styles: StyleSet
+    families: Mapping[str, Family]
+    mixtures: Mapping[str, LoadedCard[MixtureCard]]
+    benchmarks: Mapping[str, LoadedCard[BenchmarkCard]]
+    styles: Styles

@@ -1,4 +1,4 @@
-"""One card file to many: over the rows of an index CSV, or over the wordings of its family.
+"""One card file to many: over the rows of an index CSV, or over the templates of its family.
 
 `{{ column }}` anywhere in the card's text is filled from the index row; an entry whose value becomes empty
 is left out, so that an optional key can be an index column.
@@ -32,7 +32,7 @@ class Expand(Card):
 def expand(document: Document, path: Path, families: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
     """The card values of one document, in index order. Raises CardError.
 
-    `families` gives the forward wordings of every family by name, for `over: templates`.
+    `families` gives the forward templates of every family by name, for `over: templates`.
     """
     value = document.value if isinstance(document.value, dict) else {}
     if "expand" not in value:

@@ -1,6 +1,6 @@
-"""Families as resolved: every wording with its name, place, and what it shows.
+"""Families as resolved: every template with its name, place, and what it shows.
 
-A Wording carries its texts, not compiled templates, so that plans can travel to worker processes; rendering
+A Template carries its texts, not compiled templates, so that plans can travel to worker processes; rendering
 compiles each text once per process.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flancollect.cards.family_card import Family, FieldType, Template
+from flancollect.cards.family_card import FamilyCard, FieldType, TemplateCard
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.variants import Variant
 from flancollect.errors import Problem, did_you_mean
@@ -20,7 +20,7 @@ RESERVED = ("answer", "options", "choices", "range", "dict", "zip", "namespace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
+class Template:
     """One template of one family. `id` is `family/forward/name`; `line` is where it starts in `file`."""
 
     id: str
@@ -31,14 +31,14 @@ class Wording:
     target: str
     options: Literal["either", "required", "never"]
     shows_options: bool
-    held_out: bool
+    hold_out: bool
     file: str
     line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FamilySpec:
-    """A family with its parents' parts filled in, wordings in the order of the files.
+class Family:
+    """A family with its parents' parts filled in, templates in the order of the files.
 
     `silenced` names lints that do not apply to it, with the reason.
     """
@@ -47,31 +47,31 @@ class FamilySpec:
     needs: Mapping[str, FieldType]
     options: Literal["closed", "open", "none"]
     example: Mapping[str, Any]
-    wordings: tuple[Wording, ...]
+    templates: tuple[Template, ...]
     file: str
     silenced: Mapping[str, str] = field(default_factory=dict)
 
-    def serving(self, variant: Variant) -> tuple[Wording, ...]:
-        """The wordings that a variant may use, held out or not."""
+    def serving(self, variant: Variant) -> tuple[Template, ...]:
+        """The templates that a variant may use, held out or not."""
         unfit = "never" if variant.options else "required"
         return tuple(
             w
-            for w in self.wordings
+            for w in self.templates
             if w.direction == variant.direction and (self.options == "none" or w.options != unfit)
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenFamily:
+class LoadedFamily:
     """A family card and the document it came from."""
 
-    card: Family
+    card: FamilyCard
     document: Document
 
 
-def resolve_families(written: Mapping[str, WrittenFamily]) -> tuple[dict[str, FamilySpec], list[Problem]]:
-    """Fill in `extends` and check every wording; a family with problems is left out."""
-    resolved: dict[str, FamilySpec] = {}
+def resolve_families(written: Mapping[str, LoadedFamily]) -> tuple[dict[str, Family], list[Problem]]:
+    """Fill in `extends` and check every template; a family with problems is left out."""
+    resolved: dict[str, Family] = {}
     problems: list[Problem] = []
     for name, family in sorted(written.items()):
         found = _extends_problem(name, written)
@@ -85,7 +85,7 @@ def resolve_families(written: Mapping[str, WrittenFamily]) -> tuple[dict[str, Fa
     return resolved, problems
 
 
-def _extends_problem(name: str, written: Mapping[str, WrittenFamily]) -> Problem | None:
+def _extends_problem(name: str, written: Mapping[str, LoadedFamily]) -> Problem | None:
     family, seen = written[name], {name}
     while (parent := family.card.extends) is not None:
         line = family.document.line_of(("extends",))
@@ -102,37 +102,37 @@ def _extends_problem(name: str, written: Mapping[str, WrittenFamily]) -> Problem
     return None
 
 
-def _merge(family: WrittenFamily, written: Mapping[str, WrittenFamily]) -> FamilySpec:
+def _merge(family: LoadedFamily, written: Mapping[str, LoadedFamily]) -> Family:
     card = family.card
-    own = tuple(_wordings(family))
+    own = tuple(_templates(family))
     if card.extends is None:
-        needs, options, example, wordings = card.needs, card.options, card.example, own
+        needs, options, example, templates = card.needs, card.options, card.example, own
     else:
         parent = _merge(written[card.extends], written)
         replaced = {(w.direction, w.name) for w in own}
-        kept = tuple(w for w in parent.wordings if (w.direction, w.name) not in replaced)
+        kept = tuple(w for w in parent.templates if (w.direction, w.name) not in replaced)
         needs = {**parent.needs, **card.needs}
         options = card.options if "options" in card.model_fields_set else parent.options
-        example, wordings = {**parent.example, **card.example}, own + kept
-    return FamilySpec(
+        example, templates = {**parent.example, **card.example}, own + kept
+    return Family(
         name=card.family,
         needs=needs,
         options=options,
         example=example,
-        wordings=wordings,
+        templates=templates,
         file=family.document.file,
         silenced={} if card.lint is None else card.lint.ignore,
     )
 
 
-def _wordings(family: WrittenFamily) -> Iterator[Wording]:
-    groups: tuple[tuple[Literal["forward", "inverted"], dict[str, Template]], ...] = (
+def _templates(family: LoadedFamily) -> Iterator[Template]:
+    groups: tuple[tuple[Literal["forward", "inverted"], dict[str, TemplateCard]], ...] = (
         ("forward", family.card.forward),
         ("inverted", family.card.inverted),
     )
     for direction, templates in groups:
         for name, template in templates.items():
-            yield Wording(
+            yield Template(
                 id=f"{family.card.family}/{direction}/{name}",
                 direction=direction,
                 name=name,
@@ -142,7 +142,7 @@ def _wordings(family: WrittenFamily) -> Iterator[Wording]:
                 options=template.options,
                 shows_options="options" in _variables(template.input)
                 or "options" in _variables(template.intro or ""),
-                held_out=template.held_out,
+                hold_out=template.hold_out,
                 file=family.document.file,
                 line=family.document.line_of((direction, name)),
             )
@@ -152,10 +152,10 @@ def _variables(text: str) -> frozenset[str]:
     try:
         return compile_template(text).variables
     except ExpressionError:
-        return frozenset()  # reported with its place by _wording_problems
+        return frozenset()  # reported with its place by _template_problems
 
 
-def _family_problems(spec: FamilySpec, family: WrittenFamily) -> Iterator[Problem]:
+def _family_problems(spec: Family, family: LoadedFamily) -> Iterator[Problem]:
     document = family.document
     for name in spec.needs:
         if name in RESERVED or not name.isidentifier():
@@ -169,28 +169,28 @@ def _family_problems(spec: FamilySpec, family: WrittenFamily) -> Iterator[Proble
     for name in sorted(expected ^ set(spec.example)) if spec.example else ():
         what = "lacks" if name in expected else "has, but the family does not need,"
         yield Problem(document.file, document.line_of(("example",)), f'the example {what} "{name}"')
-    for wording in spec.wordings:
-        if wording.file == document.file:
-            yield from _wording_problems(wording, spec, document)
-    if spec.options != "none" and not any(_tells_options(w) for w in spec.wordings):
+    for template in spec.templates:
+        if template.file == document.file:
+            yield from _template_problems(template, spec, document)
+    if spec.options != "none" and not any(_tells_options(w) for w in spec.templates):
         yield Problem(
             document.file,
             document.line_of(("options",)),
-            f"options: {spec.options}, but no wording shows {{{{ options }}}} or tells {{{{ choices }}}}",
+            f"options: {spec.options}, but no template shows {{{{ options }}}} or tells {{{{ choices }}}}",
         )
 
 
-def _tells_options(wording: Wording) -> bool:
-    return wording.shows_options or "choices" in _variables(wording.input)
+def _tells_options(template: Template) -> bool:
+    return template.shows_options or "choices" in _variables(template.input)
 
 
-def _wording_problems(wording: Wording, spec: FamilySpec, document: Document) -> Iterator[Problem]:
+def _template_problems(template: Template, spec: Family, document: Document) -> Iterator[Problem]:
     known = [*spec.needs, "answer", "choices"] + (["options"] if spec.options != "none" else [])
-    for part, text in (("intro", wording.intro), ("input", wording.input), ("target", wording.target)):
+    for part, text in (("intro", template.intro), ("input", template.input), ("target", template.target)):
         if text is None:
             continue
-        line = document.line_of((wording.direction, wording.name, part))
-        place = f"{wording.direction}.{wording.name}.{part}"
+        line = document.line_of((template.direction, template.name, part))
+        place = f"{template.direction}.{template.name}.{part}"
         try:
             used = compile_template(text).variables
         except ExpressionError as error:
@@ -203,16 +203,16 @@ def _wording_problems(wording: Wording, spec: FamilySpec, document: Document) ->
                 f'{place}: no variable "{name}".' + did_you_mean(name, known, "Variables"),
             )
         if "options" in used and (
-            wording.direction == "inverted" or part == "target" or wording.options == "never"
+            template.direction == "inverted" or part == "target" or template.options == "never"
         ):
             yield Problem(
                 document.file,
                 line,
-                f"{place}: options are shown in the input of forward wordings that allow them, not here",
+                f"{place}: options are shown in the input of forward templates that allow them, not here",
             )
-    if wording.options == "required" and not wording.shows_options:
+    if template.options == "required" and not template.shows_options:
         yield Problem(
             document.file,
-            wording.line,
-            f"{wording.direction}.{wording.name}: options: required, but no {{{{ options }}}} in the input",
+            template.line,
+            f"{template.direction}.{template.name}: options: required, but no {{{{ options }}}} in the input",
         )

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from flancollect.artifacts import write_atomically
-from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.expand import Expand
-from flancollect.cards.family_card import Family
-from flancollect.cards.mixture_card import Mixture
-from flancollect.cards.style_card import Styles
+from flancollect.cards.family_card import FamilyCard
+from flancollect.cards.mixture_card import MixtureCard
+from flancollect.cards.style_card import StylesCard
 from flancollect.cards.task_card import TaskCard
 from flancollect.errors import UsageError
 
@@ -22,10 +22,10 @@ def card_schemas() -> dict[str, dict[str, Any]]:
         name: model.model_json_schema()
         for name, model in (
             ("task", TaskCard),
-            ("family", Family),
-            ("styles", Styles),
-            ("mixture", Mixture),
-            ("benchmark", Benchmark),
+            ("family", FamilyCard),
+            ("styles", StylesCard),
+            ("mixture", MixtureCard),
+            ("benchmark", BenchmarkCard),
         )
     }
     schemas["task"]["properties"]["expand"] = Expand.model_json_schema()

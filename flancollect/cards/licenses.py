@@ -1,7 +1,7 @@
-"""What licences ask, whether a policy takes them, and the licence of a mixture of several. Pure.
+"""What licenses ask, whether a policy takes them, and the license of a mixture of several. Pure.
 
 Ids are those of the Hugging Face Hub (SPDX ids in lower case); a card may name several, joined by `;` or
-` AND `, and then all hold. Licences whose terms the properties here cannot say (use restrictions, research
+` AND `, and then all hold. Licenses whose terms the properties here cannot say (use restrictions, research
 only) are left out of the table on purpose: like `unknown` and `other`, they count as not known. None of
 this is legal advice.
 """
@@ -18,17 +18,17 @@ PolicyName = Literal["commercial", "permissive", "any"]
 
 UNKNOWN = "unknown"
 OTHER = "other"
-OWN_PREFIX = "licenseref-"  # SPDX's way to name a licence that has no id
+OWN_PREFIX = "licenseref-"  # SPDX's way to name a license that has no id
 
 CC_VERSIONS = ("1.0", "2.0", "2.5", "3.0", "4.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
-    """What a licence allows and asks. `spdx` is its id in the SPDX list, empty if it has none.
+class License:
+    """What a license allows and asks. `spdx` is its id in the SPDX list, empty if it has none.
 
-    `onward`: the licences that shared-alike adaptations of it may carry next to freer material; empty for
-    a share-alike licence that takes nothing beside it but what asks for nothing.
+    `onward`: the licenses that shared-alike adaptations of it may carry next to freer material; empty for
+    a share-alike license that takes nothing beside it but what asks for nothing.
     """
 
     spdx: str = ""
@@ -44,10 +44,10 @@ class Licence:
         return f"https://spdx.org/licenses/{self.spdx}.html" if self.spdx else ""
 
 
-def _creative_commons(elements: str) -> dict[str, Licence]:
-    """All versions of one CC licence. From 2.0 on, adaptations may carry a later version."""
+def _creative_commons(elements: str) -> dict[str, License]:
+    """All versions of one CC license. From 2.0 on, adaptations may carry a later version."""
     return {
-        f"cc-{elements}-{version}": Licence(
+        f"cc-{elements}-{version}": License(
             spdx=f"CC-{elements}-{version}".upper(),
             commercial="nc" not in elements,
             derivatives="nd" not in elements,
@@ -63,20 +63,20 @@ def _later(elements: str, version: str) -> tuple[str, ...]:
     return tuple(f"cc-{elements}-{v}" for v in later)
 
 
-def _free(spdx: str) -> Licence:
-    return Licence(spdx=spdx, attribution=False)
+def _free(spdx: str) -> License:
+    return License(spdx=spdx, attribution=False)
 
 
-def _attributed(spdx: str) -> Licence:
-    return Licence(spdx=spdx)
+def _attributed(spdx: str) -> License:
+    return License(spdx=spdx)
 
 
-def _copyleft(spdx: str) -> Licence:
-    return Licence(spdx=spdx, share_alike=True)
+def _copyleft(spdx: str) -> License:
+    return License(spdx=spdx, share_alike=True)
 
 
-LICENCES: dict[str, Licence] = {
-    "public-domain": Licence(attribution=False),
+LICENSES: dict[str, License] = {
+    "public-domain": License(attribution=False),
     "cc0-1.0": _free("CC0-1.0"),
     "pddl": _free("PDDL-1.0"),
     "unlicense": _free("Unlicense"),
@@ -88,7 +88,7 @@ LICENCES: dict[str, Licence] = {
     "ncsa": _attributed("NCSA"),
     "postgresql": _attributed("PostgreSQL"),
     "bsl-1.0": _attributed("BSL-1.0"),
-    "bsd": Licence(),
+    "bsd": License(),
     "bsd-2-clause": _attributed("BSD-2-Clause"),
     "bsd-3-clause": _attributed("BSD-3-Clause"),
     "bsd-3-clause-clear": _attributed("BSD-3-Clause-Clear"),
@@ -102,17 +102,17 @@ LICENCES: dict[str, Licence] = {
     **_creative_commons("by"),
     "cdla-sharing-1.0": _copyleft("CDLA-Sharing-1.0"),
     "odbl": _copyleft("ODbL-1.0"),
-    "gfdl": Licence(share_alike=True),
+    "gfdl": License(share_alike=True),
     "mpl-2.0": _copyleft("MPL-2.0"),
     "epl-1.0": _copyleft("EPL-1.0"),
     "epl-2.0": _copyleft("EPL-2.0"),
     "eupl-1.1": _copyleft("EUPL-1.1"),
     "eupl-1.2": _copyleft("EUPL-1.2"),
     "osl-3.0": _copyleft("OSL-3.0"),
-    "lgpl": Licence(share_alike=True),
+    "lgpl": License(share_alike=True),
     "lgpl-2.1": _copyleft("LGPL-2.1"),
     "lgpl-3.0": _copyleft("LGPL-3.0"),
-    "gpl": Licence(share_alike=True),
+    "gpl": License(share_alike=True),
     "gpl-2.0": _copyleft("GPL-2.0"),
     "gpl-3.0": _copyleft("GPL-3.0"),
     "agpl-3.0": _copyleft("AGPL-3.0"),
@@ -124,29 +124,29 @@ LICENCES: dict[str, Licence] = {
 }
 """From the freest to the strictest; within a kind, from the oldest to the newest."""
 
-_PLACE = {name: place for place, name in enumerate(LICENCES)}
+_PLACE = {name: place for place, name in enumerate(LICENSES)}
 
-DENIED: dict[str, tuple[str, Callable[[Licence], bool]]] = {
-    "nc": ("not for commercial use", lambda licence: not licence.commercial),
-    "nd": ("adapted rows may not be shared", lambda licence: not licence.derivatives),
-    "sa": ("adaptations must be shared alike", lambda licence: licence.share_alike),
-    "by": ("asks for attribution", lambda licence: licence.attribution),
+DENIED: dict[str, tuple[str, Callable[[License], bool]]] = {
+    "nc": ("not for commercial use", lambda entry: not entry.commercial),
+    "nd": ("adapted rows may not be shared", lambda entry: not entry.derivatives),
+    "sa": ("adaptations must be shared alike", lambda entry: entry.share_alike),
+    "by": ("asks for attribution", lambda entry: entry.attribution),
 }
-"""The words that `deny` takes beside ids: what such licences ask, and which they are."""
+"""The words that `deny` takes beside ids: what such licenses ask, and which they are."""
 
 POLICIES: dict[PolicyName, frozenset[str]] = {
     "commercial": frozenset({"nc", "nd"}),
     "permissive": frozenset({"nc", "nd", "sa"}),
     "any": frozenset(),
 }
-"""What each named policy denies, besides every licence that is not known."""
+"""What each named policy denies, besides every license that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Which licences pass. `allow` names licences that pass whatever `deny` says; alone, only those pass.
+    """Which licenses pass. `allow` names licenses that pass whatever `deny` says; alone, only those pass.
 
-    A licence that is not known never passes unless `allow` names it.
+    A license that is not known never passes unless `allow` names it.
     """
 
     name: str
@@ -159,56 +159,56 @@ def named_policy(name: PolicyName) -> Policy:
     return Policy(name=name, deny=POLICIES[name])
 
 
-def licence_ids(text: str) -> tuple[str, ...]:
+def license_ids(text: str) -> tuple[str, ...]:
     """The ids in a card's `license`, in lower case; `unknown` where it says nothing."""
     parts = (part.strip().lower() for part in re.split(r";|\s+AND\s+", text))
     return tuple(dict.fromkeys(part for part in parts if part)) or (UNKNOWN,)
 
 
 def refusal(text: str, policies: Iterable[Policy]) -> str | None:
-    """Why a card's licence does not pass one of the policies, or None: all its ids must pass all of them."""
+    """Why a card's license does not pass one of the policies, or None: all its ids must pass all of them."""
     for policy in policies:
-        for name in licence_ids(text):
+        for name in license_ids(text):
             why = _refused(name, policy)
             if why:
-                return f"licence {name}: {why} (licence policy: {policy.name})"
+                return f"license {name}: {why} (license policy: {policy.name})"
     return None
 
 
 def _refused(name: str, policy: Policy) -> str | None:
-    licence = LICENCES.get(name)
+    entry = LICENSES.get(name)
     if name in policy.allow:
         return None
-    if licence is None:
+    if entry is None:
         return "its terms are not known; only naming it in `allow` lets it in"
     if name in policy.deny:
         return "denied by name"
     for word in sorted(policy.deny & DENIED.keys()):
         meaning, applies = DENIED[word]
-        if applies(licence):
+        if applies(entry):
             return meaning
     return "not among the allowed" if policy.allow and not policy.deny else None
 
 
 def misspelled(name: str) -> str | None:
     """The known id that this one seems to mean. None for known ids, other versions and own names."""
-    if name in LICENCES or name in (UNKNOWN, OTHER) or name.startswith(OWN_PREFIX):
+    if name in LICENSES or name in (UNKNOWN, OTHER) or name.startswith(OWN_PREFIX):
         return None
-    near = difflib.get_close_matches(name, LICENCES, n=1, cutoff=0.85)
+    near = difflib.get_close_matches(name, LICENSES, n=1, cutoff=0.85)
     return near[0] if near and re.sub(r"\d", "0", near[0]) != re.sub(r"\d", "0", name) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combined:
-    """The licence that a whole can carry, and why in one sentence. `other`: there is no single one."""
+    """The license that a whole can carry, and why in one sentence. `other`: there is no single one."""
 
     id: str
     reason: str
 
 
 def combined(texts: Iterable[str]) -> Combined:
-    """The licence of a mixture of sources under these licences: the strictest, if one can cover all."""
-    ids = sorted({name for text in texts for name in licence_ids(text)}, key=_strictness)
+    """The license of a mixture of sources under these licenses: the strictest, if one can cover all."""
+    ids = sorted({name for text in texts for name in license_ids(text)}, key=_strictness)
     if not ids:
         return Combined(id=OTHER, reason="there are no rows")
     problem = _unknown(ids) or _no_derivatives(ids) or _share_alike_conflict(ids)
@@ -226,46 +226,46 @@ def _strictness(name: str) -> tuple[int, str]:
 
 
 def _unknown(ids: Sequence[str]) -> str | None:
-    names = [name for name in ids if name not in LICENCES]
+    names = [name for name in ids if name not in LICENSES]
     if not names:
         return None
-    return f"the terms of some sources are not known ({', '.join(names)}), so no licence can cover the whole"
+    return f"the terms of some sources are not known ({', '.join(names)}), so no license can cover the whole"
 
 
 def _no_derivatives(ids: Sequence[str]) -> str | None:
-    names = [name for name in ids if not LICENCES[name].derivatives]
+    names = [name for name in ids if not LICENSES[name].derivatives]
     if not names:
         return None
     return f"{', '.join(names)} does not let adapted rows be shared, and a mixture adapts its rows"
 
 
 def _share_alike_conflict(ids: Sequence[str]) -> str | None:
-    """Why no licence satisfies every share-alike source beside the others, or None."""
-    alike = [name for name in ids if LICENCES[name].share_alike]
+    """Why no license satisfies every share-alike source beside the others, or None."""
+    alike = [name for name in ids if LICENSES[name].share_alike]
     if not alike:
         return None
     result = _shared_alike(ids)
     if result is None:
         return f"{' and '.join(alike)} each ask that the whole be shared under their own terms"
-    closed = [name for name in ids if name not in alike and not LICENCES[name].commercial]
-    if closed and LICENCES[result].commercial:
+    closed = [name for name in ids if name not in alike and not LICENSES[name].commercial]
+    if closed and LICENSES[result].commercial:
         return f"{', '.join(closed)} forbids commercial use, which {result} must leave open"
-    bound = [name for name in ids if name not in alike and LICENCES[name].attribution]
-    if bound and not LICENCES[result].onward:
+    bound = [name for name in ids if name not in alike and LICENSES[name].attribution]
+    if bound and not LICENSES[result].onward:
         return f"{result} takes no rows under the terms of {', '.join(bound)}"
     return None
 
 
 def _shared_alike(ids: Sequence[str]) -> str | None:
-    """The oldest licence that all share-alike sources allow for adaptations."""
-    alike = [LICENCES[name].onward or (name,) for name in ids if LICENCES[name].share_alike]
+    """The oldest license that all share-alike sources allow for adaptations."""
+    alike = [LICENSES[name].onward or (name,) for name in ids if LICENSES[name].share_alike]
     common = [name for name in alike[0] if all(name in onward for onward in alike)] if alike else []
     return common[0] if common else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HubLicence:
-    """A licence as a dataset card on the Hub names it; `name` goes with `other` alone."""
+class HubLicense:
+    """A license as a dataset card on the Hub names it; `name` goes with `other` alone."""
 
     id: str
     name: str | None = None
@@ -280,26 +280,26 @@ _CC_ON_THE_HUB = {
     "by-nc-nd": ("3.0", "4.0"),
 }
 _ON_THE_HUB = frozenset(
-    {UNKNOWN, *LICENCES} - {"public-domain", "0bsd"} - {name for name in LICENCES if name.startswith("cc-by")}
+    {UNKNOWN, *LICENSES} - {"public-domain", "0bsd"} - {name for name in LICENSES if name.startswith("cc-by")}
     | {f"cc-{kind}-{version}" for kind, versions in _CC_ON_THE_HUB.items() for version in versions}
 )
 
 
-def hub_licence(name: str) -> HubLicence:
-    """The id that the Hub takes for a licence, or `other` with the licence's own name."""
+def hub_license(name: str) -> HubLicense:
+    """The id that the Hub takes for a license, or `other` with the license's own name."""
     if name in _ON_THE_HUB:
-        return HubLicence(id=name)
-    return HubLicence(id=OTHER, name="mixed" if name == OTHER else name)
+        return HubLicense(id=name)
+    return HubLicense(id=OTHER, name="mixed" if name == OTHER else name)
 
 
 def terms(text: str) -> str:
-    """What a card's licences ask, in words."""
-    return "; ".join(dict.fromkeys(_terms(name) for name in licence_ids(text)))
+    """What a card's licenses ask, in words."""
+    return "; ".join(dict.fromkeys(_terms(name) for name in license_ids(text)))
 
 
 def _terms(name: str) -> str:
-    licence = LICENCES.get(name)
-    if licence is None:
+    entry = LICENSES.get(name)
+    if entry is None:
         return "not known"
-    words = [DENIED[word][0] for word in ("by", "sa", "nc", "nd") if DENIED[word][1](licence)]
+    words = [DENIED[word][0] for word in ("by", "sa", "nc", "nd") if DENIED[word][1](entry)]
     return ", ".join(words) or "asks for nothing"

@@ -47,11 +47,11 @@ class Part(Card):
 
 
 class LicenseRule(Card):
-    """Which source licences a mixture takes, by id (`cc-by-4.0`) or, in `deny`, by what they ask.
+    """Which source licenses a mixture takes, by id (`cc-by-4.0`) or, in `deny`, by what they ask.
 
     `deny` takes the words nc (no commercial use), nd (no adaptations), sa (share alike) and by
-    (attribution). `allow` names licences that pass whatever `deny` says; without `deny`, only those pass.
-    Unknown licences never pass unless `allow` names them.
+    (attribution). `allow` names licenses that pass whatever `deny` says; without `deny`, only those pass.
+    Unknown licenses never pass unless `allow` names them.
     """
 
     allow: Texts = Field(default_factory=list)
@@ -67,12 +67,12 @@ class LicenseRule(Card):
         return self
 
 
-class Mixture(Card):
+class MixtureCard(Card):
     """A training mixture. `size` is rows in total; `max_repeat` how often one row may serve one variant.
 
-    `hold_out` names benchmarks whose tasks, rows or wordings (as each benchmark says) never enter.
+    `hold_out` names benchmarks whose tasks, rows or templates (as each benchmark says) never enter.
     `styles` narrows the option, shot and dialog styles to the named ones. `license` keeps out tasks whose
-    licences it does not take.
+    licenses it does not take.
     """
 
     mixture: Name

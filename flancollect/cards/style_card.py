@@ -50,7 +50,7 @@ class DialogStyle(Card):
     between: str = "\n"
 
 
-class Styles(Card):
+class StylesCard(Card):
     """The file templates/_styles.yaml: every option, shot and dialog style by name."""
 
     options: dict[Name, OptionStyle] = Field(default_factory=dict)

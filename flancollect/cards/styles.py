@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flancollect.cards.strict_yaml import Document
-from flancollect.cards.style_card import DialogStyle, OptionStyle, ShotStyle, StyleKind, Styles
+from flancollect.cards.style_card import DialogStyle, OptionStyle, ShotStyle, StyleKind, StylesCard
 from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import ExpressionError, compile_template
 
@@ -25,7 +25,7 @@ _VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StyleSet:
+class Styles:
     """Styles by name, in the order of the files."""
 
     options: Mapping[str, OptionStyle] = field(default_factory=dict)
@@ -36,16 +36,16 @@ class StyleSet:
         """The names of one kind."""
         return list(getattr(self, kind))
 
-    def narrowed(self, names: Mapping[StyleKind, list[str]]) -> StyleSet:
+    def narrowed(self, names: Mapping[StyleKind, list[str]]) -> Styles:
         """Only the named styles of the kinds given; other kinds stay whole."""
         kept = {
             kind: {n: s for n, s in getattr(self, kind).items() if kind not in names or n in names[kind]}
             for kind in KINDS
         }
-        return StyleSet(**kept)
+        return Styles(**kept)
 
 
-def merge_styles(files: Sequence[tuple[Styles, Document]]) -> tuple[StyleSet, list[Problem]]:
+def merge_styles(files: Sequence[tuple[StylesCard, Document]]) -> tuple[Styles, list[Problem]]:
     """All styles of all files; a name twice is a problem, and so is a variable that a style does not have."""
     merged: dict[str, dict[str, OptionStyle | ShotStyle | DialogStyle]] = {kind: {} for kind in KINDS}
     problems: list[Problem] = []
@@ -57,7 +57,7 @@ def merge_styles(files: Sequence[tuple[Styles, Document]]) -> tuple[StyleSet, li
                     problems.append(Problem(document.file, line, f'{kind}: a style "{name}" exists already'))
                 merged[kind][name] = style
                 problems += _style_problems(kind, name, style, document)
-    return StyleSet(**merged), problems  # type: ignore[arg-type]  # each kind holds its own model
+    return Styles(**merged), problems  # type: ignore[arg-type]  # each kind holds its own model
 
 
 def _style_problems(kind: str, name: str, style: object, document: Document) -> Iterator[Problem]:
@@ -80,7 +80,7 @@ def _style_problems(kind: str, name: str, style: object, document: Document) -> 
 
 
 def unknown_styles(
-    styles: StyleSet, wanted: Mapping[StyleKind, list[str]]
+    styles: Styles, wanted: Mapping[StyleKind, list[str]]
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """For names that no style has: their place under `styles`, and what to say."""
     for kind, names in wanted.items():

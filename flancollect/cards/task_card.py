@@ -1,4 +1,4 @@
-"""Task cards as written: where a task's rows are, what they mean, and whose wording presents them.
+"""Task cards as written: where a task's rows are, what they mean, and whose template presents them.
 
 Text in `fields`, `answer`, `where` and `exemplars` is a Jinja expression over the source row.
 """
@@ -37,9 +37,9 @@ class TextAnswer(Card):
 
 
 class RenderedAnswer(Card):
-    """The target that the wording renders is the answer: for wordings made elsewhere, that work it out.
+    """The target that the template renders is the answer: for templates made elsewhere, that work it out.
 
-    Rows for which such a wording fails, or whose prompt or target comes out empty, are dropped.
+    Rows for which such a template fails, or whose prompt or target comes out empty, are dropped.
     """
 
     rendered: Literal["target"]
@@ -71,14 +71,14 @@ class ExemplarSource(Card):
 
 
 class TaskCard(Card):
-    """One task: where its rows are, what they mean, and whose wording presents them.
+    """One task: where its rows are, what they mean, and whose template presents them.
 
     `splits` maps train, validation and test to source splits, sliced like datasets does:
     `train[:-200]`, `train[90%:]`; `exemplars` is the split that few-shot exemplars come from, by default
     train. `rows` is the published size of the train split (of the first one named, if there is none), for
     planning before the source was locked.
     `reshape` names a shape of `flancollect/sources/shapes/` that makes other rows of the source's rows; expressions
-    see those. `templates` narrows the family's wordings to the named ones. `exemplars` gives a list of rows
+    see those. `templates` narrows the family's templates to the named ones. `exemplars` gives a list of rows
     inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
 
     A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.

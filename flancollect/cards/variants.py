@@ -1,4 +1,4 @@
-"""The variants of a task: Flan's template types, and `_inv` for inverted wording.
+"""The variants of a task: Flan's template types, and `_inv` for inverted templates.
 
 `zs`/`fs`: without or with exemplars. `opt`/`noopt`: with or without the list of answer options.
 """
@@ -24,7 +24,7 @@ class Variant:
 
     @property
     def direction(self) -> Literal["forward", "inverted"]:
-        """Which of a family's two groups of wordings serves."""
+        """Which of a family's two groups of templates serves."""
         return "inverted" if self.inverted else "forward"
 
 

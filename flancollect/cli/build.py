@@ -173,7 +173,7 @@ def _print_built(built: Built, out: Path, json: bool) -> None:
     for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):
         print(f"dropped: {count:,} rows: {reason}")
     _print_skips([(skip.task, skip.kind, skip.reason) for skip in manifest.skipped])
-    print(f"licence of the whole: {manifest.license}: {manifest.license_reason}")
+    print(f"license of the whole: {manifest.license}: {manifest.license_reason}")
     print(f"content hash {manifest.content_hash}")
     print(
         f"{report.wall_s:.1f} s, {report.rows_per_s:,.0f} rows/s, peak {report.peak_rss_mb:,.0f} MB, "
@@ -195,7 +195,7 @@ def built_dict(built: Built) -> dict[str, Any]:
         "skipped": [skip.model_dump() for skip in manifest.skipped],
         "dropped": _drops(manifest),
         "license": manifest.license,
-        "licences": [row.model_dump() for row in manifest.licences],
+        "licenses": [row.model_dump() for row in manifest.licenses],
         "shards": len(manifest.shards),
         "content_hash": manifest.content_hash,
         "rendered_jobs": report.rendered_jobs,
@@ -233,14 +233,14 @@ def _print_skips(skips: list[tuple[str, str, str]]) -> None:
 def _plan_dict(planned: BuildPlan) -> dict[str, Any]:
     from flancollect.cards.licenses import combined
 
-    licence = combined(task.task.card.license for task in planned.tasks if task.quota)
+    whole = combined(task.task.card.license for task in planned.tasks if task.quota)
     return {
         "mixture": planned.name,
         "seed": planned.seed,
         "rows_asked": planned.asked,
         "rows": planned.rows,
-        "license": licence.id,
-        "license_reason": licence.reason,
+        "license": whole.id,
+        "license_reason": whole.reason,
         "parts": _parts(planned),
         "tasks": [
             {
@@ -293,7 +293,7 @@ def _share(part: dict[str, Any]) -> str:
 def _print_plan(planned: BuildPlan) -> None:
     from flancollect.cards.licenses import combined
 
-    licence = combined(task.task.card.license for task in planned.tasks if task.quota)
+    whole = combined(task.task.card.license for task in planned.tasks if task.quota)
     print("task\tpart\tavailable\tquota\tvariants")
     for task in planned.tasks:
         variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)
@@ -301,7 +301,7 @@ def _print_plan(planned: BuildPlan) -> None:
     for name, part in _parts(planned).items():
         print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows {_share(part)}")
     _print_skips([(skip.task, skip.kind, skip.reason) for skip in planned.skipped])
-    print(f"licence of the whole: {licence.id}: {licence.reason}")
+    print(f"license of the whole: {whole.id}: {whole.reason}")
     short = (
         f"; {planned.asked - planned.rows:,} fewer than asked for: all that exists"
         if planned.rows < planned.asked

@@ -44,7 +44,7 @@ def list_(
 
 @app.command()
 def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
-    """Show one task as it was resolved: its card, its family's needs and wordings."""
+    """Show one task as it was resolved: its card, its family's needs and templates."""
     from flancollect.cards.catalog import load_catalog
     from flancollect.errors import UsageError, did_you_mean
 
@@ -53,15 +53,15 @@ def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
         raise UsageError(f'no task "{task}".' + did_you_mean(task, tasks, "Tasks", 6))
     found = tasks[task]
     card = {"file": found.file, **found.card.model_dump(mode="json", exclude_none=True)}
-    wordings = [
-        f"{w.direction}/{w.name}" + (" (held out)" if w.held_out else "") for w in found.family.wordings
+    templates = [
+        f"{w.direction}/{w.name}" + (" (held out)" if w.hold_out else "") for w in found.family.templates
     ]
     if json:
-        print_json({**card, "wordings": wordings})
+        print_json({**card, "template_ids": templates})
         return
     for name, value in card.items():
         print(f"{name}: {value}")
-    print("wordings: " + ", ".join(wordings))
+    print("template_ids: " + ", ".join(templates))
 
 
 @app.command()
@@ -85,7 +85,7 @@ def schema(
 
 @app.command()
 def sources(catalog: Catalogs = None) -> None:
-    """Print the ledger of sources as Markdown: id, status, licence, substitute and row counts of every task."""
+    """Print the ledger of sources as Markdown: id, status, license, substitute and row counts of every task."""
     from flancollect.cards.catalog import load_catalog
     from flancollect.cards.ledger import ledger
 

@@ -1,4 +1,4 @@
-"""`flancollect cards check`: load everything, try every wording, and lint."""
+"""`flancollect cards check`: load everything, try every template, and lint."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def check(
     cache: CacheDir = CACHE,
     json: Json = False,
 ) -> None:
-    """Check every card, template and style, try every wording on its family's example, and lint.
+    """Check every card, template and style, try every template on its family's example, and lint.
 
     Problems end with exit code 3; remarks are for you to judge, and a card may silence them with a reason:
-    `lint: {ignore: {few_wordings: asked in one wording by design}}`. Rows are linted with --mirror or --task,
+    `lint: {ignore: {few_templates: asked in one template by design}}`. Rows are linted with --mirror or --task,
     and nothing is downloaded for it.
     """
     from flancollect.cards.catalog import load_catalog
@@ -119,7 +119,7 @@ def _counts(catalog: Catalog) -> dict[str, Any]:
         "submixes": count_by_submix(catalog.tasks.values()),
         "tasks": len(catalog.tasks),
         "families": len(catalog.families),
-        "wordings": sum(len(family.wordings) for family in catalog.families.values()),
+        "templates": sum(len(family.templates) for family in catalog.families.values()),
         "mixtures": len(catalog.mixtures),
         "benchmarks": len(catalog.benchmarks),
     }

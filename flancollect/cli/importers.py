@@ -1,4 +1,4 @@
-"""`flancollect import`: another collection's wording as a private catalogue."""
+"""`flancollect import`: another collection's templates as a private catalogue."""
 
 from __future__ import annotations
 

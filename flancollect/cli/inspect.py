@@ -70,7 +70,7 @@ def why(
     lock: LockFile = None,
     json: Json = False,
 ) -> None:
-    """Trace a row to its source, wording, options and exemplars, and render it again."""
+    """Trace a row to its source, template, options and exemplars, and render it again."""
     from flancollect.building.trace import why as trace
     from flancollect.errors import CheckError
 
@@ -81,12 +81,12 @@ def why(
         _print_trace(found)
     if not found.rendered_again:
         raise CheckError(
-            f"{out}: row {row} comes out differently now: card, wording or source has changed since"
+            f"{out}: row {row} comes out differently now: card, template or source has changed since"
         )
 
 
 def stats(out: Folder, json: Json = False) -> None:
-    """Count rows by task, variant, wording and style, and measure lengths."""
+    """Count rows by task, variant, template and style, and measure lengths."""
     from flancollect.dataset.stats import stats as count
     from flancollect.dataset.stats import stats_json, stats_lines
 

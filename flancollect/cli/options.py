@@ -48,8 +48,8 @@ LicensePolicy = Annotated[
     Literal["commercial", "permissive", "any"] | None,
     typer.Option(
         "--license-policy",
-        help="Skip tasks by licence. commercial: no nc, no nd; permissive: no share-alike either; "
-        "any: every known licence. Unknown licences pass none of them.",
+        help="Skip tasks by license. commercial: no nc, no nd; permissive: no share-alike either; "
+        "any: every known license. Unknown licenses pass none of them.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -29,7 +29,7 @@ def publish(
     tag: Annotated[str | None, typer.Option("--tag", help="A tag beside content-HASH.")] = None,
     json: Json = False,
 ) -> None:
-    """Publish a build on the Hub, with card and licences. Sends only what changed; stopped, it resumes."""
+    """Publish a build on the Hub, with card and licenses. Sends only what changed; stopped, it resumes."""
     from dataclasses import asdict
 
     from flancollect.cli.progress import progress

@@ -101,5 +101,5 @@ def _name(recipe: Mapping[str, Any]) -> str:
 
 def _described(recipe: Mapping[str, Any]) -> str:
     only = f", only {' '.join(recipe['only'])}" if recipe.get("only") else ""
-    policy = f", licence policy {recipe['license_policy']}" if recipe.get("license_policy") else ""
+    policy = f", license policy {recipe['license_policy']}" if recipe.get("license_policy") else ""
     return f"{_name(recipe)}, {recipe.get('rows'):,} rows, seed {recipe.get('seed')}{only}{policy}"

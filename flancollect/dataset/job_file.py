@@ -32,7 +32,7 @@ PROBE_BYTES = 4096  # most records fit into what is read first
 
 
 def write_rendered(
-    path: Path, blocks: Iterable[Block], dropped: Mapping[str, int], wordings: Mapping[str, str]
+    path: Path, blocks: Iterable[Block], dropped: Mapping[str, int], templates: Mapping[str, str]
 ) -> JobRecord:
     """Write a job's rows in runs sorted by (order, source_row, repeat), and say what was written.
 
@@ -55,7 +55,7 @@ def write_rendered(
                 bytes=sum(run.bytes + run.rows * ENTRY.itemsize for run in runs),
                 rows_sha256=digest.hex(),
                 dropped=dict(sorted(dropped.items())),
-                wordings=dict(wordings),
+                templates=dict(templates),
                 runs=runs,
             )
             text = record.model_dump_json().encode()

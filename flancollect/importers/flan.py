@@ -19,7 +19,7 @@ from flancollect.importers.flan_pattern import (
     answer_of,
     our_names,
     read_pattern,
-    wording,
+    template_texts,
 )
 from flancollect.importers.names import unique_name
 from flancollect.importers.pattern_tables import NotATable, Table, tables_in
@@ -104,11 +104,11 @@ def _family(name: str, patterns: Mapping[int, Pattern]) -> dict[str, Any]:
     """A family card; its example says of every value which one it is."""
     answer = answer_of(list(patterns.values()))
     ours = our_names(set().union(*(pattern.names() for pattern in patterns.values())), answer)
-    wordings: dict[str, dict[str, dict[str, str]]] = {"forward": {}, "inverted": {}}
+    templates: dict[str, dict[str, dict[str, str]]] = {"forward": {}, "inverted": {}}
     for number, pattern in patterns.items():
-        direction, texts = wording(pattern, ours, answer)
-        wordings[direction][f"pattern_{number}"] = texts
-    shows = any("{{ options" in texts["input"] for texts in wordings["forward"].values())
+        direction, texts = template_texts(pattern, ours, answer)
+        templates[direction][f"pattern_{number}"] = texts
+    shows = any("{{ options" in texts["input"] for texts in templates["forward"].values())
     needs = sorted(set(ours.values()) - {"answer"})
     return {
         "family": name,
@@ -119,6 +119,6 @@ def _family(name: str, patterns: Mapping[int, Pattern]) -> dict[str, Any]:
             **({"options": list(EXAMPLE_OPTIONS)} if shows else {}),
             "answer": EXAMPLE_OPTIONS[0] if shows else "the answer",
         },
-        "forward": wordings["forward"],
-        **({"inverted": wordings["inverted"]} if wordings["inverted"] else {}),
+        "forward": templates["forward"],
+        **({"inverted": templates["inverted"]} if templates["inverted"] else {}),
     }

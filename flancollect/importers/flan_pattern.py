@@ -1,8 +1,8 @@
-"""One list of FLAN patterns to the wordings of a family.
+"""One list of FLAN patterns to the templates of a family.
 
 A pattern is text with `{names}` as `str.format` fills them. The name that most targets hold is our `answer`;
 patterns whose target lacks it are inverted ones. `{options_}` is the list of options, which our engine
-renders in styles of its own; inverted wordings go without it, as FLAN's do where there are no options.
+renders in styles of its own; inverted templates go without it, as FLAN's do where there are no options.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_pattern(parts: Mapping[str, str]) -> Pattern:
         target=_pieces(parts["targets"].strip()),
     )
     if names_of(pattern.target).intersection(OPTIONS):
-        raise NotConvertible("the target holds the list of options; our wordings show it in the prompt")
+        raise NotConvertible("the target holds the list of options; our templates show it in the prompt")
     if not pattern.target or not pattern.names():
         raise NotConvertible("the pattern shows nothing of a row")
     return pattern
@@ -128,8 +128,8 @@ def our_names(names: set[str], answer: str) -> dict[str, str]:
 # --- writing -----------------------------------------------------------------------------------------------
 
 
-def wording(pattern: Pattern, ours: Mapping[str, str], answer: str) -> tuple[str, dict[str, str]]:
-    """Direction and texts of a wording."""
+def template_texts(pattern: Pattern, ours: Mapping[str, str], answer: str) -> tuple[str, dict[str, str]]:
+    """Direction and texts of a template."""
     inverted = answer not in names_of(pattern.target)
     show = _no_options if inverted else _options
     texts = {

@@ -1,4 +1,4 @@
-"""Names of tasks, families and wordings made from names of elsewhere: always valid, never twice."""
+"""Names of tasks, families and templates made from names of elsewhere: always valid, never twice."""
 
 from __future__ import annotations
 

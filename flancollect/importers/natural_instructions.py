@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from flancollect.cards.licenses import LICENCES, OTHER, UNKNOWN
+from flancollect.cards.licenses import LICENSES, OTHER, UNKNOWN
 from flancollect.errors import UsageError
 from flancollect.importers.card_text import card_text, index_text
 from flancollect.importers.conversion import Conversion, NotConverted
@@ -139,7 +139,7 @@ def _languages(document: Mapping[str, Any]) -> str:
 
 
 def _license(document: Mapping[str, Any]) -> str:
-    """Licence ids as far as they are known here: `other` is a licence of its own, `unknown` none."""
+    """License ids as far as they are known here: `other` is a license of its own, `unknown` none."""
     ids = dict.fromkeys(_license_id(text) for text in _texts(document, "Instance License"))
     return ";".join(ids) or UNKNOWN
 
@@ -148,7 +148,7 @@ def _license_id(text: str) -> str:
     if text.lower().startswith("cc0"):
         return "cc0-1.0"
     id_ = re.sub(r"[^a-z0-9.]+", "-", text.lower())
-    return id_ if id_ in {*LICENCES, UNKNOWN} else OTHER
+    return id_ if id_ in {*LICENSES, UNKNOWN} else OTHER
 
 
 # --- writing -----------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""One PromptSource template to the two texts of a wording.
+"""One PromptSource template to the two texts of a template.
 
 PromptSource renders prompt and target as one text, splits it at `|||` and strips both parts; what its
 `answer_choices` render to is split likewise and handed to the template as a list. Here the text is split
-before it is rendered where that is the same, and inside the wording where it is not (the mark stands in a
+before it is rendered where that is the same, and inside the template where it is not (the mark stands in a
 branch, or the target uses what the prompt set). Values are never cut.
 """
 
@@ -42,15 +42,15 @@ class NotConvertible(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class P3Wording:
-    """The texts of a wording, and the columns of the row that they read: name in the text to column."""
+class P3Template:
+    """The texts of a template, and the columns of the row that they read: name in the text to column."""
 
     input: str
     target: str
     needs: dict[str, str]
 
 
-def convert_template(text: str, choices: str | None) -> P3Wording:
+def convert_template(text: str, choices: str | None) -> P3Template:
     """Convert a template and its answer choices. Raises NotConvertible."""
     text = text.strip()
     tree = _checked(text)
@@ -67,7 +67,7 @@ def convert_template(text: str, choices: str | None) -> P3Wording:
         whole = _captured("p3_text", head.of(text) + text.replace(SEPARATOR, INNER_SEPARATOR))
         parts = [f"{whole}{_part(i)}" for i in (0, 1)]
     needs = {renamed.get(name, name): name for name in columns}
-    return P3Wording(input=parts[0], target=parts[1], needs=needs)
+    return P3Template(input=parts[0], target=parts[1], needs=needs)
 
 
 # --- checks ------------------------------------------------------------------------------------------------

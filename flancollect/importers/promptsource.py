@@ -1,6 +1,6 @@
 """PromptSource: `templates/<dataset>[/<config>]/templates.yaml` to one family and one card per file.
 
-Every template becomes one task, named by T0's rule behind `p3_`, whose target its own wording renders.
+Every template becomes one task, named by T0's rule behind `p3_`, whose target its own template renders.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flancollect.importers.card_text import card_text, index_text
 from flancollect.importers.conversion import Conversion, NotConverted
 from flancollect.importers.hub_homes import HOMES, home_of
 from flancollect.importers.names import MAX_LENGTH, plain_name, unique_name
-from flancollect.importers.p3_template import NotConvertible, P3Wording, convert_template
+from flancollect.importers.p3_template import NotConvertible, P3Template, convert_template
 from flancollect.importers.source_files import Unreadable, files_matching, read_text
 
 SUBMIX = "promptsource"
@@ -43,7 +43,7 @@ class _Converted:
     """One template of a file as we hold it."""
 
     name: str
-    wording: P3Wording
+    texts: P3Template
     metric: str
     languages: str
 
@@ -132,12 +132,12 @@ def _templates(
     ):
         name = str(template.get("name") or template.get("id") or "")
         try:
-            wording = convert_template(*_texts(template))
+            converted = convert_template(*_texts(template))
         except NotConvertible as error:
             failed.append(NotConverted(path=path, name=name, reason=str(error)))
             continue
         unique = unique_name(name, done, MAX_LENGTH - MAX_FAMILY - 1)
-        done[unique] = _Converted(name=unique, wording=wording, **_metadata(template.get("metadata")))
+        done[unique] = _Converted(name=unique, texts=converted, **_metadata(template.get("metadata")))
     return list(done.values()), failed
 
 
@@ -173,7 +173,7 @@ def _catalogue_files(
     family: str, dataset: str, config: str, done: Sequence[_Converted]
 ) -> Iterator[tuple[str, str]]:
     """Family, card and index of one dataset."""
-    columns = {new: old for template in done for new, old in template.wording.needs.items()}
+    columns = {new: old for template in done for new, old in template.texts.needs.items()}
     yield f"templates/{family}.yaml", card_text(_family(family, columns, done))
     card = _card(dataset, config, family, columns)
     yield f"task_cards/{family}.yaml", card_text(card, _note(dataset, config))
@@ -187,7 +187,7 @@ def _family(family: str, columns: Mapping[str, str], done: Sequence[_Converted])
         "needs": dict.fromkeys(sorted(columns), "any"),
         "options": "none",
         "forward": {
-            template.name: {"input": template.wording.input, "target": template.wording.target}
+            template.name: {"input": template.texts.input, "target": template.texts.target}
             for template in done
         },
     }

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.licenses import UNKNOWN, licence_ids
+from flancollect.cards.licenses import UNKNOWN, license_ids
 from flancollect.cards.style_card import OptionStyle
 from flancollect.errors import Problem
-from flancollect.lint.finding import Finding, at_task, shown_variables, wordings_of
+from flancollect.lint.finding import Finding, at_task, shown_variables, templates_of
 from flancollect.lint.templates import LOST, said_of_lost
 from flancollect.lint.text import literal
 from flancollect.render.options import answer_text
@@ -22,29 +22,29 @@ _DENIES = re.compile(r"\b(?:not|without|no|never)\b", re.IGNORECASE)
 
 
 def unshown_field(catalog: Catalog) -> Iterator[Finding]:
-    """Fields that a card reads from its source, and that no wording open to its tasks shows."""
+    """Fields that a card reads from its source, and that no template open to its tasks shows."""
     by_file: dict[tuple[str, str], list[Task]] = defaultdict(list)
     for task in catalog.tasks.values():
         by_file[task.file, task.family.name].append(task)
     for tasks in by_file.values():
         family = tasks[0].family
-        chosen = {w.id: w for narrowed in _narrowings(tasks) for w in wordings_of(narrowed)}
+        chosen = {w.id: w for narrowed in _narrowings(tasks) for w in templates_of(narrowed)}
         shown = {name for w in chosen.values() for name in shown_variables(w)}
-        needless = {name for w in family.wordings for name in shown_variables(w)} - shown
+        needless = {name for w in family.templates for name in shown_variables(w)} - shown
         for name in sorted(needless & set(family.needs)):
-            what = f"none of the wordings that the card takes from {family.name} shows it"
+            what = f"none of the templates that the card takes from {family.name} shows it"
             yield at_task(tasks[0], f"fields.{name}", what, case=tasks[0].card.task)
 
 
 def _narrowings(tasks: list[Task]) -> Iterator[Task]:
-    """One task for every choice of wordings among these."""
+    """One task for every choice of templates among these."""
     return iter({tuple(task.card.templates or ()): task for task in tasks}.values())
 
 
-def unknown_licence(catalog: Catalog) -> Iterator[Finding]:
-    """Tasks whose licence is not known, by submix: no licence policy takes them."""
+def unknown_license(catalog: Catalog) -> Iterator[Finding]:
+    """Tasks whose license is not known, by submix: no license policy takes them."""
     for task in catalog.tasks.values():
-        if UNKNOWN in licence_ids(task.card.license):
+        if UNKNOWN in license_ids(task.card.license):
             what = "license: unknown; look it up, so that policies and dataset cards can go by it"
             place = f"submix {task.card.submix}"
             yield Finding(problem=Problem(place, 0, what), owners=(task, task.family), case=task.card.task)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flancollect.cards.entries import Task
-from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.family import Family, Template
 from flancollect.errors import Problem
 from flancollect.jinja.expression import compile_template
 
-Owner = FamilySpec | Task
+Owner = Family | Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +25,15 @@ class Finding:
     case: str = ""
 
 
-def at_family(family: FamilySpec, what: str, case: str = "") -> Finding:
+def at_family(family: Family, what: str, case: str = "") -> Finding:
     """A finding about a whole family."""
     return Finding(problem=Problem(family.file, 0, what), owners=(family,), case=case)
 
 
-def at_wording(family: FamilySpec, wording: Wording, what: str, *others: Owner, case: str = "") -> Finding:
-    """A finding about one wording of a family; `others` may silence it too."""
-    said = f"{wording.direction}.{wording.name}: {what}"
-    return Finding(problem=Problem(wording.file, wording.line, said), owners=(family, *others), case=case)
+def at_template(family: Family, template: Template, what: str, *others: Owner, case: str = "") -> Finding:
+    """A finding about one template of a family; `others` may silence it too."""
+    said = f"{template.direction}.{template.name}: {what}"
+    return Finding(problem=Problem(template.file, template.line, said), owners=(family, *others), case=case)
 
 
 def at_task(task: Task, place: str, what: str, case: str = "") -> Finding:
@@ -43,29 +43,31 @@ def at_task(task: Task, place: str, what: str, case: str = "") -> Finding:
 
 def silences(owner: Owner) -> Mapping[str, str]:
     """The lints that a card silences, with the reasons."""
-    if isinstance(owner, FamilySpec):
+    if isinstance(owner, Family):
         return owner.silenced
     return owner.card.lint.ignore if owner.card.lint is not None else {}
 
 
-def wordings_of(task: Task) -> tuple[Wording, ...]:
-    """The wordings that may present a task: those its card narrows the forward ones to, and the inverted."""
+def templates_of(task: Task) -> tuple[Template, ...]:
+    """The templates that may present a task: those its card narrows the forward ones to, and the inverted."""
     narrowed = task.card.templates
     return tuple(
-        w for w in task.family.wordings if w.direction == "inverted" or narrowed is None or w.name in narrowed
+        w
+        for w in task.family.templates
+        if w.direction == "inverted" or narrowed is None or w.name in narrowed
     )
 
 
-def own_wordings(family: FamilySpec) -> Iterator[Wording]:
-    """The wordings that a family's own file holds, without those of the family that it extends."""
-    return (w for w in family.wordings if w.file == family.file)
+def own_templates(family: Family) -> Iterator[Template]:
+    """The templates that a family's own file holds, without those of the family that it extends."""
+    return (w for w in family.templates if w.file == family.file)
 
 
-def prompt_variables(wording: Wording) -> frozenset[str]:
-    """The variables that a wording's prompt is filled with."""
-    return compile_template(wording.intro or "").variables | compile_template(wording.input).variables
+def prompt_variables(template: Template) -> frozenset[str]:
+    """The variables that a template's prompt is filled with."""
+    return compile_template(template.intro or "").variables | compile_template(template.input).variables
 
 
-def shown_variables(wording: Wording) -> frozenset[str]:
-    """The variables that a wording's prompt or target is filled with."""
-    return prompt_variables(wording) | compile_template(wording.target).variables
+def shown_variables(template: Template) -> frozenset[str]:
+    """The variables that a template's prompt or target is filled with."""
+    return prompt_variables(template) | compile_template(template.target).variables

@@ -1,4 +1,4 @@
-"""Which tasks Flan 2022 also turns around: they have inverted wordings, or an inverted task of their own.
+"""Which tasks Flan 2022 also turns around: they have inverted templates, or an inverted task of their own.
 
 Counted from the released template tables (google-research/FLAN, flan/v2).
 """

@@ -1,4 +1,4 @@
-"""Lints of rows as prompts show them: answers given away, empty places, wordings that do not fit the data."""
+"""Lints of rows as prompts show them: answers given away, empty places, templates that do not fit the data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flancollect.cards.entries import Task
-from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.family import Family, Template
 from flancollect.cards.task_card import RenderedAnswer
 from flancollect.jinja.expression import compile_template
-from flancollect.lint.finding import Finding, at_task, at_wording, prompt_variables, wordings_of
+from flancollect.lint.finding import Finding, at_task, at_template, prompt_variables, templates_of
 from flancollect.lint.samples import Sample, Shown
 from flancollect.lint.text import untidy, words
 from flancollect.render.normalise import Row
@@ -19,7 +19,7 @@ FEWEST_ROWS = 8
 SOME = 0.05
 """The share of rows from which empty places, stray spaces and equal options are more than the odd bad row."""
 OFTEN = 0.2
-"""The share of rows from which a wording does not fit its data."""
+"""The share of rows from which a template does not fit its data."""
 MOSTLY = 0.5
 """The share of rows from which a task can be done without understanding it."""
 SURE = 0.9
@@ -31,7 +31,7 @@ EXTRACTIVE = ("squad", "f1")
 
 
 def fails_on_row(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Wordings that fail on a row."""
+    """Templates that fail on a row."""
     for sample in samples:
         if isinstance(sample.task.card.answer, RenderedAnswer):
             continue
@@ -41,15 +41,15 @@ def fails_on_row(samples: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def answer_not_in_options(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Wordings that list options, and whose target is or holds none of them."""
-    for family, wording, shown in _by_wording(samples):
+    """Templates that list options, and whose target is or holds none of them."""
+    for family, template, shown in _by_template(samples):
         listed = [
-            one for one in shown if one.options and "answer" in compile_template(wording.target).variables
+            one for one in shown if one.options and "answer" in compile_template(template.target).variables
         ]
         lost = [one for one in listed if one.row.answer not in one.target]
         if lost:
             what = f'the target "{lost[0].target[:60]}" is none of the options listed; write {{{{ answer }}}} as it is'
-            yield at_wording(family, wording, what)
+            yield at_template(family, template, what)
 
 
 def options_alike(samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -63,21 +63,21 @@ def options_alike(samples: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def empty_field(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Text fields that are empty in some rows, and that a wording shows without asking whether there is any."""
+    """Text fields that are empty in some rows, and that a template shows without asking whether there is any."""
     for sample in samples:
         bare = {
-            name for w in wordings_of(sample.task) for name in prompt_variables(w) if not _guards(w, name)
+            name for w in templates_of(sample.task) for name in prompt_variables(w) if not _guards(w, name)
         }
         for name in sorted(bare & set(sample.task.family.needs)):
             share = _share(sample.rows, lambda row, name=name: _is_empty(row.fields[name]))
             if share >= SOME:
-                what = "empty in some rows, where wordings show it bare; use `where`, or `| para` in the wordings"
+                what = "empty in some rows, where templates show it bare; use `where`, or `| para` in the templates"
                 yield at_task(sample.task, f"fields.{name}", what, case=_rate(sample.task, share))
 
 
-def _guards(wording: Wording, name: str) -> bool:
-    text = f"{wording.intro or ''} {wording.input}"
-    if (wording.intro or "").strip() == f"{{{{ {name} }}}}" and name not in wording.input:
+def _guards(template: Template, name: str) -> bool:
+    text = f"{template.intro or ''} {template.input}"
+    if (template.intro or "").strip() == f"{{{{ {name} }}}}" and name not in template.input:
         return True  # an empty opening is left out
     return any(mark in text for mark in (f"if {name}", f"{name} | para", f"{name} | line", f"if not {name}"))
 
@@ -87,14 +87,16 @@ def _is_empty(value: object) -> bool:
 
 
 def empty_text(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Wordings whose prompt or target comes out empty."""
-    for family, wording, shown in _by_wording(samples):
+    """Templates whose prompt or target comes out empty."""
+    for family, template, shown in _by_template(samples):
         if any(not one.row.answer for one in shown):
-            continue  # the wording works out the answer, and rows beyond it are dropped
+            continue  # the template works out the answer, and rows beyond it are dropped
         for part in ("prompt", "target"):
             count = sum(not getattr(one, part).strip() for one in shown)
             if count:
-                yield at_wording(family, wording, f"the {part} comes out empty in some rows; say more in it")
+                yield at_template(
+                    family, template, f"the {part} comes out empty in some rows; say more in it"
+                )
 
 
 def untrimmed_field(samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -117,8 +119,8 @@ def _untrimmed(text: str) -> bool:
 
 
 def untidy_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Wordings that often make stray spaces or doubled punctuation where text and filling meet."""
-    for family, wording, shown in _by_wording(samples):
+    """Templates that often make stray spaces or doubled punctuation where text and filling meet."""
+    for family, template, shown in _by_template(samples):
         places: dict[str, list[str]] = defaultdict(list)
         for one in shown:
             filled_in = [*_texts(one.row), one.row.answer, *one.row.options]
@@ -126,21 +128,21 @@ def untidy_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
                 places[kind].append(place)
         for kind, found in places.items():
             if len(shown) >= FEWEST_ROWS and len(found) >= OFTEN * len(shown):
-                yield at_wording(family, wording, f'{kind} in many rows, as in "{found[0]}"')
+                yield at_template(family, template, f'{kind} in many rows, as in "{found[0]}"')
 
 
 def target_in_prompt(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Prompts that hold their whole target: the task is to copy, unless that is its nature."""
     for sample in samples:
-        forward = [one for one in sample.shown if one.wording.direction == "forward" and not one.row.options]
+        forward = [one for one in sample.shown if one.template.direction == "forward" and not one.row.options]
         if sample.task.card.metric not in EXTRACTIVE:
             share = _copied(forward)
             if share >= MOSTLY:
                 what = "the prompt holds the whole target; mend the fields, or silence this for extraction"
                 yield _at_answer(sample.task, what, share)
-    for family, wording, shown in _by_wording(samples):
-        if wording.direction == "inverted" and _copied(shown) >= MOSTLY:
-            yield at_wording(family, wording, "the prompt holds the whole target; take it out of one")
+    for family, template, shown in _by_template(samples):
+        if template.direction == "inverted" and _copied(shown) >= MOSTLY:
+            yield at_template(family, template, "the prompt holds the whole target; take it out of one")
 
 
 def _copied(shown: Sequence[Shown]) -> float:
@@ -150,9 +152,9 @@ def _copied(shown: Sequence[Shown]) -> float:
 
 
 def label_leak(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Fields that name the right option, and it alone, in most rows, where wordings ask for the option."""
+    """Fields that name the right option, and it alone, in most rows, where templates ask for the option."""
     for sample in samples:
-        asking = [w for w in wordings_of(sample.task) if _asks_for_answer(w)]
+        asking = [w for w in templates_of(sample.task) if _asks_for_answer(w)]
         shown = {name for w in asking for name in prompt_variables(w)}
         rows = [row for row in sample.rows if row.index is not None and len(set(row.options)) > 1]
         for name in sorted(shown & set(sample.task.family.needs)):
@@ -164,8 +166,8 @@ def label_leak(samples: Sequence[Sample]) -> Iterator[Finding]:
                 yield at_task(sample.task, f"fields.{name}", what, case=_rate(sample.task, share))
 
 
-def _asks_for_answer(wording: Wording) -> bool:
-    return wording.direction == "forward" and "answer" in compile_template(wording.target).variables
+def _asks_for_answer(template: Template) -> bool:
+    return template.direction == "forward" and "answer" in compile_template(template.target).variables
 
 
 def _named(row: Row, field: str) -> set[int]:
@@ -199,15 +201,15 @@ def unusable_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
 # --- rows and rates ----------------------------------------------------------------------------------------
 
 
-def _by_wording(samples: Sequence[Sample]) -> Iterator[tuple[FamilySpec, Wording, list[Shown]]]:
-    """What was shown, by wording, over all tasks of a family."""
-    groups: Mapping[str, list[tuple[FamilySpec, Shown]]] = defaultdict(list)
+def _by_template(samples: Sequence[Sample]) -> Iterator[tuple[Family, Template, list[Shown]]]:
+    """What was shown, by template, over all tasks of a family."""
+    groups: Mapping[str, list[tuple[Family, Shown]]] = defaultdict(list)
     for sample in samples:
         for one in sample.shown:
-            groups[f"{sample.task.family.name} {one.wording.id}"].append((sample.task.family, one))
+            groups[f"{sample.task.family.name} {one.template.id}"].append((sample.task.family, one))
     for group in groups.values():
         family, first = group[0]
-        yield family, first.wording, [one for _, one in group]
+        yield family, first.template, [one for _, one in group]
 
 
 def _texts(row: Row) -> list[str]:

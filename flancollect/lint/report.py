@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from flancollect.cards.entries import Catalog
 from flancollect.errors import Problem, did_you_mean
-from flancollect.lint import cards, prompts
-from flancollect.lint import templates as wordings
+from flancollect.lint import cards, prompts, templates
 from flancollect.lint.finding import Finding, Owner, silences
 from flancollect.lint.samples import Sample
 
@@ -30,21 +29,21 @@ class Lint:
 
 
 LINTS: Mapping[str, Lint] = {
-    "answer_in_prompt": Lint(severity="problem", static=wordings.answer_in_prompt),
-    "duplicate_wording": Lint(severity="problem", static=wordings.duplicate_wording),
-    "held_out_trained": Lint(severity="problem", static=wordings.held_out_trained),
-    "unused_need": Lint(severity="problem", static=wordings.unused_need),
+    "answer_in_prompt": Lint(severity="problem", static=templates.answer_in_prompt),
+    "duplicate_template": Lint(severity="problem", static=templates.duplicate_template),
+    "hold_out_trained": Lint(severity="problem", static=templates.hold_out_trained),
+    "unused_need": Lint(severity="problem", static=templates.unused_need),
     "label_style": Lint(severity="problem", static=cards.label_style),
-    "repeated_wording": Lint(severity="remark", static=wordings.repeated_wording),
-    "near_duplicate_wording": Lint(severity="remark", static=wordings.near_duplicate_wording),
-    "few_wordings": Lint(severity="remark", static=wordings.few_wordings),
-    "no_inversion": Lint(severity="remark", static=wordings.no_inversion),
-    "untidy_example": Lint(severity="remark", static=wordings.untidy_example),
-    "lost_characters": Lint(severity="remark", static=wordings.lost_characters),
+    "repeated_template": Lint(severity="remark", static=templates.repeated_template),
+    "near_duplicate_template": Lint(severity="remark", static=templates.near_duplicate_template),
+    "few_templates": Lint(severity="remark", static=templates.few_templates),
+    "no_inversion": Lint(severity="remark", static=templates.no_inversion),
+    "untidy_example": Lint(severity="remark", static=templates.untidy_example),
+    "lost_characters": Lint(severity="remark", static=templates.lost_characters),
     "lost_in_styles": Lint(severity="remark", static=cards.lost_in_styles),
     "unshown_field": Lint(severity="remark", static=cards.unshown_field),
-    "unknown_licence": Lint(severity="remark", static=cards.unknown_licence),
-    "line_breaks": Lint(severity="detail", static=wordings.line_breaks),
+    "unknown_license": Lint(severity="remark", static=cards.unknown_license),
+    "line_breaks": Lint(severity="detail", static=templates.line_breaks),
     "fails_on_row": Lint(severity="problem", rows=prompts.fails_on_row),
     "answer_not_in_options": Lint(severity="problem", rows=prompts.answer_not_in_options),
     "options_alike": Lint(severity="remark", rows=prompts.options_alike),

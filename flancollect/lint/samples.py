@@ -1,4 +1,4 @@
-"""Some rows of tasks, rendered in every wording that is open to them: what row lints look at.
+"""Some rows of tasks, rendered in every template that is open to them: what row lints look at.
 
 Nothing is downloaded: sources are read from the mirror, the cache, the catalogue itself and the generators.
 """
@@ -13,11 +13,11 @@ import numpy as np
 
 from flancollect.cards.columns import column_problems, columns_read
 from flancollect.cards.entries import Task
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.splits import parse_split
 from flancollect.draw import key, permutation
 from flancollect.errors import CardError, Problem, SourceError
-from flancollect.lint.finding import wordings_of
+from flancollect.lint.finding import templates_of
 from flancollect.render.examples import PLAIN_DIALOG, PLAIN_OPTIONS
 from flancollect.render.normalise import Row, normalise
 from flancollect.render.options import options_text
@@ -35,10 +35,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One row in one wording. `options` is the option list as the prompt shows it, or empty."""
+    """One row in one template. `options` is the option list as the prompt shows it, or empty."""
 
     row: Row
-    wording: Wording
+    template: Template
     prompt: str
     target: str
     options: str
@@ -46,9 +46,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Rows of one task and what its wordings make of them. `read` counts the source rows they were found in.
+    """Rows of one task and what its templates make of them. `read` counts the source rows they were found in.
 
-    `dropped` counts the source rows that are of no use by reason, `failures` holds the wordings that fail.
+    `dropped` counts the source rows that are of no use by reason, `failures` holds the templates that fail.
     """
 
     task: Task
@@ -102,12 +102,12 @@ def _sample(task: Task, access: Access) -> Sample:
 def rendered(
     task: Task, rows: Sequence[Row], *, read: int = 0, dropped: Mapping[str, int] | None = None
 ) -> Sample:
-    """A sample of these rows, in every wording that may present the task."""
+    """A sample of these rows, in every template that may present the task."""
     shown: list[Shown] = []
     failures: list[Problem] = []
-    for wording in wordings_of(task):
+    for template in templates_of(task):
         try:
-            shown += _shown(task, rows, wording)
+            shown += _shown(task, rows, template)
         except CardError as error:
             failures += error.problems
     return Sample(
@@ -120,13 +120,13 @@ def rendered(
     )
 
 
-def _shown(task: Task, rows: Sequence[Row], wording: Wording) -> Iterator[Shown]:
-    style = PLAIN_OPTIONS if wording.shows_options and any(row.options for row in rows) else None
-    examples = render_examples(rows, wording, task.family, style, PLAIN_DIALOG)
+def _shown(task: Task, rows: Sequence[Row], template: Template) -> Iterator[Shown]:
+    style = PLAIN_OPTIONS if template.shows_options and any(row.options for row in rows) else None
+    examples = render_examples(rows, template, task.family, style, PLAIN_DIALOG)
     for row, example in zip(rows, examples, strict=True):
         yield Shown(
             row=row,
-            wording=wording,
+            template=template,
             prompt=join_zero_shot(example),
             target=example.target,
             options="" if style is None else options_text(style, row.options),

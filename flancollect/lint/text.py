@@ -1,4 +1,4 @@
-"""Texts compared and looked over: pure functions of wordings as written and of prompts as rendered."""
+"""Texts compared and looked over: pure functions of templates as written and of prompts as rendered."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def words(text: str) -> str:
 
 
 def untidy(text: str, filled_in: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Kinds of untidiness that a wording makes, each with its first place.
+    """Kinds of untidiness that a template makes, each with its first place.
 
     What stands so in one of the texts `filled_in` is the data's own and does not count.
     """

@@ -1,6 +1,6 @@
 """Which tasks of a mixture or benchmark could be built, and why the others cannot. Pure.
 
-A candidate has its source known, its splits found, its columns checked and its wordings chosen; it lacks
+A candidate has its source known, its splits found, its columns checked and its templates chosen; it lacks
 only the number of rows. Everything else is a Skip with its reason.
 """
 
@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.benchmark_card import Ask, Benchmark, SplitName
+from flancollect.cards.benchmark_card import Ask, BenchmarkCard, SplitName
 from flancollect.cards.columns import column_problems
 from flancollect.cards.entries import Catalog, Task, exemplar_task
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.licenses import Policy, PolicyName, named_policy
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.select import matches, select
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
 
-SkipKind = Literal["source", "card", "plan", "held out", "licence", "unavailable"]
-AS_ASKED: frozenset[SkipKind] = frozenset({"held out", "licence", "unavailable"})
+SkipKind = Literal["source", "card", "plan", "hold_out", "license", "unavailable"]
+AS_ASKED: frozenset[SkipKind] = frozenset({"hold_out", "license", "unavailable"})
 """The kinds of skips that are no failure: what the user asked for, and what a card says beforehand."""
 
 Known = Mapping[str, "SourceLock | FlancollectError"]
 
 
-Serving = tuple[tuple[Variant, tuple[Wording, ...]], ...]
-"""The variants open to a task, each with the wordings that serve it."""
+Serving = tuple[tuple[Variant, tuple[Template, ...]], ...]
+"""The variants open to a task, each with the templates that serve it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -61,56 +61,58 @@ class Candidate:
     split: SplitSlice
     pool: SplitSlice
     lender: Lender | None
-    held_out: tuple[SplitSlice, ...]
+    hold_out: tuple[SplitSlice, ...]
     rows: int
     variants: Serving
 
 
-def policies_of(card: Mixture | Benchmark, named: PolicyName | None) -> tuple[Policy, ...]:
-    """The licence policies that a task must pass: the mixture's own and the one asked for by name."""
+def policies_of(card: MixtureCard | BenchmarkCard, named: PolicyName | None) -> tuple[Policy, ...]:
+    """The license policies that a task must pass: the mixture's own and the one asked for by name."""
     policies = [] if named is None else [named_policy(named)]
-    if isinstance(card, Mixture) and card.license is not None:
+    if isinstance(card, MixtureCard) and card.license is not None:
         rule = card.license
         allow, deny = (frozenset(map(str.lower, names)) for names in (rule.allow, rule.deny))
         policies.append(Policy(name=f"mixture {card.mixture}", allow=allow, deny=deny))
     return tuple(policies)
 
 
-def asked_in(wording: Wording, ask: Ask) -> bool:
-    """Whether a benchmark asks in this wording."""
+def asked_in(template: Template, ask: Ask) -> bool:
+    """Whether a benchmark asks in this template."""
     if isinstance(ask.templates, list):
-        return wording.name in ask.templates
-    return ask.templates == "all" or wording.held_out == (ask.templates == "held_out")
+        return template.name in ask.templates
+    return ask.templates == "all" or template.hold_out == (ask.templates == "hold_out")
 
 
-def held_out_by(
+def hold_out_by(
     catalog: Catalog, benchmarks: Iterable[str]
 ) -> tuple[dict[str, str], dict[str, frozenset[str]], dict[str, tuple[SplitSlice, ...]]]:
-    """What benchmarks keep out: tasks (and for which benchmark), and by task wordings and slices of rows."""
+    """What benchmarks keep out: tasks (and for which benchmark), and by task templates and slices of rows."""
     tasks: dict[str, str] = {}
-    wordings: dict[str, frozenset[str]] = {}
+    templates: dict[str, frozenset[str]] = {}
     rows: dict[str, tuple[SplitSlice, ...]] = {}
     for card in (catalog.benchmarks[name].card for name in benchmarks):
-        derived = [name for name in catalog.tasks if card.derived and matches(name, card.derived)]
+        derived = [
+            name for name in catalog.tasks if card.hold_out_tasks and matches(name, card.hold_out_tasks)
+        ]
         tasks = {**dict.fromkeys(derived, card.benchmark), **tasks}
         for name in select(catalog.tasks.values(), card.select):
             task = catalog.tasks[name]
-            if "tasks" in card.holds_out:
+            if "tasks" in card.hold_out:
                 tasks.setdefault(name, card.benchmark)
-            if "templates" in card.holds_out:
-                asked = frozenset(w.id for w in task.family.wordings if asked_in(w, card.ask))
-                wordings[name] = wordings.get(name, frozenset()) | asked
-            if "rows" in card.holds_out and card.split in task.card.splits:
+            if "templates" in card.hold_out:
+                asked = frozenset(w.id for w in task.family.templates if asked_in(w, card.ask))
+                templates[name] = templates.get(name, frozenset()) | asked
+            if "rows" in card.hold_out and card.split in task.card.splits:
                 rows[name] = tuple({*rows.get(name, ()), parse_split(task.card.splits[card.split])})
-    return tasks, wordings, rows
+    return tasks, templates, rows
 
 
 def open_variants(
     task: Task,
     variants: Iterable[str],
-    allowed: Callable[[Wording], bool],
+    allowed: Callable[[Template], bool],
 ) -> Serving:
-    """The variants that the task's family has wordings for, with those wordings."""
+    """The variants that the task's family has templates for, with those templates."""
     found = []
     for variant in (VARIANTS[name] for name in variants):
         wanted = task.card.templates if variant.direction == "forward" else None
@@ -125,7 +127,7 @@ def open_variants(
 def candidate(
     task: Task,
     split: SplitName,
-    held_out: tuple[SplitSlice, ...],
+    hold_out: tuple[SplitSlice, ...],
     known: Known,
     keys: Mapping[str, str],
     variants: Serving,
@@ -144,7 +146,7 @@ def candidate(
     if unfit is not None:
         return unfit
     if not variants:
-        reason = f"family {task.family.name} has no wording for any variant asked for"
+        reason = f"family {task.family.name} has no template for any variant asked for"
         return Skip(task=name, kind="plan", reason=reason)
     slice_ = parse_split(task.card.splits[split])
     low, high = slice_.bounds(lock.splits[slice_.name].rows)
@@ -159,7 +161,7 @@ def candidate(
         split=slice_,
         pool=_pool(task, lock, slice_, lender),
         lender=lender,
-        held_out=tuple(s for s in sorted(held_out, key=repr) if s.name in lock.splits),
+        hold_out=tuple(s for s in sorted(hold_out, key=repr) if s.name in lock.splits),
         rows=high - low,
         variants=variants,
     )

@@ -15,15 +15,15 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.benchmark_card import Ask, Benchmark
+from flancollect.cards.benchmark_card import Ask, BenchmarkCard
 from flancollect.cards.card import NAME
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.licenses import Policy, PolicyName, refusal
-from flancollect.cards.mixture_card import Mixture, Part, Shots
+from flancollect.cards.mixture_card import MixtureCard, Part, Shots
 from flancollect.cards.select import Select, matches, select
 from flancollect.cards.splits import SplitSlice
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.styles import Styles
 from flancollect.cards.variants import Variant
 from flancollect.planning.candidates import (
     Candidate,
@@ -32,7 +32,7 @@ from flancollect.planning.candidates import (
     Skip,
     asked_in,
     candidate,
-    held_out_by,
+    hold_out_by,
     open_variants,
     policies_of,
 )
@@ -41,11 +41,11 @@ from flancollect.planning.quota import apportion, share_out, weight_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One variant of one task: how many rows, and in which wordings."""
+    """One variant of one task: how many rows, and in which templates."""
 
     variant: Variant
     quota: int
-    wordings: tuple[Wording, ...]
+    templates: tuple[Template, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class TaskPlan:
     """A task that will be built. `rows` counts the slice of the source split that rows are drawn from.
 
     `pool` is where exemplars come from: of the lender's source, if there is one. Rows whose content occurs
-    in a slice of `held_out` are left out. `weight` and `capacity` are what the quota was computed from.
+    in a slice of `hold_out` are left out. `weight` and `capacity` are what the quota was computed from.
     """
 
     task: Task
@@ -63,7 +63,7 @@ class TaskPlan:
     split: SplitSlice
     pool: SplitSlice
     lender: Lender | None
-    held_out: tuple[SplitSlice, ...]
+    hold_out: tuple[SplitSlice, ...]
     rows: int
     weight: Fraction
     capacity: int
@@ -93,7 +93,7 @@ class BuildPlan:
     seed: int
     max_repeat: int
     shots: Shots
-    styles: StyleSet
+    styles: Styles
     tasks: tuple[TaskPlan, ...]
     skipped: tuple[Skip, ...]
     recipe: Mapping[str, Any]
@@ -105,7 +105,7 @@ class BuildPlan:
         return sum(task.quota for task in self.tasks)
 
 
-def implicit_mixture(catalog: Catalog, name: str) -> Mixture | None:
+def implicit_mixture(catalog: Catalog, name: str) -> MixtureCard | None:
     """A mixture of one submix, or of the tasks that match a name or glob: everything that they hold."""
     submixes = {task.card.submix for task in catalog.tasks.values()}
     wanted = Select(submix=[name]) if name in submixes else Select(tasks=[name])
@@ -113,12 +113,12 @@ def implicit_mixture(catalog: Catalog, name: str) -> Mixture | None:
         return None
     part = Part(select=wanted, variants={"zs_opt": 1.0, "fs_opt": 1.0})
     label = "".join(char if re.match(NAME, char) else "_" for char in name)  # a glob is no name
-    return Mixture(mixture=label, size=1_000_000_000, parts={label: part})
+    return MixtureCard(mixture=label, size=1_000_000_000, parts={label: part})
 
 
 def plan_mixture(
     catalog: Catalog,
-    mixture: Mixture,
+    mixture: MixtureCard,
     known: Known,
     keys: Mapping[str, str],
     *,
@@ -130,11 +130,11 @@ def plan_mixture(
     """Plan a training mixture.
 
     `keys` gives the source key of every task, `known` what is known of each source: its lock entry, or why
-    there is none. `only` narrows the tasks by glob; tasks whose licence the mixture or `license_policy` does
+    there is none. `only` narrows the tasks by glob; tasks whose license the mixture or `license_policy` does
     not take are skipped. The quotas add up to exactly `rows` (default the
     mixture's size), or to all that exists if that is less.
     """
-    held_tasks, held_wordings, held_rows = held_out_by(catalog, mixture.hold_out)
+    held_tasks, held_templates, held_rows = hold_out_by(catalog, mixture.hold_out)
     policies = policies_of(mixture, license_policy)
     skips: list[Skip] = []
     parts: dict[str, list[Candidate]] = {}
@@ -143,7 +143,7 @@ def plan_mixture(
         wanted = part.select or Select(submix=[part_name])
         for task in _admitted(catalog, wanted, only, policies, skips, held_tasks):
             name = task.card.task
-            trained = partial(_trained, banned=held_wordings.get(name, frozenset()))
+            trained = partial(_trained, banned=held_templates.get(name, frozenset()))
             open_to = open_variants(task, part.variants, trained)
             found = candidate(task, "train", held_rows.get(name, ()), known, keys, open_to)
             skips.append(found) if isinstance(found, Skip) else parts[part_name].append(found)
@@ -169,25 +169,25 @@ def _admitted(
     only: Sequence[str],
     policies: Sequence[Policy],
     skips: list[Skip],
-    held_out: Mapping[str, str] = MappingProxyType({}),
+    hold_out: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Task]:
     """The chosen tasks that no benchmark keeps and no policy refuses; the others are added to `skips`."""
     for name in select(catalog.tasks.values(), wanted):
         if only and not matches(name, only):
             continue
         task = catalog.tasks[name]
-        if name in held_out:
-            reason = f"held out for the benchmark {held_out[name]}"
-            skips.append(Skip(task=name, kind="held out", reason=reason))
+        if name in hold_out:
+            reason = f"held out for the benchmark {hold_out[name]}"
+            skips.append(Skip(task=name, kind="hold_out", reason=reason))
         elif refused := refusal(task.card.license, policies):
-            skips.append(Skip(task=name, kind="licence", reason=refused))
+            skips.append(Skip(task=name, kind="license", reason=refused))
         else:
             yield task
 
 
 def _recipe(
     kind: str,
-    card: Mixture | Benchmark,
+    card: MixtureCard | BenchmarkCard,
     rows: int,
     seed: int,
     only: Sequence[str],
@@ -203,13 +203,13 @@ def _recipe(
     }
 
 
-def _trained(wording: Wording, banned: frozenset[str]) -> bool:
-    return not wording.held_out and wording.id not in banned
+def _trained(template: Template, banned: frozenset[str]) -> bool:
+    return not template.hold_out and template.id not in banned
 
 
 def plan_benchmark(
     catalog: Catalog,
-    benchmark: Benchmark,
+    benchmark: BenchmarkCard,
     known: Known,
     keys: Mapping[str, str],
     *,
@@ -256,13 +256,13 @@ def _shots_asked(ask: Ask) -> Shots:
     return Shots(min=shots, max=shots, max_input_bytes=ask.max_input_bytes, order=ask.exemplars)
 
 
-def shares_of(mixture: Mixture) -> dict[str, Fraction]:
+def shares_of(mixture: MixtureCard) -> dict[str, Fraction]:
     """The share of the rows that each part's weight amounts to."""
     weights = {name: weight_of(part.weight) for name, part in mixture.parts.items()}
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
-def _fill(mixture: Mixture, parts: Mapping[str, Sequence[Candidate]], asked: int) -> Iterable[TaskPlan]:
+def _fill(mixture: MixtureCard, parts: Mapping[str, Sequence[Candidate]], asked: int) -> Iterable[TaskPlan]:
     """Integers for every job: parts by weight, tasks by min(rows, cap), variants by share."""
     capacities = {
         name: [_capacity(mixture, mixture.parts[name], c) for c in chosen] for name, chosen in parts.items()
@@ -290,7 +290,7 @@ def _fill(mixture: Mixture, parts: Mapping[str, Sequence[Candidate]], asked: int
             )
 
 
-def _capacity(mixture: Mixture, part: Part, found: Candidate) -> int:
+def _capacity(mixture: MixtureCard, part: Part, found: Candidate) -> int:
     """The most rows of one task: each row `max_repeat` times per variant, and never above the cap."""
     everything = found.rows * mixture.max_repeat * len(found.variants)
     return everything if part.cap is None else min(everything, part.cap * mixture.max_repeat)
@@ -307,13 +307,13 @@ def _task_plan(
         split=found.split,
         pool=found.pool,
         lender=found.lender,
-        held_out=found.held_out,
+        hold_out=found.hold_out,
         rows=found.rows,
         weight=weight,
         capacity=capacity,
         jobs=tuple(
-            Job(variant=variant, quota=quota, wordings=wordings)
-            for (variant, wordings), quota in zip(found.variants, quotas, strict=True)
+            Job(variant=variant, quota=quota, templates=templates)
+            for (variant, templates), quota in zip(found.variants, quotas, strict=True)
             if quota
         ),
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
-from flancollect.cards.benchmark_card import Benchmark
+from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.catalog import embedded_root, load_catalog
 from flancollect.cards.entries import Catalog, Task, exemplar_task
 from flancollect.cards.licenses import PolicyName, refusal
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.select import Select, matches, select
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
@@ -36,7 +36,7 @@ DECLARED = "declared"
 class Wanted:
     """What to plan: a mixture, benchmark, submix or task by name, and the settings that shape the rows.
 
-    `license_policy` skips tasks whose licence it does not take. `known_from`: `sources` looks at every
+    `license_policy` skips tasks whose license it does not take. `known_from`: `sources` looks at every
     source, at the commit that the lock pins; `frozen` takes the lock alone; `declared` reaches nothing, and
     fills gaps in the lock with the sizes that cards declare.
     """
@@ -56,8 +56,8 @@ def prepare(
     wanted: Wanted,
     progress: Progress | None = None,
     *,
-    card: Mixture | Benchmark | None = None,
-    adjust: Callable[[Mixture | Benchmark], Mixture | Benchmark] | None = None,
+    card: MixtureCard | BenchmarkCard | None = None,
+    adjust: Callable[[MixtureCard | BenchmarkCard], MixtureCard | BenchmarkCard] | None = None,
 ) -> tuple[Catalog, BuildPlan]:
     """Load the catalogue, look up the name, look at the sources, and plan.
 
@@ -83,7 +83,7 @@ def prepare(
     keys = keys_of(with_lenders(catalog.tasks.values()))
     known = learn(tasks, wanted, progress)
     known |= dict.fromkeys(set(keys.values()) - set(known), SourceError("not part of this plan"))
-    if isinstance(card, Benchmark):
+    if isinstance(card, BenchmarkCard):
         plan = plan_benchmark(
             catalog,
             card,
@@ -108,8 +108,8 @@ def prepare(
     return catalog, plan
 
 
-def _refuse_gone(catalog: Catalog, card: Mixture | Benchmark, tasks: Sequence[str]) -> None:
-    held = card.hold_out if isinstance(card, Mixture) else []
+def _refuse_gone(catalog: Catalog, card: MixtureCard | BenchmarkCard, tasks: Sequence[str]) -> None:
+    held = card.hold_out if isinstance(card, MixtureCard) else []
     gone = [name for name in tasks if name not in catalog.tasks]
     gone += [name for name in held if name not in catalog.benchmarks]
     if gone:
@@ -118,7 +118,7 @@ def _refuse_gone(catalog: Catalog, card: Mixture | Benchmark, tasks: Sequence[st
         )
 
 
-def find(catalog: Catalog, name: str) -> Mixture | Benchmark:
+def find(catalog: Catalog, name: str) -> MixtureCard | BenchmarkCard:
     """The mixture or benchmark of a name; a submix, task or task glob makes a mixture of all its rows."""
     if name in catalog.mixtures:
         return catalog.mixtures[name].card
@@ -214,8 +214,8 @@ def _counted_split(task: Task) -> str:
     return parse_split(splits.get("train") or next(iter(splits.values()))).name
 
 
-def _tasks_of(catalog: Catalog, card: Mixture | Benchmark) -> list[str]:
-    if isinstance(card, Benchmark):
+def _tasks_of(catalog: Catalog, card: MixtureCard | BenchmarkCard) -> list[str]:
+    if isinstance(card, BenchmarkCard):
         return select(catalog.tasks.values(), card.select)
     wanted = [part.select or Select(submix=[name]) for name, part in card.parts.items()]
     return sorted({name for chosen in wanted for name in select(catalog.tasks.values(), chosen)})

@@ -1,1 +1,1 @@
-"""Rows and wordings to text: pure functions, from one row's values to the rendered table of a job."""
+"""Rows and templates to text: pure functions, from one row's values to the rendered table of a job."""

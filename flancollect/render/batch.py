@@ -35,7 +35,7 @@ def to_batch(
         "task_source": pa.repeat(TASK_SOURCES.get(submix, submix), len(prompts)),
         "task_name": pa.repeat(names.task, len(prompts)),
         "template_type": pa.repeat(names.variant.name, len(prompts)),
-        "template_id": [prompt.pick.wording.id for prompt in prompts],
+        "template_id": [prompt.pick.template.id for prompt in prompts],
         "provenance": _provenance(prompts, ids, names, split, exemplar_source),
     }
     arrays = [_array(columns[field.name], field.type) for field in RENDERED]

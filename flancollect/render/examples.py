@@ -1,11 +1,11 @@
-"""Every wording tried on its family's own example: what golden tests show, and what is proved before a build."""
+"""Every template tried on its family's own example: what golden tests show, and what is proved before a build."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from flancollect.cards.entries import Catalog
-from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.family import Family, Template
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.jinja.evaluate import why_not_compiled
@@ -16,33 +16,35 @@ PLAIN_OPTIONS = OptionStyle(header="Options:", item="- {{ text }}")
 PLAIN_DIALOG = DialogStyle(speakers=["A", "B"], turn="{{ speaker }}: {{ text }}")
 
 
-def check_examples(families: Iterable[FamilySpec]) -> None:
-    """Render every wording of these families on their examples. Raises CardError with all that fail."""
+def check_examples(families: Iterable[Family]) -> None:
+    """Render every template of these families on their examples. Raises CardError with all that fail."""
     problems = [problem for family in families for problem in example_problems(family)]
     if problems:
         raise CardError(problems)
 
 
-def example_problems(family: FamilySpec) -> Iterator[Problem]:
-    """Wordings that fail on the family's example, exceed their bounds, or come out empty; none without one."""
+def example_problems(family: Family) -> Iterator[Problem]:
+    """Templates that fail on the family's example, exceed their bounds, or come out empty; none without one."""
     if not family.example:
         return
     style = PLAIN_OPTIONS if family.options != "none" else None
-    for wording in family.wordings:
+    for template in family.templates:
         try:
-            example = render_example(family, wording, style)
+            example = render_example(family, template, style)
         except CardError as error:
             yield from error.problems
             continue
         for part, text in (("input", example.input), ("target", example.target)):
             if not text.strip():
                 yield Problem(
-                    wording.file, wording.line, f"{wording.direction}.{wording.name}.{part}: comes out empty"
+                    template.file,
+                    template.line,
+                    f"{template.direction}.{template.name}.{part}: comes out empty",
                 )
 
 
 def not_compiled(catalog: Catalog) -> tuple[list[Problem], int]:
-    """The texts of wordings and styles that reference Jinja renders, with the reason, and how many compile."""
+    """The texts of templates and styles that reference Jinja renders, with the reason, and how many compile."""
     found = []
     compiled = 0
     for file, line, place, text in _texts(catalog):
@@ -56,12 +58,12 @@ def not_compiled(catalog: Catalog) -> tuple[list[Problem], int]:
 def _texts(catalog: Catalog) -> Iterator[tuple[str, int, str, str]]:
     """Every template text with its file, line and place."""
     for family in catalog.families.values():
-        for wording in family.wordings:
-            place = f"{wording.direction}.{wording.name}"
+        for template in family.templates:
+            place = f"{template.direction}.{template.name}"
             for part in ("intro", "input", "target"):
-                text = getattr(wording, part)
+                text = getattr(template, part)
                 if text is not None:
-                    yield wording.file, wording.line, f"{place}.{part}", text
+                    yield template.file, template.line, f"{place}.{part}", text
     for kind, parts in _STYLE_PARTS.items():
         for name, style in getattr(catalog.styles, kind).items():
             for part in parts:
@@ -76,13 +78,13 @@ _STYLE_PARTS = {
 }
 
 
-def render_example(family: FamilySpec, wording: Wording, style: OptionStyle | None) -> Example:
-    """One wording on the family's example; options are listed in `style` where the wording shows any."""
-    shown = style if wording.shows_options else None
-    return render_examples([example_row(family)], wording, family, shown, PLAIN_DIALOG)[0]
+def render_example(family: Family, template: Template, style: OptionStyle | None) -> Example:
+    """One template on the family's example; options are listed in `style` where the template shows any."""
+    shown = style if template.shows_options else None
+    return render_examples([example_row(family)], template, family, shown, PLAIN_DIALOG)[0]
 
 
-def example_row(family: FamilySpec) -> Row:
+def example_row(family: Family) -> Row:
     """The family's example as a row; turns are written out line by line."""
     fields = {name: _typed(family.example[name], kind) for name, kind in family.needs.items()}
     options = tuple(family.example.get("options", ()))

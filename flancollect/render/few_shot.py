@@ -96,7 +96,7 @@ def _written(style: ShotStyle, exemplars: Sequence[Example], shown: Shown) -> tu
 
 
 def _intros(style: ShotStyle, questions: Sequence[Example]) -> tuple[pa.StringArray, Ints]:
-    """The openings of prompts, and which one each question has; -1 where its wording has none."""
+    """The openings of prompts, and which one each question has; -1 where its template has none."""
     places: dict[str, int] = {}
     opened = [places.setdefault(q.intro, len(places)) if q.intro else -1 for q in questions]
     columns: dict[str, list[Any]] = {"intro": list(places), "number": [0] * len(places)}

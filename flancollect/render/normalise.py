@@ -32,7 +32,7 @@ Evaluate: TypeAlias = Callable[[str, Mapping[str, Sequence[Any]], int], list[Any
 class Row:
     """One usable row. `options` is empty and `index` None for free-text answers.
 
-    `answer` is empty where the target that a wording renders is the answer.
+    `answer` is empty where the target that a template renders is the answer.
     `content` is the values of the fields alone: rows that ask the same thing share it.
     """
 
@@ -202,7 +202,7 @@ def _note(reasons: dict[int, str], more: Mapping[int, str]) -> None:
 
 
 def contents_of(rows: Sequence[Mapping[str, Any]]) -> list[Content]:
-    """What each row asks, whatever its task, answer or wording; rows have the same fields."""
+    """What each row asks, whatever its task, answer or template; rows have the same fields."""
     return [tuple(map(_hashable, row.values())) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""What is drawn for each row: wording, styles, exemplars. A Pick is all that is needed to render it again."""
+"""What is drawn for each row: template, styles, exemplars. A Pick is all that is needed to render it again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import Shots
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.styles import Styles
 from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
+
+TEMPLATE_PURPOSE = "\x77ording"
+"""Under which name templates are drawn. Its letters enter every draw: spelled otherwise, all rows would change."""
 
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 
@@ -26,7 +29,7 @@ class Pick:
     `exemplars` are rows in the order shown; the renderer may use fewer, to keep within the budget.
     """
 
-    wording: Wording
+    template: Template
     option_style: str | None
     dialog_style: str | None
     shot_style: str | None
@@ -48,17 +51,17 @@ class Names:
 
 
 def pick(
-    names: Names, row: Row, wordings: Sequence[Wording], styles: StyleSet, pool: Sequence[Row], shots: Shots
+    names: Names, row: Row, templates: Sequence[Template], styles: Styles, pool: Sequence[Row], shots: Shots
 ) -> Pick:
     """Draw the decisions for one row of a job; `pool` holds the rows that may serve as exemplars."""
-    return pick_rows(names, [row], wordings, styles, pool, shots)[0]
+    return pick_rows(names, [row], templates, styles, pool, shots)[0]
 
 
 def pick_rows(
     names: Names,
     rows: Sequence[Row],
-    wordings: Sequence[Wording],
-    styles: StyleSet,
+    templates: Sequence[Template],
+    styles: Styles,
     pool: Sequence[Row],
     shots: Shots,
 ) -> list[Pick]:
@@ -67,28 +70,28 @@ def pick_rows(
         return []
     ids = np.array([row.id for row in rows], dtype=np.int64)
     few_shot = names.variant.few_shot
-    chosen = [wordings[number] for number in wordings_drawn(names, ids, len(wordings)).tolist()]
+    chosen = [templates[number] for number in templates_drawn(names, ids, len(templates)).tolist()]
     option_styles = _chosen(names, "style of options", ids, list(styles.options))
     dialog_styles = _chosen(names, "style of dialogs", ids, list(styles.dialogs))
     shot_styles = _chosen(names, "style of shots", ids, list(styles.shots) if few_shot else [])
     shown = _exemplars(names, rows, pool, shots) if few_shot else [()] * len(rows)
     return [
         Pick(
-            wording=wording,
-            option_style=option if wording.shows_options and names.variant.options and row.options else None,
+            template=template,
+            option_style=option if template.shows_options and names.variant.options and row.options else None,
             dialog_style=dialog,
             shot_style=shot,
             exemplars=exemplars,
         )
-        for row, wording, option, dialog, shot, exemplars in zip(
+        for row, template, option, dialog, shot, exemplars in zip(
             rows, chosen, option_styles, dialog_styles, shot_styles, shown, strict=True
         )
     ]
 
 
-def wordings_drawn(names: Names, ids: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
-    """Which of `count` wordings each row is rendered with, by its number."""
-    return belows(draws(names.key("wording"), ids), count).astype(np.int64)
+def templates_drawn(names: Names, ids: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Which of `count` templates each row is rendered with, by its number."""
+    return belows(draws(names.key(TEMPLATE_PURPOSE), ids), count).astype(np.int64)
 
 
 def _chosen(names: Names, purpose: str, ids: npt.NDArray[np.int64], available: Sequence[Any]) -> list[Any]:

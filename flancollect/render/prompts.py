@@ -9,8 +9,8 @@ from itertools import groupby
 
 import numpy as np
 
-from flancollect.cards.family import FamilySpec
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.family import Family
+from flancollect.cards.styles import Styles
 from flancollect.errors import CardError
 from flancollect.render.few_shot import Shown, few_shot_prompts
 from flancollect.render.normalise import Row, count_dropped
@@ -23,7 +23,7 @@ EMPTY_PROMPT = "the prompt comes out empty"
 EMPTY_TARGET = "the target comes out empty"
 
 Rendered = Example | str
-"""A row's texts, or why the wording cannot be used for it."""
+"""A row's texts, or why the template cannot be used for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +38,17 @@ class Prompt:
 
 
 class ExampleStore:
-    """Rendered examples of one family by row, wording and styles: exemplars are rendered once, then reused.
+    """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
     One store serves one pool of exemplars, in which row numbers are unique. Past `most` entries it starts
     again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
-    wording, the rows that generated code left to reference Jinja.
+    template, the rows that generated code left to reference Jinja.
     """
 
     def __init__(
         self,
-        family: FamilySpec,
-        styles: StyleSet,
+        family: Family,
+        styles: Styles,
         fallbacks: Counter[str] | None = None,
         most: int = 50_000,
     ) -> None:
@@ -61,7 +61,7 @@ class ExampleStore:
     def examples(self, picked: Sequence[tuple[Row, Pick]]) -> list[Rendered]:
         """Render rows as their picks say, without storing them.
 
-        Raises CardError where a wording fails, unless it is what works out the answer: then some rows may
+        Raises CardError where a template fails, unless it is what works out the answer: then some rows may
         be beyond it.
         """
         options, dialogs = self._styles.options, self._styles.dialogs
@@ -71,11 +71,11 @@ class ExampleStore:
             [None if pick.option_style is None else options[pick.option_style] for _, pick in picked],
             [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick in picked],
         )
-        found = render_each(seen, [pick.wording for _, pick in picked], self._fallbacks)
+        found = render_each(seen, [pick.template for _, pick in picked], self._fallbacks)
         return [_usable(row, example) for (row, _), example in zip(picked, found, strict=True)]
 
     def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:
-        """Each pick's exemplars that its wording can serve, rendered now or before."""
+        """Each pick's exemplars that its template can serve, rendered now or before."""
         if len(self._stored) > self._most:
             self._stored.clear()
         names = [[_name(row, pick) for row in pick.exemplars] for _, pick in picked]
@@ -97,7 +97,7 @@ class ExampleStore:
 
 
 def _name(row: Row, pick: Pick) -> tuple[object, ...]:
-    return row.id, pick.wording.id, pick.option_style, pick.dialog_style
+    return row.id, pick.template.id, pick.option_style, pick.dialog_style
 
 
 def _usable(row: Row, example: Example | CardError) -> Rendered:
@@ -116,7 +116,7 @@ def _usable(row: Row, example: Example | CardError) -> Rendered:
 def render_prompts(
     picked: Sequence[tuple[Row, Pick]],
     store: ExampleStore,
-    styles: StyleSet,
+    styles: Styles,
     max_input_bytes: int,
     dropped: Counter[str],
 ) -> list[Prompt]:
@@ -148,7 +148,7 @@ def _few_shot(
     questions: Mapping[int, Example],
     picked: Sequence[tuple[Row, Pick]],
     store: ExampleStore,
-    styles: StyleSet,
+    styles: Styles,
     max_input_bytes: int,
 ) -> Iterator[tuple[int, Prompt | str]]:
     """The prompts of the rows at these places, those of one shot style together."""

@@ -1,4 +1,4 @@
-"""One row in one wording: its opening, its question and its target."""
+"""One row in one template: its opening, its question and its target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.family import Family, Template
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.jinja.evaluate import render_columns, render_rows
@@ -17,7 +17,7 @@ from flancollect.render.options import answer_text, options_texts
 
 
 class Example(NamedTuple):
-    """A row's texts. `intro` is empty where the wording has none."""
+    """A row's texts. `intro` is empty where the template has none."""
 
     intro: str
     input: str
@@ -26,18 +26,18 @@ class Example(NamedTuple):
 
 def render_examples(
     rows: Sequence[Row],
-    wording: Wording,
-    family: FamilySpec,
+    template: Template,
+    family: Family,
     option_style: OptionStyle | None,
     dialog_style: DialogStyle | None,
 ) -> list[Example]:
-    """Render rows in one wording and one choice of styles, in order.
+    """Render rows in one template and one choice of styles, in order.
 
-    Without an option style no options are listed. Raises CardError, at the wording's line, when the template
+    Without an option style no options are listed. Raises CardError, at the template's line, when the template
     fails on a row or exceeds its bounds.
     """
     seen = Seen(family, rows, [option_style] * len(rows), [dialog_style] * len(rows))
-    found = render_each(seen, [wording] * len(rows), Counter())
+    found = render_each(seen, [template] * len(rows), Counter())
     examples = [example for example in found if isinstance(example, Example)]
     if len(examples) < len(found):
         raise next(error for error in found if isinstance(error, CardError))
@@ -45,29 +45,29 @@ def render_examples(
 
 
 def render_each(
-    seen: Seen, wordings: Sequence[Wording], fallbacks: Counter[str]
+    seen: Seen, templates: Sequence[Template], fallbacks: Counter[str]
 ) -> list[Example | CardError]:
-    """Each row in its wording, in order, with a failing row's error in its place.
+    """Each row in its template, in order, with a failing row's error in its place.
 
-    Rows of one wording are rendered together. Those that generated code left to reference Jinja are counted
-    in `fallbacks` by wording.
+    Rows of one template are rendered together. Those that generated code left to reference Jinja are counted
+    in `fallbacks` by template.
     """
     places: dict[str, list[int]] = {}
-    for place, wording in enumerate(wordings):
-        places.setdefault(wording.id, []).append(place)
-    found: list[Example | CardError | None] = [None] * len(wordings)
+    for place, template in enumerate(templates):
+        places.setdefault(template.id, []).append(place)
+    found: list[Example | CardError | None] = [None] * len(templates)
     for alike in places.values():
-        wording = wordings[alike[0]]
-        for place, example in zip(alike, _alike(seen, alike, wording, fallbacks), strict=True):
+        template = templates[alike[0]]
+        for place, example in zip(alike, _alike(seen, alike, template, fallbacks), strict=True):
             found[place] = example
     return [example for example in found if example is not None]
 
 
 def _alike(
-    seen: Seen, places: Sequence[int], wording: Wording, fallbacks: Counter[str]
+    seen: Seen, places: Sequence[int], template: Template, fallbacks: Counter[str]
 ) -> Iterator[Example | CardError]:
-    """The rows at these places, all in one wording."""
-    parts = (wording.intro or "", wording.input, wording.target)
+    """The rows at these places, all in one template."""
+    parts = (template.intro or "", template.input, template.target)
     used = frozenset().union(*(compile_template(part).variables for part in parts))
     columns = {
         name: [column[i] for i in places] for name in used if (column := seen.column(name)) is not None
@@ -75,17 +75,17 @@ def _alike(
     outcomes = [render_rows(part, columns, len(places)) for part in parts]
     left = set().union(*(outcome.left for outcome in outcomes))
     if left:
-        fallbacks[wording.id] += len(left)
-    return (_example(texts, wording) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True))
+        fallbacks[template.id] += len(left)
+    return (_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True))
 
 
-def _example(texts: Sequence[str | ExpressionError], wording: Wording) -> Example | CardError:
+def _example(texts: Sequence[str | ExpressionError], template: Template) -> Example | CardError:
     intro, question, target = texts
     if isinstance(intro, str) and isinstance(question, str) and isinstance(target, str):
         return Example(intro, question, target)
     error = next(text for text in texts if isinstance(text, ExpressionError))
-    what = f"{wording.direction}.{wording.name}: {error}"
-    return CardError([Problem(wording.file, wording.line, what)])
+    what = f"{template.direction}.{template.name}: {error}"
+    return CardError([Problem(template.file, template.line, what)])
 
 
 def join_zero_shot(example: Example) -> str:
@@ -106,7 +106,7 @@ class Seen:
 
     def __init__(
         self,
-        family: FamilySpec,
+        family: Family,
         rows: Sequence[Row],
         option_styles: Sequence[OptionStyle | None],
         dialog_styles: Sequence[DialogStyle | None],

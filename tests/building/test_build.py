@@ -68,7 +68,7 @@ def test_the_manifest_counts_what_is_there(small, rows):
     assert there == {name: task.rows for name, task in by_job(manifest).items()}
     assert manifest.rows == manifest.rows_asked == 240
     assert (manifest.coverage.built_tasks, manifest.coverage.planned_tasks) == (6, 6)
-    assert [(skip.task, skip.kind) for skip in manifest.skipped] == [("town_mayors", "held out")]
+    assert [(skip.task, skip.kind) for skip in manifest.skipped] == [("town_mayors", "hold_out")]
     assert {reason for task in manifest.tasks for reason in task.dropped} == {"unlabelled", "where"}
 
 
@@ -97,7 +97,7 @@ def test_rows_of_all_tasks_are_mixed(rows):
 # --- what the rows say -------------------------------------------------------------------------------------
 
 
-def test_held_out_rows_wordings_and_tasks_are_nowhere(rows):
+def test_hold_out_rows_templates_and_tasks_are_nowhere(rows):
     assert not any("nseen" in row["inputs"] for row in rows)
     assert "town_mayors" not in {row["task_name"] for row in rows}
     last_two = ("Dew covered the grass.", "A gale took two roofs.")
@@ -262,7 +262,7 @@ def test_a_source_that_fails_is_skipped_with_its_reason_and_strict_refuses(tmp_p
     assert command("verify", tmp_path / "out", catalogue=None).code == 0
 
 
-def test_strict_minds_nothing_that_is_held_out(tmp_path):
+def test_strict_minds_nothing_that_is_hold_out(tmp_path):
     assert command("build", "small", "--out", tmp_path / "out", "--strict").code == 0
 
 
@@ -286,7 +286,7 @@ def test_frozen_without_a_lock_says_how_to_make_one(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_benchmark_builds_with_its_wordings_and_rows(tmp_path):
+def test_a_benchmark_builds_with_its_templates_and_rows(tmp_path):
     built(tmp_path / "out", wanted("questions"))
     asked = load_from_disk(str(tmp_path / "out")).to_list()
     assert {row["template_id"] for row in asked} == {"claim/forward/unseen", "edit/forward/unseen"}
@@ -319,7 +319,7 @@ def test_an_unchanged_rebuild_reuses_every_job(tmp_path, copied):
     assert files_of(tmp_path / "out") == before
 
 
-def test_a_changed_wording_renders_its_jobs_again_and_no_others(tmp_path, copied):
+def test_a_changed_template_renders_its_jobs_again_and_no_others(tmp_path, copied):
     line = ("build", "small", "--json", "--out")
     command(*line, tmp_path / "out", catalogue=copied)
     family = copied / "phrases" / "phrase.yaml"

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flancollect.building.cache_keys import wording_hash
+from flancollect.building.cache_keys import template_hash
 from flancollect.building.reuse import GONE, earlier_rows
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.dataset.job_file import write_rendered
 from flancollect.dataset.row_codec import Decoder, encode
 from tests.building.test_build import files_of
@@ -20,8 +20,8 @@ ROWS = rendered_rows("rte", "fs_opt", 30)
 BLOCK = encode(ROWS.to_batches()[0])
 
 
-def wording(number, text="{{ question }}"):
-    return Wording(
+def template(number, text="{{ question }}"):
+    return Template(
         id=f"qa/forward/ask_{number}",
         direction="forward",
         name=f"ask_{number}",
@@ -30,25 +30,25 @@ def wording(number, text="{{ question }}"):
         target="{{ answer }}",
         options="either",
         shows_options=False,
-        held_out=False,
+        hold_out=False,
         file="qa.yaml",
         line=1,
     )
 
 
-WORDINGS = [wording(number) for number in range(3)]
+TEMPLATES = [template(number) for number in range(3)]
 
 
 @pytest.fixture
 def earlier(tmp_path):
-    """A file whose row n was rendered with wording n modulo 3."""
+    """A file whose row n was rendered with template n modulo 3."""
     path = tmp_path / "job.rows"
-    write_rendered(path, [BLOCK], {}, {wording.id: wording_hash(wording) for wording in WORDINGS})
+    write_rendered(path, [BLOCK], {}, {template.id: template_hash(template) for template in TEMPLATES})
     return path
 
 
-def test_rows_are_found_by_source_row_and_wording(earlier):
-    found = earlier_rows([earlier], WORDINGS)
+def test_rows_are_found_by_source_row_and_template(earlier):
+    found = earlier_rows([earlier], TEMPLATES)
     ids = np.array([7, 3, 29, 4])
     numbers = found.find(0, ids, ids % 3)
     rows = Decoder(found.rows(numbers)).column("provenance.source_row", np.arange(4))
@@ -59,14 +59,14 @@ def test_rows_are_found_by_source_row_and_wording(earlier):
 
 
 @pytest.mark.parametrize("change", [{"input": "{{ question }}?"}, {"intro": "Answer."}, {"target": "no"}])
-def test_rows_of_a_changed_wording_are_gone(earlier, change):
-    found = earlier_rows([earlier], [WORDINGS[0], replace(WORDINGS[1], **change), WORDINGS[2]])
+def test_rows_of_a_changed_template_are_gone(earlier, change):
+    found = earlier_rows([earlier], [TEMPLATES[0], replace(TEMPLATES[1], **change), TEMPLATES[2]])
     ids = np.arange(30)
     assert ((found.find(0, ids, ids % 3) == GONE) == (ids % 3 == 1)).all()
 
 
-def test_wordings_are_told_apart_by_name_not_by_place(earlier):
-    found = earlier_rows([earlier], [wording(5), WORDINGS[2], WORDINGS[0]])
+def test_templates_are_told_apart_by_name_not_by_place(earlier):
+    found = earlier_rows([earlier], [template(5), TEMPLATES[2], TEMPLATES[0]])
     ids = np.arange(30)
     place = np.array([2, 0, 1])[ids % 3]
     assert ((found.find(0, ids, place) == GONE) == (ids % 3 == 1)).all()
@@ -74,16 +74,16 @@ def test_wordings_are_told_apart_by_name_not_by_place(earlier):
 
 def test_of_several_files_the_one_that_helps_most_is_taken(earlier, tmp_path):
     other = tmp_path / "other.rows"
-    write_rendered(other, [BLOCK], {}, {WORDINGS[0].id: wording_hash(WORDINGS[0])})
+    write_rendered(other, [BLOCK], {}, {TEMPLATES[0].id: template_hash(TEMPLATES[0])})
     for paths in ([earlier, other], [other, earlier]):
-        assert len(earlier_rows(paths, WORDINGS).names) == 30
+        assert len(earlier_rows(paths, TEMPLATES).names) == 30
 
 
 @pytest.mark.parametrize("paths", [[], ["missing.rows"], ["damaged.rows"], ["empty.rows"]])
 def test_where_nothing_is_nothing_is_found(tmp_path, paths):
     (tmp_path / "damaged.rows").write_bytes(b"flanrows")
     write_rendered(tmp_path / "empty.rows", [], {}, {})
-    found = earlier_rows([tmp_path / name for name in paths], WORDINGS)
+    found = earlier_rows([tmp_path / name for name in paths], TEMPLATES)
     assert found.find(0, np.array([1, 2]), np.array([0, 1])).tolist() == [GONE, GONE]
 
 
@@ -96,9 +96,9 @@ def edited(path, old, new):
 
 
 CHANGES = {
-    "a wording": ("weather/claim.yaml", "Does this say:", "Does that say:"),
-    "a wording that drops rows": ("quiz/quiz.yaml", "Answer this. {{", "{{ '' if 'e' in answer }}{{"),
-    "a wording more": (
+    "a template": ("weather/claim.yaml", "Does this say:", "Does that say:"),
+    "a template that drops rows": ("quiz/quiz.yaml", "Answer this. {{", "{{ '' if 'e' in answer }}{{"),
+    "a template more": (
         "phrases/phrase.yaml",
         "inverted:",
         '  say:\n    input: "{{ text }}"\n    target: "{{ answer }}"\ninverted:',
@@ -110,7 +110,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("change", "workers"), [*((change, 1) for change in CHANGES), ("a wording", 2)])
+@pytest.mark.parametrize(("change", "workers"), [*((change, 1) for change in CHANGES), ("a template", 2)])
 def test_a_changed_build_is_what_a_fresh_one_would_be(tmp_path, copied, change, workers):
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     built(out, wanted(catalogue=copied))

@@ -20,7 +20,7 @@ def rows(small):
     return load_from_disk(str(small)).to_list()
 
 
-def test_a_row_of_every_job_and_wording_comes_out_the_same(small, rows):
+def test_a_row_of_every_job_and_template_comes_out_the_same(small, rows):
     seen = {}
     for number, row in enumerate(rows):
         styles = [row["provenance"][f"{kind}_style"] is None for kind in ("option", "shot", "dialog")]
@@ -49,7 +49,7 @@ def test_rows_of_other_builds_come_out_the_same(tmp_path, name):
         assert all(why(out, number, wanted("")).rendered_again for number in numbers)
 
 
-def test_it_names_card_wording_and_source_row(small, rows):
+def test_it_names_card_template_and_source_row(small, rows):
     number = next(
         n
         for n, row in enumerate(rows)
@@ -83,7 +83,7 @@ def number_of(out, task):
     return next(n for n, row in enumerate(load_from_disk(str(out))) if row["task_name"] == task)
 
 
-def test_a_changed_wording_is_told(tmp_path, copied):
+def test_a_changed_template_is_told(tmp_path, copied):
     out = tmp_path / "out"
     built(out, wanted(catalogue=copied))
     number = number_of(out, "shop_talk")
@@ -96,7 +96,7 @@ def test_a_changed_wording_is_told(tmp_path, copied):
     family.write_text(family.read_text().replace("what_next", "what_then"))
     gone = command("why", out, number, catalogue=copied)
     assert gone.code == 5
-    assert "wording reply/forward/what_next is not in the catalogue any more" in gone.err
+    assert "template reply/forward/what_next is not in the catalogue any more" in gone.err
 
 
 def test_a_style_that_is_gone_is_told(tmp_path, copied):

@@ -27,7 +27,7 @@ def test_a_private_folder_adds_its_cards(tmp_path: Path, empty: Path) -> None:
     catalog = load_catalog([colours(tmp_path / "mine")], embedded=empty)
     assert list(catalog.tasks) == ["colours"]
     assert catalog.tasks["colours"].family.name == "colour"
-    assert [w.id for w in catalog.families["colour"].wordings] == [
+    assert [w.id for w in catalog.families["colour"].templates] == [
         "colour/forward/ask",
         "colour/forward/name",
         "colour/forward/list",
@@ -118,11 +118,11 @@ def test_an_index_lies_beside_its_card(tmp_path: Path, empty: Path, over: str) -
     assert "expand.over" in found
 
 
-def test_expanding_over_templates_gives_one_task_a_wording(tmp_path: Path, empty: Path) -> None:
+def test_expanding_over_templates_gives_one_task_a_template(tmp_path: Path, empty: Path) -> None:
     task = TASK.replace("task: colours", 'expand: {over: templates}\ntask: "colours_{{ template }}"')
     tasks = load_catalog([colours(tmp_path / "mine", task=task)], embedded=empty).tasks
     assert {name: task.card.templates for name, task in tasks.items()} == {
-        f"colours_{wording}": [wording] for wording in ("ask", "list", "name", "spare")
+        f"colours_{template}": [template] for template in ("ask", "list", "name", "spare")
     }
 
 
@@ -139,7 +139,7 @@ def test_a_family_that_extends_another_keeps_what_it_does_not_replace(tmp_path: 
     family = load_catalog([folder], embedded=empty).families["shade"]
     assert set(family.needs) == {"thing", "light"}
     assert family.options == "closed"
-    assert [w.id for w in family.wordings][:2] == ["shade/forward/ask", "colour/forward/name"]
+    assert [w.id for w in family.templates][:2] == ["shade/forward/ask", "colour/forward/name"]
 
 
 def test_families_that_extend_in_a_circle_are_a_problem(tmp_path: Path, empty: Path) -> None:
@@ -185,7 +185,7 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
         ("mixture: m\nsize: 0\nparts: {mine: {}}\n", "greater than or equal to 1"),
         ("mixture: m\nsize: 10\nparts: {mine: {variants: {zs: 1}}}\n", "zs_opt"),
         ("mixture: m\nsize: 10\nshots: {min: 4, max: 2}\nparts: {mine: {}}\n", "min (4) is above max (2)"),
-        ("benchmark: b\nselect: {tasks: [colours]}\nask: {templates: [asks]}\n", 'no wording "asks"'),
+        ("benchmark: b\nselect: {tasks: [colours]}\nask: {templates: [asks]}\n", 'no template "asks"'),
         ("benchmark: b\nselect: {submix: theirs}\n", 'no task has the submix "theirs"'),
     ],
 )

@@ -21,12 +21,12 @@ FAMILY = """
 
 
 @pytest.mark.parametrize("asked", ["green or red? {{ options }}", "{{ choices | join(' or ') }}"])
-def test_options_may_be_listed_or_told_inside_the_wording(tmp_path: Path, asked: str) -> None:
+def test_options_may_be_listed_or_told_inside_the_template(tmp_path: Path, asked: str) -> None:
     folder = write(tmp_path, {"colour.yaml": FAMILY.format(asked=asked)})
     assert "colour" in load_catalog((folder,)).families
 
 
-def test_options_that_no_wording_tells_are_a_problem(tmp_path: Path) -> None:
+def test_options_that_no_template_tells_are_a_problem(tmp_path: Path) -> None:
     folder = write(tmp_path, {"colour.yaml": FAMILY.format(asked="green")})
-    with pytest.raises(CardError, match="no wording shows"):
+    with pytest.raises(CardError, match="no template shows"):
         load_catalog((folder,))

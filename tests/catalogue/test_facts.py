@@ -87,7 +87,7 @@ def test_the_nine_chain_of_thought_tasks_invert(catalog: Catalog) -> None:
         row["task"]: row["lines_declared"] for row in facts("cot")
     }
     for task in tasks.values():
-        assert any(w.direction == "inverted" for w in task.family.wordings), task.family.name
+        assert any(w.direction == "inverted" for w in task.family.templates), task.family.name
 
 
 @pytest.mark.parametrize("mixture", ["flan2022", "chung2022-a", "chung2022-b"])

@@ -72,7 +72,7 @@ def test_the_57_tasks_of_mmlu_inside_natural_instructions_are_no_tasks_here(cata
         assert not [name for name in catalog.tasks if fnmatch(name, f"task{number}_mmmlu_*")]
 
 
-def test_tasks_made_from_a_benchmark_are_held_out_wherever_they_come_from(tmp_path: Path) -> None:
+def test_tasks_made_from_a_benchmark_are_hold_out_wherever_they_come_from(tmp_path: Path) -> None:
     card = """
         task: task690_mmmlu_answer_generation_college_medicine
         submix: niv2
@@ -90,7 +90,7 @@ def test_tasks_made_from_a_benchmark_are_held_out_wherever_they_come_from(tmp_pa
     keys = {task.card.task: key_of(task) for task in with_lenders(catalog.tasks.values())}
     unknown = dict.fromkeys(keys.values(), SourceError("not looked at"))
     plan = plan_mixture(catalog, catalog.mixtures["flan2022"].card, unknown, keys)
-    found = {skip.task: skip.reason for skip in plan.skipped if skip.kind == "held out"}
+    found = {skip.task: skip.reason for skip in plan.skipped if skip.kind == "hold_out"}
     assert found == {"task690_mmmlu_answer_generation_college_medicine": "held out for the benchmark mmlu"}
 
 

@@ -46,12 +46,12 @@ def _tasks(catalog: Catalog, submix: str) -> list[Task]:
 
 
 @pytest.mark.parametrize("submix", SUBMIXES)
-def test_families_have_ten_wordings_for_every_forward_variant(catalog: Catalog, submix: str) -> None:
+def test_families_have_ten_templates_for_every_forward_variant(catalog: Catalog, submix: str) -> None:
     for task in _tasks(catalog, submix):
         family = task.family
-        forward = [w for w in family.wordings if w.direction == "forward"]
+        forward = [w for w in family.templates if w.direction == "forward"]
         assert len(forward) >= 10, family.name
-        texts = [(w.intro, w.input, w.target) for w in family.wordings]
+        texts = [(w.intro, w.input, w.target) for w in family.templates]
         assert len(set(texts)) == len(texts), family.name
         if family.options != "none":
             assert sum(w.options != "never" for w in forward) >= 5, family.name

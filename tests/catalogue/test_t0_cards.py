@@ -1,4 +1,4 @@
-"""The T0-SF cards: named as P3 names them, true to real rows of their sources, in wording of our own."""
+"""The T0-SF cards: named as P3 names them, true to real rows of their sources, in template of our own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog, Task
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.splits import parse_split
 from flancollect.errors import SourceError
 from flancollect.render.examples import PLAIN_OPTIONS
@@ -58,25 +58,25 @@ def _table() -> dict[str, dict[str, str]]:
         return {row["p3_task"]: row for row in csv.DictReader(lines)}
 
 
-def _wording(task: Task) -> Wording:
-    """The one wording that makes the task."""
+def _template(task: Task) -> Template:
+    """The one template that makes the task."""
     (name,) = task.card.templates or ()
-    return next(w for w in task.family.wordings if (w.direction, w.name) == ("forward", name))
+    return next(w for w in task.family.templates if (w.direction, w.name) == ("forward", name))
 
 
 def test_tasks_are_the_193_of_t0_sf(tasks: dict[str, Task]) -> None:
     assert sorted(tasks) == (HERE / "t0_names.txt").read_text(encoding="utf-8").split()
 
 
-def test_every_forward_wording_makes_a_task(tasks: dict[str, Task], catalog: Catalog) -> None:
+def test_every_forward_template_makes_a_task(tasks: dict[str, Task], catalog: Catalog) -> None:
     families = {task.family.name for task in tasks.values()}
-    forward = {w.id for n in families for w in catalog.families[n].wordings if w.direction == "forward"}
-    assert {_wording(task).id for task in tasks.values()} == forward
+    forward = {w.id for n in families for w in catalog.families[n].templates if w.direction == "forward"}
+    assert {_template(task).id for task in tasks.values()} == forward
 
 
-def test_wordings_differ_from_each_other(tasks: dict[str, Task]) -> None:
-    wordings = {w.id: w for task in tasks.values() for w in task.family.wordings}
-    texts = Counter((w.input, w.target) for w in wordings.values())
+def test_templates_differ_from_each_other(tasks: dict[str, Task]) -> None:
+    templates = {w.id: w for task in tasks.values() for w in task.family.templates}
+    texts = Counter((w.input, w.target) for w in templates.values())
     assert max(texts.values()) == 1
 
 
@@ -92,11 +92,11 @@ def test_names_rows_clusters_and_options_are_those_of_the_table(tasks: dict[str,
     table = _table()
     assert set(tasks) == set(table)
     for name, row in table.items():
-        card, wording = tasks[name].card, _wording(tasks[name])
+        card, template = tasks[name].card, _template(tasks[name])
         assert str(card.rows) == row["train"], name
         assert card.cluster == row["category"], name
-        assert wording.shows_options == (row["options_separated"] == "1"), name
-        assert wording.options == "either", name
+        assert template.shows_options == (row["options_separated"] == "1"), name
+        assert template.options == "either", name
 
 
 @pytest.mark.shared
@@ -111,7 +111,7 @@ def test_metrics_are_among_those_of_the_table(tasks: dict[str, Task]) -> None:
 
 
 @pytest.mark.shared
-def test_every_expression_and_wording_holds_on_real_rows(tasks: dict[str, Task], access: Access) -> None:
+def test_every_expression_and_template_holds_on_real_rows(tasks: dict[str, Task], access: Access) -> None:
     seen, wrong = 0, []
     for name, task in tasks.items():
         for split, rows, dropped in _looked_at(task, access):
@@ -141,13 +141,13 @@ def _looked_at(task: Task, access: Access) -> Iterator[tuple[str, list[Row], Cou
 
 def _ill_rendered(task: Task, rows: list[Row]) -> Iterator[str]:
     """Prompts and targets that come out empty, ragged, or with Jinja or Python in them."""
-    inverted = [w for w in task.family.wordings if w.direction == "inverted"]
-    for wording in (_wording(task), *inverted):
-        style = PLAIN_OPTIONS if wording.shows_options else None
-        for example in render_examples(rows, wording, task.family, style, None):
+    inverted = [w for w in task.family.templates if w.direction == "inverted"]
+    for template in (_template(task), *inverted):
+        style = PLAIN_OPTIONS if template.shows_options else None
+        for example in render_examples(rows, template, task.family, style, None):
             for part, text in (("input", example.input), ("target", example.target)):
                 if not text.strip() or text != text.strip() or re.search(r"\{[{%]|\['|None\b.*None\b", text):
-                    yield f"{wording.id} {part}: {text[:200]!r}"
+                    yield f"{template.id} {part}: {text[:200]!r}"
 
 
 @pytest.mark.shared
@@ -207,12 +207,12 @@ def test_wiki_bio_facts_do_not_name_the_person(tasks: dict[str, Task]) -> None:
 
 
 @pytest.mark.skipif(not PROMPTSOURCE, reason="FLANCOLLECT_PROMPTSOURCE names no promptsource checkout")
-def test_no_wording_shares_a_line_of_words_with_promptsource(tasks: dict[str, Task]) -> None:
+def test_no_template_shares_a_line_of_words_with_promptsource(tasks: dict[str, Task]) -> None:
     files = sorted(Path(PROMPTSOURCE).rglob("templates.yaml"))
     assert files
     theirs = {shingle for file in files for text in _jinja_texts(file) for shingle in _shingles(text)}
-    wordings = {w.id: w for task in tasks.values() for w in task.family.wordings}
-    shared = {id_: set(_shingles(w.input)) & theirs for id_, w in wordings.items()}
+    templates = {w.id: w for task in tasks.values() for w in task.family.templates}
+    shared = {id_: set(_shingles(w.input)) & theirs for id_, w in templates.items()}
     assert not {id_: found for id_, found in shared.items() if found}
 
 

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from flancollect.cards.benchmark_card import Benchmark
-from flancollect.cards.family_card import Family
+from flancollect.cards.benchmark_card import BenchmarkCard
+from flancollect.cards.family_card import FamilyCard
 from flancollect.cards.json_schema import card_schemas
-from flancollect.cards.mixture_card import Mixture
-from flancollect.cards.style_card import Styles
+from flancollect.cards.mixture_card import MixtureCard
+from flancollect.cards.style_card import StylesCard
 from flancollect.cards.task_card import TaskCard
 from tests.small import CATALOGUE, command
 
@@ -17,7 +17,7 @@ def test_check_counts_what_is_there():
     ran = command("cards", "check")
     assert ran.code == 0
     assert ran.out.splitlines()[0] == "small: 7 tasks"
-    assert ran.out.splitlines()[-1].startswith("7 tasks, 6 families, 19 wordings, 2 mixtures, 2 benchmarks")
+    assert ran.out.splitlines()[-1].startswith("7 tasks, 6 families, 19 templates, 2 mixtures, 2 benchmarks")
 
 
 def test_check_says_which_templates_are_left_to_jinja_and_why(tmp_path):
@@ -64,11 +64,11 @@ def test_show_gives_a_card_as_it_was_filled_in():
     assert shown["file"] == f"{CATALOGUE}/facts/town_facts.yaml"
     assert shown["source"]["files"] == "facts/rivers.json"
     assert shown["citation"] == "towns2024"
-    assert shown["wordings"] == ["forward/as_given", "forward/labelled", "inverted/which_place"]
+    assert shown["template_ids"] == ["forward/as_given", "forward/labelled", "inverted/which_place"]
     mayors = json.loads(command("cards", "show", "town_mayors", "--json").out)
     assert "citation" not in mayors
-    held_out = command("cards", "show", "weather_claims").out
-    assert "forward/unseen (held out)" in held_out
+    hold_out = command("cards", "show", "weather_claims").out
+    assert "forward/unseen (held out)" in hold_out
 
 
 def test_schema_is_printed_or_written(tmp_path):
@@ -92,10 +92,10 @@ def test_schema_in_a_place_that_cannot_be_written(tmp_path):
     ("kind", "model"),
     [
         ("task", TaskCard),
-        ("family", Family),
-        ("styles", Styles),
-        ("mixture", Mixture),
-        ("benchmark", Benchmark),
+        ("family", FamilyCard),
+        ("styles", StylesCard),
+        ("mixture", MixtureCard),
+        ("benchmark", BenchmarkCard),
     ],
 )
 def test_a_schema_knows_the_keys_that_the_loader_knows(kind, model):

@@ -47,13 +47,13 @@ def test_the_record_comes_back_with_the_file(tmp_path):
 
     written = write_rendered(tmp_path / "job.rows", blocks(), dropped, {"qa/forward/ask": "1f"})
     assert written.dropped == {"too long": 3}
-    assert written.wordings == {"qa/forward/ask": "1f"}
+    assert written.templates == {"qa/forward/ask": "1f"}
     assert read_record(tmp_path / "job.rows") == written
 
 
 def test_a_record_of_any_length_is_read(tmp_path):
-    wordings = {f"qa/forward/ask_{i}": "0" * 64 for i in range(200)}
-    written = write_rendered(tmp_path / "job.rows", [BLOCK], {}, wordings)
+    templates = {f"qa/forward/ask_{i}": "0" * 64 for i in range(200)}
+    written = write_rendered(tmp_path / "job.rows", [BLOCK], {}, templates)
     assert len(written.model_dump_json()) > rendered.PROBE_BYTES
     assert read_record(tmp_path / "job.rows") == written
 

@@ -8,7 +8,7 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.errors import UsageError
 from flancollect.importers import import_catalogue
 from flancollect.importers.conversion import Conversion
@@ -21,14 +21,14 @@ def imported(tmp_path: Path) -> tuple[Conversion, Catalog]:
     return conversion, load_catalog([tmp_path / "out"])
 
 
-def wordings(catalog: Catalog, family: str) -> dict[str, Wording]:
-    return {wording.name: wording for wording in catalog.families[family].wordings}
+def templates(catalog: Catalog, family: str) -> dict[str, Template]:
+    return {template.name: template for template in catalog.families[family].templates}
 
 
-def test_patterns_become_wordings_and_turned_ones_inverted(tmp_path: Path) -> None:
+def test_patterns_become_templates_and_turned_ones_inverted(tmp_path: Path) -> None:
     _, catalog = imported(tmp_path)
     check_examples(catalog.families.values())
-    found = wordings(catalog, "flan_v2_taste")
+    found = templates(catalog, "flan_v2_taste")
     assert {name: (w.direction, w.input) for name, w in found.items()} == {
         "pattern_0": ("forward", "Is {{ fruit }} sweet?{{ options | para }}"),
         "pattern_1": ("forward", "{{ fruit }} tastes:{{ options | line }}"),
@@ -40,19 +40,19 @@ def test_patterns_become_wordings_and_turned_ones_inverted(tmp_path: Path) -> No
 def test_literal_braces_come_out_as_they_went_in(tmp_path: Path) -> None:
     _, catalog = imported(tmp_path)
     family = catalog.families["flan_v2_taste"]
-    example = render_example(family, wordings(catalog, family.name)["pattern_3"], PLAIN_OPTIONS)
+    example = render_example(family, templates(catalog, family.name)["pattern_3"], PLAIN_OPTIONS)
     assert example.input == "Braces {here} and the fruit"
 
 
 def test_few_shot_patterns_announce_their_target(tmp_path: Path) -> None:
     _, catalog = imported(tmp_path)
-    wording = wordings(catalog, "flan_v2_fewshot_taste")["pattern_0"]
-    assert (wording.intro, wording.input) == ("{{ Definition }}", "Fruit: {{ fruit }}\nTaste:")
+    template = templates(catalog, "flan_v2_fewshot_taste")["pattern_0"]
+    assert (template.intro, template.input) == ("{{ Definition }}", "Fruit: {{ fruit }}\nTaste:")
 
 
-def test_an_alias_has_the_same_wordings(tmp_path: Path) -> None:
+def test_an_alias_has_the_same_templates(tmp_path: Path) -> None:
     _, catalog = imported(tmp_path)
-    assert catalog.families["flan_v2_flavour"].wordings == catalog.families["flan_v2_taste"].wordings
+    assert catalog.families["flan_v2_flavour"].templates == catalog.families["flan_v2_taste"].templates
 
 
 def test_what_cannot_be_converted_is_counted_with_its_reason(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_cannot_be_converted_is_counted_with_its_reason(tmp_path: Path) -> 
     assert (conversion.converted, conversion.total) == (5, 9)
     assert {item.name: item.reason.split(":")[0] for item in conversion.not_converted} == {
         "PATTERNS['taste'][4]": "{fruit} is more than a name",
-        "PATTERNS['taste'][5]": "the target holds the list of options; our wordings show it in the prompt",
+        "PATTERNS['taste'][5]": "the target holds the list of options; our templates show it in the prompt",
         "PATTERNS['taste'][6]": "neither a pair of texts nor a call with texts",
         "FEWSHOT_PATTERNS['taste'][1]": "input_pattern",
     }
@@ -70,8 +70,8 @@ def test_a_need_may_be_called_answer(tmp_path: Path) -> None:
     text = 'PATTERNS = {"ask": [("What has the answer {answer}?", "{question}")] * 1}'
     checkouts.flan(tmp_path / "src", text.replace(" * 1", ""))
     import_catalogue("flan", tmp_path / "src", tmp_path / "out")
-    (wording,) = load_catalog([tmp_path / "out"]).families["flan_v2_ask"].wordings
-    assert (wording.input, wording.target) == ("What has the answer {{ answer_ }}?", "{{ answer }}")
+    (template,) = load_catalog([tmp_path / "out"]).families["flan_v2_ask"].templates
+    assert (template.input, template.target) == ("What has the answer {{ answer_ }}?", "{{ answer }}")
 
 
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from flancollect.importers.p3_template import NotConvertible, P3Wording, convert_template
+from flancollect.importers.p3_template import NotConvertible, P3Template, convert_template
 from flancollect.jinja.expression import compile_template
 
 ROW: dict[str, Any] = {
@@ -20,9 +20,9 @@ ROW: dict[str, Any] = {
 }
 
 
-def render(wording: P3Wording, row: dict[str, Any]) -> list[str]:
-    fields = {ours: row[column] for ours, column in wording.needs.items()}
-    return [compile_template(text).render(fields) for text in (wording.input, wording.target)]
+def render(template: P3Template, row: dict[str, Any]) -> list[str]:
+    fields = {ours: row[column] for ours, column in template.needs.items()}
+    return [compile_template(text).render(fields) for text in (template.input, template.target)]
 
 
 def reference(text: str, choices: str | None, row: dict[str, Any]) -> list[str]:
@@ -59,34 +59,34 @@ def test_renders_like_promptsource(text: str, choices: str | None) -> None:
 
 
 def test_a_branch_without_both_parts_renders_nothing() -> None:
-    wording = convert_template("{% if label == 0 %}{{ name }} ||| {{ answer }}{% endif %}", None)
-    assert render(wording, ROW) == ["", ""]
+    template = convert_template("{% if label == 0 %}{{ name }} ||| {{ answer }}{% endif %}", None)
+    assert render(template, ROW) == ["", ""]
 
 
 def test_the_separator_in_a_row_is_no_separator() -> None:
-    wording = convert_template("{% if label %}{{ name }} ||| {{ answer }}{% endif %}", None)
-    assert render(wording, {**ROW, "name": "a ||| b"}) == ["a ||| b", "sour"]
+    template = convert_template("{% if label %}{{ name }} ||| {{ answer }}{% endif %}", None)
+    assert render(template, {**ROW, "name": "a ||| b"}) == ["a ||| b", "sour"]
 
 
 def test_columns_called_like_our_variables_are_renamed() -> None:
-    wording = convert_template("{{ options[0] }} {{ choices.text[0] }} ||| {{ answer }}", None)
-    assert wording.needs == {"answer_": "answer", "choices_": "choices", "options_": "options"}
+    template = convert_template("{{ options[0] }} {{ choices.text[0] }} ||| {{ answer }}", None)
+    assert template.needs == {"answer_": "answer", "choices_": "choices", "options_": "options"}
 
 
 def test_prompt_and_target_draw_the_same_choice() -> None:
     text = "{% set c = options | choice %}{{ name }}: {{ c }} ||| {{ c }}"
-    wording = convert_template(text, None)
+    template = convert_template(text, None)
     for name in "abcdefgh":
-        prompt, target = render(wording, {"name": name, "options": ["1", "2", "3"]})
+        prompt, target = render(template, {"name": name, "options": ["1", "2", "3"]})
         assert prompt == f"{name}: {target}"
 
 
 def test_simple_templates_keep_their_text() -> None:
-    wording = convert_template(
+    template = convert_template(
         "Taste of {{name}}, please.\n|||\n{{ answer_choices[label] }}", "sweet ||| sour"
     )
-    assert wording.input == "Taste of {{name}}, please."
-    assert wording.target == '{% set answer_choices = ["sweet", "sour"] %}{{ answer_choices[label] }}'
+    assert template.input == "Taste of {{name}}, please."
+    assert template.target == '{% set answer_choices = ["sweet", "sour"] %}{{ answer_choices[label] }}'
 
 
 @pytest.mark.parametrize(

@@ -21,22 +21,22 @@ STYLES = 'options:\n  one: {header: "%s", item: "{{ upper }}. {{ text }}"%s}\n'
 LABEL = ', answer: label, label: "{{ upper }}"'
 
 
-def test_a_field_that_no_chosen_wording_shows_is_unshown(tmp_path: Path) -> None:
+def test_a_field_that_no_chosen_template_shows_is_unshown(tmp_path: Path) -> None:
     found = said("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + "templates: [ask, say]\n")
     assert len(found) == 1
     assert "colours.yaml:6  fields.size" in found[0]
 
 
 @pytest.mark.parametrize("narrowed", ["", "templates: [ask, big]\n"])
-def test_a_field_that_some_wording_shows_is_not(narrowed: str, tmp_path: Path) -> None:
+def test_a_field_that_some_template_shows_is_not(narrowed: str, tmp_path: Path) -> None:
     assert said("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + narrowed) == []
 
 
-def test_an_unknown_licence_is_told_by_submix(tmp_path: Path) -> None:
-    found = said("unknown_licence", tmp_path / "a", task=TASK.replace("license: mit", "license: unknown"))
+def test_an_unknown_license_is_told_by_submix(tmp_path: Path) -> None:
+    found = said("unknown_license", tmp_path / "a", task=TASK.replace("license: mit", "license: unknown"))
     assert found[0].startswith("submix mine  license: unknown")
     assert found[0].endswith("(colours)")
-    assert said("unknown_licence", tmp_path / "b") == []
+    assert said("unknown_license", tmp_path / "b") == []
 
 
 @pytest.mark.parametrize(

@@ -25,21 +25,21 @@ def test_remarks_are_counted_on_stderr_and_fail_nothing(tmp_path: Path) -> None:
     ran = check(tmp_path)
     assert ran.code == 0
     assert ran.out.endswith("0 benchmarks: no problems\n")
-    assert ran.err == "1 remark: few_wordings 1; --lint lists them\n"
+    assert ran.err == "1 remark: few_templates 1; --lint lists them\n"
 
 
 def test_lint_lists_remarks(tmp_path: Path) -> None:
     ran = check(tmp_path, "--lint")
     assert ran.code == 0
     assert "remark: " in ran.err
-    assert "2 forward wordings; write 10 or more [few_wordings]" in ran.err
+    assert "2 forward templates; write 10 or more [few_templates]" in ran.err
     assert "detail" not in ran.err
 
 
 def test_verbose_lists_details_and_silences(tmp_path: Path) -> None:
-    ran = check(tmp_path, "--verbose", family=FAMILY + "lint: {ignore: {few_wordings: why not}}\n")
+    ran = check(tmp_path, "--verbose", family=FAMILY + "lint: {ignore: {few_templates: why not}}\n")
     assert "detail: " in ran.err
-    assert "[few_wordings] [silenced: why not]" in ran.err
+    assert "[few_templates] [silenced: why not]" in ran.err
 
 
 def test_problems_end_with_exit_code_3(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_json_holds_counts_and_all_that_was_said(tmp_path: Path) -> None:
     found = json.loads(ran.out)
     assert ran.code == 3
     assert found["tasks"] == 1
-    assert [one["lint"] for one in found["problems"]] == ["duplicate_wording"]
-    assert {one["lint"] for one in found["remarks"]} == {"few_wordings", "unknown_licence"}
+    assert [one["lint"] for one in found["problems"]] == ["duplicate_template"]
+    assert {one["lint"] for one in found["remarks"]} == {"few_templates", "unknown_license"}
     assert found["rows"] == {"tasks_read": 0, "tasks_not_read": 0}
     assert found["details"]

@@ -93,7 +93,7 @@ def test_fields_that_name_an_option_by_chance_leak_nothing(tmp_path: Path) -> No
     assert said("label_leak", tmp_path, data=some) == []
 
 
-def test_untidiness_of_the_data_is_not_the_wording_s(tmp_path: Path) -> None:
+def test_untidiness_of_the_data_is_not_the_template_s(tmp_path: Path) -> None:
     assert said("untidy_rows", tmp_path, data=DATA.replace("a ", "a..  ")) == []
 
 

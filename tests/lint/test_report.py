@@ -12,7 +12,7 @@ from flancollect.lint.report import LINTS, lint_catalogue, lint_rows
 from tests.catalogs import TASK
 from tests.lint.small_cards import FAMILY, catalogue, samples
 
-SILENCE = "lint: {ignore: {few_wordings: two are enough for a test}}\n"
+SILENCE = "lint: {ignore: {few_templates: two are enough for a test}}\n"
 
 
 def test_the_embedded_catalogue_has_no_problems() -> None:
@@ -37,17 +37,17 @@ def test_every_lint_looks_at_cards_or_at_rows() -> None:
 
 def test_a_family_silences_a_lint_with_a_reason(tmp_path: Path) -> None:
     report = lint_catalogue(catalogue(tmp_path, family=FAMILY + SILENCE))
-    assert "few_wordings" not in report.counts("remark")
+    assert "few_templates" not in report.counts("remark")
     (said,) = report.silenced
-    assert said.lint == "few_wordings"
+    assert said.lint == "few_templates"
     assert str(said).endswith("[silenced: two are enough for a test]")
 
 
 def test_a_task_silences_a_lint_of_its_own_card(tmp_path: Path) -> None:
-    silence = "lint: {ignore: {unknown_licence: asked for}}\n"
+    silence = "lint: {ignore: {unknown_license: asked for}}\n"
     task = TASK.replace("license: mit", "license: unknown")
-    assert "unknown_licence" in lint_catalogue(catalogue(tmp_path / "a", task=task)).counts("remark")
-    assert "unknown_licence" not in lint_catalogue(catalogue(tmp_path / "b", task=task + silence)).counts(
+    assert "unknown_license" in lint_catalogue(catalogue(tmp_path / "a", task=task)).counts("remark")
+    assert "unknown_license" not in lint_catalogue(catalogue(tmp_path / "b", task=task + silence)).counts(
         "remark"
     )
 
@@ -71,16 +71,16 @@ def test_a_silence_of_a_row_lint_is_judged_when_rows_are_read(tmp_path: Path) ->
 
 
 def test_silencing_what_is_no_lint_is_a_problem(tmp_path: Path) -> None:
-    family = FAMILY + "lint: {ignore: {few_words: why}}\n"
+    family = FAMILY + "lint: {ignore: {few_template: why}}\n"
     (said,) = lint_catalogue(catalogue(tmp_path, family=family)).of("problem")
-    assert 'Did you mean "few_wordings"' in said.problem.what
+    assert 'Did you mean "few_templates"' in said.problem.what
 
 
 def test_cases_of_one_problem_are_told_together(tmp_path: Path) -> None:
     other = TASK.replace("task: colours", "task: shades").replace("license: mit", "license: unknown")
     task = TASK.replace("license: mit", "license: unknown")
     report = lint_catalogue(catalogue(tmp_path, task=task, more=other))
-    (said,) = [said for said in report.said if said.lint == "unknown_licence"]
+    (said,) = [said for said in report.said if said.lint == "unknown_license"]
     assert said.cases == ("colours", "shades")
     assert "(2: colours, shades)" in str(said)
 

@@ -1,4 +1,4 @@
-"""Rows for linting: which are read, in which wordings, and what cannot be read."""
+"""Rows for linting: which are read, in which templates, and what cannot be read."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.lint.small_cards import catalogue, samples
 MANY = "thing,label\n" + "".join(f"thing {i},{i % 2}\n" for i in range(3000))
 
 
-def test_every_wording_shows_every_row(tmp_path: Path) -> None:
+def test_every_template_shows_every_row(tmp_path: Path) -> None:
     (sample,) = samples(catalogue(tmp_path, data=MANY))
     assert len(sample.rows) == ROWS
     assert len(sample.shown) == 3 * ROWS
     assert {one.options for one in sample.shown} == {"", "Options:\n- green\n- red"}
 
 
-def test_a_card_s_own_wordings_and_the_inverted_ones_are_shown(tmp_path: Path) -> None:
+def test_a_card_s_own_templates_and_the_inverted_ones_are_shown(tmp_path: Path) -> None:
     (sample,) = samples(catalogue(tmp_path, task=TASK + "templates: [say]\n"))
-    assert {one.wording.name for one in sample.shown} == {"say", "find"}
+    assert {one.template.name for one in sample.shown} == {"say", "find"}
 
 
 def test_more_rows_are_read_where_a_filter_leaves_few(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every lint of wordings: a family that it speaks of, and that it is silent about the clean one."""
+"""Every lint of templates: a family that it speaks of, and that it is silent about the clean one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.lint.templates import few_wordings, unused_need
+from flancollect.lint.templates import few_templates, unused_need
 from tests.catalogs import TASK, write
 from tests.lint.small_cards import FAMILY, catalogue, said
 from tests.small import EMPTY
@@ -30,33 +30,33 @@ forward:
 """
 
 
-def with_wording(text: str, direction: str = "forward") -> str:
-    """The clean family with one more wording."""
+def with_template(text: str, direction: str = "forward") -> str:
+    """The clean family with one more template."""
     return FAMILY.replace(f"{direction}:\n", f"{direction}:\n  more: {text}\n")
 
 
 SPEAKS = {
-    "duplicate_wording": with_wording(
+    "duplicate_template": with_template(
         '{input: "what  colour is {{ thing }}?{{ options | line }}", target: "{{ answer }}"}'
     ),
-    "near_duplicate_wording": with_wording(
+    "near_duplicate_template": with_template(
         '{input: "Say which one colour you would paint this in.\\n{{ thing }}{{ options }}", '
         'target: "{{ answer }}"}'
     ),
-    "held_out_trained": with_wording(
-        '{input: "What colour is {{ thing }}?{{ options }}", target: "{{ answer }}", held_out: true}'
+    "hold_out_trained": with_template(
+        '{input: "What colour is {{ thing }}?{{ options }}", target: "{{ answer }}", hold_out: true}'
     ),
-    "answer_in_prompt": with_wording('{input: "{{ thing }} is {{ answer }}. So?", target: "{{ answer }}"}'),
+    "answer_in_prompt": with_template('{input: "{{ thing }} is {{ answer }}. So?", target: "{{ answer }}"}'),
     "unused_need": FAMILY.replace("{thing: text}", "{thing: text, size: text}").replace(
         "{thing: grass,", "{thing: grass, size: big,"
     ),
-    "few_wordings": FAMILY,
-    "lost_characters": with_wording('{input: "<{{ thing }}> has what colour?", target: "{{ answer }}"}'),
-    "untidy_example": with_wording('{input: "Look at {{ thing }}.. Its colour?", target: "{{ answer }}"}'),
+    "few_templates": FAMILY,
+    "lost_characters": with_template('{input: "<{{ thing }}> has what colour?", target: "{{ answer }}"}'),
+    "untidy_example": with_template('{input: "Look at {{ thing }}.. Its colour?", target: "{{ answer }}"}'),
     "line_breaks": FAMILY,
 }
 SILENT = dict.fromkeys(SPEAKS, FAMILY) | {
-    "few_wordings": TEN,
+    "few_templates": TEN,
     "line_breaks": FAMILY.replace("in.\\n{{", "in: {{"),
 }
 
@@ -79,7 +79,7 @@ def test_a_lint_has_nothing_to_say_of_a_clean_family(name: str, tmp_path: Path) 
 
 
 def test_two_families_with_equal_needs_may_not_repeat_each_other(tmp_path: Path) -> None:
-    found = said("repeated_wording", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ""))
+    found = said("repeated_template", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ""))
     assert len(found) == 1
     assert "warmer.yaml" in found[0] or "more.yaml" in found[0]
     assert "colour/forward/ask" in found[0]
@@ -88,34 +88,34 @@ def test_two_families_with_equal_needs_may_not_repeat_each_other(tmp_path: Path)
 @pytest.mark.parametrize("text", ["Which hue has {{ thing }}?", "{{ thing }}"])
 def test_other_words_and_none_at_all_are_no_repetition(text: str, tmp_path: Path) -> None:
     bare = FAMILY.replace("What colour is {{ thing }}?", "{{ thing }}")
-    assert said("repeated_wording", tmp_path, family=bare, more=WARMER % (text, "")) == []
+    assert said("repeated_template", tmp_path, family=bare, more=WARMER % (text, "")) == []
 
 
-def test_a_wording_held_out_in_one_family_may_not_be_trained_in_another(tmp_path: Path) -> None:
+def test_a_template_hold_out_in_one_family_may_not_be_trained_in_another(tmp_path: Path) -> None:
     found = said(
-        "held_out_trained", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ", held_out: true")
+        "hold_out_trained", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ", hold_out: true")
     )
     assert "held out, but trained as colour/forward/ask" in found[0]
 
 
 def test_what_a_family_inherits_is_not_its_own_duplicate(tmp_path: Path) -> None:
     child = 'family: child\nextends: colour\nforward:\n  new: {input: "{{ thing }}: hue?", target: "{{ answer }}"}\n'
-    for name in ("duplicate_wording", "repeated_wording", "near_duplicate_wording"):
+    for name in ("duplicate_template", "repeated_template", "near_duplicate_template"):
         assert said(name, tmp_path / name, more=child) == []
 
 
-def test_short_wordings_may_be_alike(tmp_path: Path) -> None:
-    family = with_wording(
+def test_short_templates_may_be_alike(tmp_path: Path) -> None:
+    family = with_template(
         '{input: "colour: {{ thing }}{{ options | line }}", target: "{{ answer }}"}'
     ).replace("What colour is {{ thing }}?", "{{ thing }} = colour")
-    assert said("near_duplicate_wording", tmp_path, family=family) == []
+    assert said("near_duplicate_template", tmp_path, family=family) == []
 
 
-def test_one_task_per_wording_and_tasks_never_trained_need_no_ten_wordings(tmp_path: Path) -> None:
+def test_one_task_per_template_and_tasks_never_trained_need_no_ten_templates(tmp_path: Path) -> None:
     narrowed = catalogue(tmp_path / "a", task=TASK + "templates: [ask]\n")
     tested = catalogue(tmp_path / "b", task=TASK.replace("{train: train}", "{test: train}"))
-    assert not list(few_wordings(narrowed))
-    assert not list(few_wordings(tested))
+    assert not list(few_templates(narrowed))
+    assert not list(few_templates(tested))
 
 
 def test_a_family_must_turn_around_what_flan_turns_around(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_likeness_is_of_words_and_places() -> None:
     assert likeness(tokens("Say {{ x }}"), tokens("Say {{ y }}")) == pytest.approx(1 / 3)
 
 
-def test_a_wording_s_own_words_are_apart_from_its_places() -> None:
+def test_a_template_s_own_words_are_apart_from_its_places() -> None:
     assert literal("a{{ b }}c{% if d %}e{% endif %}") == "ace"
     assert words("It's  GREEN.") == " it s green "
 

@@ -1,6 +1,6 @@
 """Few-shot prompts of five exemplars on one core, to an Arrow column.
 
-From fields: wording and shot style are applied for every row and each of its exemplars, by `str.format` and
+From fields: template and shot style are applied for every row and each of its exemplars, by `str.format` and
 one join (what a plain Python loop does) or by Jinja compiled once, against exemplars that are rendered once and
 gathered. From ready texts: input and target of every exemplar are there already, and only the shot style and
 the join are left, with the style as an f-string in Python's own code, which is as fast as Python goes.
@@ -31,11 +31,11 @@ SHOTS = 5
 MORSEL = 8_192
 ROOM = 10_000_000
 
-WORDING = 'Premise: {{ premise }}\nDoes it follow that "{{ hypothesis }}"?'
+TEMPLATE = 'Premise: {{ premise }}\nDoes it follow that "{{ hypothesis }}"?'
 STYLE = ShotStyle(
     exemplar="Question: {{ input }}\nAnswer: {{ target }}", query="Question: {{ input }}\nAnswer:"
 )
-PLAIN_WORDING = 'Premise: {premise}\nDoes it follow that "{hypothesis}"?'
+PLAIN_TEMPLATE = 'Premise: {premise}\nDoes it follow that "{hypothesis}"?'
 PLAIN_EXEMPLAR = "Question: {input}\nAnswer: {target}"
 PLAIN_QUERY = "Question: {input}\nAnswer:"
 
@@ -73,8 +73,8 @@ def _made(words: int) -> tuple[list[Row], list[Row], Places]:
 def _from_fields(pool: list[Row], questions: list[Row], chosen: Places) -> dict[str, Contestant]:
     pool_columns, asked_columns = _columns(pool), _columns(questions)
     environment = SandboxedEnvironment(keep_trailing_newline=True)
-    wording, exemplar, query = (
-        environment.from_string(text).render for text in (WORDING, STYLE.exemplar, STYLE.query)
+    template, exemplar, query = (
+        environment.from_string(text).render for text in (TEMPLATE, STYLE.exemplar, STYLE.query)
     )
 
     def gathered() -> pa.Array:
@@ -85,18 +85,18 @@ def _from_fields(pool: list[Row], questions: list[Row], chosen: Places) -> dict[
         prompts = []
         for row, places in zip(questions, chosen.tolist(), strict=True):
             parts = [
-                PLAIN_EXEMPLAR.format(input=PLAIN_WORDING.format(**pool[i]), target=pool[i]["answer"])
+                PLAIN_EXEMPLAR.format(input=PLAIN_TEMPLATE.format(**pool[i]), target=pool[i]["answer"])
                 for i in places
             ]
-            parts.append(PLAIN_QUERY.format(input=PLAIN_WORDING.format(**row)))
+            parts.append(PLAIN_QUERY.format(input=PLAIN_TEMPLATE.format(**row)))
             prompts.append("\n\n".join(parts))
         return pa.array(prompts)
 
     def rendered() -> pa.Array:
         prompts = []
         for row, places in zip(questions, chosen.tolist(), strict=True):
-            parts = [exemplar(input=wording(pool[i]), target=pool[i]["answer"]) for i in places]
-            prompts.append("\n\n".join([*parts, query(input=wording(row))]))
+            parts = [exemplar(input=template(pool[i]), target=pool[i]["answer"]) for i in places]
+            prompts.append("\n\n".join([*parts, query(input=template(row))]))
         return pa.array(prompts)
 
     return {
@@ -143,7 +143,7 @@ def _columns(rows: list[Row]) -> Columns:
 def _examples(columns: Columns, start: int = 0, stop: int | None = None) -> list[Example]:
     part = {name: column[start:stop] for name, column in columns.items()}
     answers = part.pop("answer")
-    inputs = render_columns(WORDING, part, len(answers))
+    inputs = render_columns(TEMPLATE, part, len(answers))
     return list(map(Example, repeat(""), inputs, answers))
 
 

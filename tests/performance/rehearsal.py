@@ -1,6 +1,6 @@
 """The whole collection at full size, made up and then built: `python -m tests.performance.rehearsal --out DIR`.
 
-Builds it once for each number of workers, again without a change, and again after a wording was edited, and prints
+Builds it once for each number of workers, again without a change, and again after a template was edited, and prints
 what each took as JSON. That needs 35 GB of disk at full size; `--scale 0.05` is for small machines.
 """
 
@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from tests.performance.memory import peak_of_tree
-from tests.performance.rehearsal_sources import FAMILY_CARD, FAMILY_FILE, WORDING, make
+from tests.performance.rehearsal_sources import FAMILY_CARD, FAMILY_FILE, TEMPLATE, make
 
 FULL_ROWS = 10_000_000
 CHUNK = bytes(range(256)) * 16384  # 4 MiB
@@ -38,11 +38,11 @@ def main() -> None:
         shutil.rmtree(arguments.out / "build", ignore_errors=True)
         found.append(build(catalogue, arguments.out / "build", rows, workers))
     again = build(catalogue, arguments.out / "build", rows, arguments.workers[-1])
-    (catalogue / FAMILY_FILE).write_text(FAMILY_CARD.replace(WORDING, "Would you say this is so?"))
+    (catalogue / FAMILY_FILE).write_text(FAMILY_CARD.replace(TEMPLATE, "Would you say this is so?"))
     edited = build(catalogue, arguments.out / "build", rows, arguments.workers[-1])
     shutil.rmtree(arguments.out / "build")
     disk = disk_limit(arguments.out, max(one["mb"] for one in found) * 1_000_000)
-    numbers = {"builds": found, "unchanged": again, "one wording edited": edited, "disk": disk}
+    numbers = {"builds": found, "unchanged": again, "one template edited": edited, "disk": disk}
     ratios = {"times as fast as one worker": _speedups(found), "edited, of the whole": _share(edited, found)}
     print(json.dumps({"rows": rows, "scale": arguments.scale, **numbers, **ratios}, indent=1))
     if len({one["content_hash"] for one in [*found, again]}) > 1:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.cards.family import FamilySpec
+from flancollect.cards.family import Family
 from flancollect.draw import draw, draws, key
 
 COUNTS = Path(__file__).with_name("rehearsal.csv")
@@ -57,13 +57,13 @@ cluster: made
 
 
 FAMILY_FILE = Path("cards") / "made_entailment.yaml"
-WORDING = "Is this so?"
+TEMPLATE = "Is this so?"
 FAMILY_CARD = f"""\
 family: made_entailment
 extends: entailment
 forward:
   is_this_so:
-    input: "{{{{ premise }}}}\\n\\n{WORDING} {{{{ hypothesis }}}}{{{{ options | para }}}}"
+    input: "{{{{ premise }}}}\\n\\n{TEMPLATE} {{{{ hypothesis }}}}{{{{ options | para }}}}"
     target: "{{{{ answer }}}}"
 """
 
@@ -184,15 +184,15 @@ def _counts() -> Iterator[tuple[str, str, list[int]]]:
             yield line["part"], line["shape"], [int(count) for count in line["rows"].split()]
 
 
-def _write_cards(folder: Path, part: str, kind: str, names: Sequence[str], family: FamilySpec) -> None:
-    """One card for all tasks of a part and shape. A task of t0 is one wording, as P3 counts tasks."""
+def _write_cards(folder: Path, part: str, kind: str, names: Sequence[str], family: Family) -> None:
+    """One card for all tasks of a part and shape. A task of t0 is one template, as P3 counts tasks."""
     shape, over = SHAPES[kind], f"{part}_{kind}.csv"
-    wordings = [w.name for w in family.wordings if w.direction == "forward" and w.options == "either"]
+    templates = [w.name for w in family.templates if w.direction == "forward" and w.options == "either"]
     with (folder / over).open("w", newline="") as file:
         index = csv.writer(file)
         index.writerow(["name", "templates"])
         for name in names:
-            index.writerow([name, wordings[draw(key(name)) % len(wordings)] if part == "t0" else ""])
+            index.writerow([name, templates[draw(key(name)) % len(templates)] if part == "t0" else ""])
     card = TASK_CARD.format(
         over=over, part=part, family=shape.family, fields=shape.fields_line(), answer=shape.answer
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flancollect.artifacts import SourceLock, SplitLock
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
-from flancollect.cards.mixture_card import Mixture
+from flancollect.cards.mixture_card import MixtureCard
 from flancollect.errors import SourceError
 from flancollect.planning.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
 from flancollect.planning.quota import share_out
@@ -45,7 +45,7 @@ def planned(
 ) -> BuildPlan:
     known = {name: locked(count) for name, count in rows.items()}
     return plan_mixture(
-        catalog, Mixture.model_validate(card), known, {name: name for name in rows}, rows=asked
+        catalog, MixtureCard.model_validate(card), known, {name: name for name in rows}, rows=asked
     )
 
 
@@ -115,10 +115,10 @@ def test_shares_add_up_row_by_row_within_capacity(rows: list[tuple[int, int]]) -
     )
 
 
-def test_held_out_wordings_never_train_and_options_follow_the_variant(three: Catalog) -> None:
+def test_hold_out_templates_never_train_and_options_follow_the_variant(three: Catalog) -> None:
     card = {"mixture": "m", "size": 9, "parts": parts(None, zs_opt=1, zs_noopt=1, zs_opt_inv=1)}
     jobs = {
-        job.variant.name: [w.name for w in job.wordings]
+        job.variant.name: [w.name for w in job.templates]
         for job in planned(three, card, dict.fromkeys("abc", 9)).tasks[0].jobs
     }
     assert jobs == {"zs_opt": ["ask", "list"], "zs_noopt": ["ask", "name"], "zs_opt_inv": ["find"]}
@@ -134,7 +134,7 @@ def test_every_task_left_out_has_a_reason_and_the_rest_is_planned(three: Catalog
     }
     plan = plan_mixture(
         three,
-        Mixture.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
+        MixtureCard.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
         known,
         {n: n for n in "abc"},
     )
@@ -148,14 +148,14 @@ def test_a_split_that_is_not_there_is_named_with_those_that_are(three: Catalog) 
     known = dict.fromkeys("abc", SourceLock(revision="r", splits={"all": SplitLock(rows=5, columns=COLUMNS)}))
     plan = plan_mixture(
         three,
-        Mixture.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
+        MixtureCard.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
         known,
         {n: n for n in "abc"},
     )
     assert 'no split "train" in a. Splits: all.' in plan.skipped[0].reason
 
 
-BENCHMARK = "benchmark: held\nselect: {{tasks: [b]}}\nsplit: train\nask: {{templates: held_out}}\nholds_out: [{what}]\n"
+BENCHMARK = "benchmark: held\nselect: {{tasks: [b]}}\nsplit: train\nask: {{templates: hold_out}}\nhold_out: [{what}]\n"
 
 
 @pytest.mark.parametrize("what", ["tasks", "rows", "templates"])
@@ -165,20 +165,20 @@ def test_benchmarks_keep_out_what_they_say(tmp_path: Path, what: str) -> None:
     plan = planned(catalog, card, {"a": 9, "b": 9})
     if what == "tasks":
         assert [task.name for task in plan.tasks] == ["a"]
-        assert [(s.task, s.kind) for s in plan.skipped] == [("b", "held out")]
+        assert [(s.task, s.kind) for s in plan.skipped] == [("b", "hold_out")]
     else:
-        held = {task.name: len(task.held_out) for task in plan.tasks}
+        held = {task.name: len(task.hold_out) for task in plan.tasks}
         assert held == {"a": 0, "b": int(what == "rows")}
 
 
-def test_a_benchmark_asks_in_its_wordings_at_most_so_many_rows_a_task(tmp_path: Path) -> None:
+def test_a_benchmark_asks_in_its_templates_at_most_so_many_rows_a_task(tmp_path: Path) -> None:
     text = (
-        "benchmark: q\nselect: {submix: mine}\nsplit: train\nrows_per_task: 3\nask: {templates: held_out}\n"
+        "benchmark: q\nselect: {submix: mine}\nsplit: train\nrows_per_task: 3\nask: {templates: hold_out}\n"
     )
     catalog = catalogue(tmp_path, ["a", "b"], **{"q.yaml": text})
     known = {"a": locked(2), "b": locked(9)}
     plan = plan_benchmark(catalog, catalog.benchmarks["q"].card, known, {"a": "a", "b": "b"})
-    assert [(task.quota, [w.name for w in task.jobs[0].wordings]) for task in plan.tasks] == [
+    assert [(task.quota, [w.name for w in task.jobs[0].templates]) for task in plan.tasks] == [
         (2, ["spare"]),
         (3, ["spare"]),
     ]

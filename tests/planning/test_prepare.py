@@ -3,7 +3,7 @@ import json
 import pytest
 
 from flancollect.artifacts import SourceLock, SplitLock
-from flancollect.cards.mixture_card import Mixture, Part
+from flancollect.cards.mixture_card import MixtureCard, Part
 from flancollect.cards.select import Select
 from flancollect.errors import CheckError, UsageError
 from flancollect.planning.prepare import prepare, write_lock
@@ -109,7 +109,7 @@ def test_a_catalogue_is_named_alike_however_it_is_given(monkeypatch):
 
 
 def test_a_recipe_of_which_something_is_gone_is_refused():
-    card = Mixture(
+    card = MixtureCard(
         mixture="old", size=5, hold_out=["exam"], parts={"p": Part(select=Select(tasks=["phrases"]))}
     )
     with pytest.raises(CheckError, match="not in the catalogue: gone, exam; give the --catalog"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flancollect.cards.entries import Task
-from flancollect.cards.family import FamilySpec
+from flancollect.cards.family import Family
 from flancollect.cards.task_card import TaskCard
 from flancollect.draw import Draws
 from flancollect.jinja.evaluate import evaluate_columns
@@ -17,7 +17,7 @@ from flancollect.render.normalise import contents_of, document_exemplars, normal
 
 
 def task(needs: dict[str, Any], **card: Any) -> Task:
-    family = FamilySpec(name="f", needs=needs, options="none", example={}, wordings=(), file="f.yaml")
+    family = Family(name="f", needs=needs, options="none", example={}, templates=(), file="f.yaml")
     given = {
         "task": "t",
         "submix": "s",

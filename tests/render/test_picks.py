@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.cards.family import Wording
+from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import Shots
 from flancollect.cards.style_card import OptionStyle, ShotStyle
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import Row
 from flancollect.render.picks import Names, Pick, pick, pick_rows
 
-STYLES = StyleSet(
+STYLES = Styles(
     options={name: OptionStyle(item="{{ text }}") for name in "abc"},
     shots={name: ShotStyle(exemplar="{{ input }}{{ target }}", query="{{ input }}") for name in "xyz"},
 )
 
 
-def wording(name: str, *, shows_options: bool = True) -> Wording:
-    return Wording(
+def template(name: str, *, shows_options: bool = True) -> Template:
+    return Template(
         id=f"f/forward/{name}",
         direction="forward",
         name=name,
@@ -31,7 +31,7 @@ def wording(name: str, *, shows_options: bool = True) -> Wording:
         target="",
         options="either",
         shows_options=shows_options,
-        held_out=False,
+        hold_out=False,
         file="f.yaml",
         line=1,
     )
@@ -48,20 +48,20 @@ def row(id_: int, content: int | None = None) -> Row:
     )
 
 
-WORDINGS = [wording("one"), wording("two"), wording("plain", shows_options=False)]
+TEMPLATES = [template("one"), template("two"), template("plain", shows_options=False)]
 
 
 def picked(variant: str, ids: Sequence[int], pool: Sequence[Row] = (), repeat: int = 0) -> list[Pick]:
     names = Names(seed=0, task="t", variant=VARIANTS[variant], repeat=repeat)
-    return [pick(names, row(i), WORDINGS, STYLES, pool, Shots(min=2, max=4)) for i in ids]
+    return [pick(names, row(i), TEMPLATES, STYLES, pool, Shots(min=2, max=4)) for i in ids]
 
 
-def test_every_wording_and_style_gets_its_turn_and_repeats_differ() -> None:
+def test_every_template_and_style_gets_its_turn_and_repeats_differ() -> None:
     picks = picked("zs_opt", range(300))
-    assert {p.wording.name for p in picks} == {"one", "two", "plain"}
-    assert {p.option_style for p in picks if p.wording.shows_options} == set("abc")
-    assert {p.option_style for p in picks if not p.wording.shows_options} == {None}
-    assert [p.wording for p in picked("zs_opt", range(300), repeat=1)] != [p.wording for p in picks]
+    assert {p.template.name for p in picks} == {"one", "two", "plain"}
+    assert {p.option_style for p in picks if p.template.shows_options} == set("abc")
+    assert {p.option_style for p in picks if not p.template.shows_options} == {None}
+    assert [p.template for p in picked("zs_opt", range(300), repeat=1)] != [p.template for p in picks]
 
 
 def test_no_options_and_no_shots_where_the_variant_has_none() -> None:
@@ -74,7 +74,7 @@ def test_exemplars_differ_from_the_row_and_from_each_other(size: int, same: int)
     pool = [row(i, content=i // same) for i in range(size)]
     names = Names(seed=0, task="t", variant=VARIANTS["fs_opt"], repeat=0)
     for question in pool[:10]:
-        shown = pick(names, question, WORDINGS, STYLES, pool, Shots(min=2, max=4)).exemplars
+        shown = pick(names, question, TEMPLATES, STYLES, pool, Shots(min=2, max=4)).exemplars
         contents = [exemplar.content for exemplar in shown]
         assert question.content not in contents
         assert len(set(contents)) == len(contents) <= 4
@@ -93,8 +93,8 @@ def test_many_rows_are_picked_as_one_by_one() -> None:
         names = Names(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
         rows = [row(i) for i in (*range(40), 10**12)]
         shots = Shots(min=1, max=4)
-        together = pick_rows(names, rows, WORDINGS, STYLES, pool, shots)
-        assert together == [pick(names, one, WORDINGS, STYLES, pool, shots) for one in rows]
+        together = pick_rows(names, rows, TEMPLATES, STYLES, pool, shots)
+        assert together == [pick(names, one, TEMPLATES, STYLES, pool, shots) for one in rows]
 
 
 def test_the_number_of_exemplars_is_drawn_between_min_and_max() -> None:

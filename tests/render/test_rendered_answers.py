@@ -1,4 +1,4 @@
-"""Cards whose answer is the rendered target: rows beyond their wording are dropped and counted."""
+"""Cards whose answer is the rendered target: rows beyond their template are dropped and counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.mixture_card import Shots
 from flancollect.cards.style_card import ShotStyle
-from flancollect.cards.styles import StyleSet
+from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import normalise
 from flancollect.render.picks import Names, pick
@@ -41,7 +41,7 @@ ROWS = [
     {"items": ["", "d"], "answer": 0},
     {"items": ["e", "f"], "answer": 0},
 ]
-STYLES = StyleSet(shots={"plain": ShotStyle(exemplar="{{ input }} {{ target }}", query="{{ input }}")})
+STYLES = Styles(shots={"plain": ShotStyle(exemplar="{{ input }} {{ target }}", query="{{ input }}")})
 
 
 def prompts(tmp_path: Path, variant: str, dropped: Counter[str]) -> list[Prompt]:
@@ -51,12 +51,12 @@ def prompts(tmp_path: Path, variant: str, dropped: Counter[str]) -> list[Prompt]
     task = load_catalog([folder], embedded=folder / "none").tasks["chosen"]
     rows = normalise(task, range(len(ROWS)), ROWS, {}, dropped)
     names = Names(seed=0, task="chosen", variant=VARIANTS[variant], repeat=0)
-    wordings = task.family.wordings
-    picked = [(row, pick(names, row, wordings, STYLES, rows, Shots(min=4, max=4))) for row in rows]
+    templates = task.family.templates
+    picked = [(row, pick(names, row, templates, STYLES, rows, Shots(min=4, max=4))) for row in rows]
     return render_prompts(picked, ExampleStore(task.family, STYLES), STYLES, 1000, dropped)
 
 
-def test_rows_that_a_wording_cannot_serve_are_dropped_with_the_reason(tmp_path: Path) -> None:
+def test_rows_that_a_template_cannot_serve_are_dropped_with_the_reason(tmp_path: Path) -> None:
     dropped: Counter[str] = Counter()
     found = prompts(tmp_path, "zs_opt", dropped)
     assert [(prompt.inputs, prompt.targets) for prompt in found] == [

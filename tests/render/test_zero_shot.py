@@ -1,4 +1,4 @@
-"""One row in one wording: exactly what Jinja gives, options and labels in place."""
+"""One row in one template: exactly what Jinja gives, options and labels in place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jinja2
 import pytest
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.cards.family import FamilySpec, Wording
+from flancollect.cards.family import Family, Template
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError
 from flancollect.render.examples import example_row, render_example
@@ -14,12 +14,12 @@ from flancollect.render.normalise import Row
 from flancollect.render.zero_shot import join_zero_shot, render_examples
 
 
-def family(**needs: str) -> FamilySpec:
-    return FamilySpec(name="f", needs=needs, options="open", example={}, wordings=(), file="f.yaml")  # type: ignore[arg-type]
+def family(**needs: str) -> Family:
+    return Family(name="f", needs=needs, options="open", example={}, templates=(), file="f.yaml")  # type: ignore[arg-type]
 
 
-def wording(text: str, target: str = "{{ answer }}", intro: str | None = None) -> Wording:
-    return Wording(
+def template(text: str, target: str = "{{ answer }}", intro: str | None = None) -> Template:
+    return Template(
         id="f/forward/w",
         direction="forward",
         name="w",
@@ -28,7 +28,7 @@ def wording(text: str, target: str = "{{ answer }}", intro: str | None = None) -
         target=target,
         options="either",
         shows_options="options" in text,
-        held_out=False,
+        hold_out=False,
         file="f.yaml",
         line=12,
     )
@@ -41,8 +41,8 @@ def row(**fields: object) -> Row:
 LETTERS = OptionStyle(header="Pick:", item="{{ upper }} {{ text }}", answer="label", label="{{ upper }}")
 
 
-def test_with_options_and_without_the_same_wording_reads_well() -> None:
-    asked = wording("Is it?{{ options | para }}", intro="Read.")
+def test_with_options_and_without_the_same_template_reads_well() -> None:
+    asked = template("Is it?{{ options | para }}", intro="Read.")
     shown = render_examples([row()], asked, family(), LETTERS, None)[0]
     plain = render_examples([row()], asked, family(), None, None)[0]
     assert (join_zero_shot(shown), shown.target) == ("Read.\n\nIs it?\n\nPick:\nA yes\nB no", "B")
@@ -52,17 +52,17 @@ def test_with_options_and_without_the_same_wording_reads_well() -> None:
 def test_turns_are_written_out_in_the_dialog_style() -> None:
     style = DialogStyle(speakers=["User", "Bot"], turn="{{ speaker }}: {{ text }}")
     (shown,) = render_examples(
-        [row(talk=["hi", "hello", "bye"])], wording("{{ talk }}"), family(talk="turns"), None, style
+        [row(talk=["hi", "hello", "bye"])], template("{{ talk }}"), family(talk="turns"), None, style
     )
     assert shown.input == "User: hi\nBot: hello\nUser: bye"
 
 
-def test_a_wording_that_fails_names_its_file_and_line() -> None:
+def test_a_template_that_fails_names_its_file_and_line() -> None:
     with pytest.raises(CardError, match=r"f\.yaml:12 .*forward\.w: "):
-        render_examples([row(x=[])], wording("{{ x[3] }}"), family(x="list"), None, None)
+        render_examples([row(x=[])], template("{{ x[3] }}"), family(x="list"), None, None)
 
 
-def test_every_embedded_wording_renders_as_plain_jinja_does() -> None:
+def test_every_embedded_template_renders_as_plain_jinja_does() -> None:
     reference = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     reference.filters |= {
         "para": lambda text: f"\n\n{text}" if text else "",
@@ -76,7 +76,7 @@ def test_every_embedded_wording_renders_as_plain_jinja_does() -> None:
             continue
         example = example_row(spec)
         values = {**example.fields, "answer": example.answer, "options": "", "choices": list(example.options)}
-        for found in spec.wordings:
+        for found in spec.templates:
             shown = render_example(spec, found, None)
             assert shown.input == reference.from_string(found.input).render(values), found.id
             assert shown.target == reference.from_string(found.target).render(values), found.id

@@ -16,7 +16,7 @@ import yaml
 
 from flancollect.artifacts import Manifest
 from flancollect.exports.dataset_card.front import Shown, front_matter
-from flancollect.exports.dataset_card.sources import licence_table, source_table, source_uses
+from flancollect.exports.dataset_card.sources import license_table, source_table, source_uses
 from flancollect.exports.dataset_card.text import code, fenced, percent, prose, table
 
 SOURCES_SHOWN = 40
@@ -51,9 +51,9 @@ def dataset_card(manifest: Manifest, shown: Shown, lengths: Sequence[LengthRow],
         "Lengths in bytes of UTF-8:",
         _lengths(lengths),
         _languages(manifest),
-        "## Licence",
-        _licence(manifest),
-        licence_table(manifest),
+        "## License",
+        _license(manifest),
+        license_table(manifest),
         "## Make it again",
         _rebuild(manifest),
         "## Sources",
@@ -82,7 +82,7 @@ def _summary(manifest: Manifest) -> str:
         f"{manifest.rows:,} rows of {len(tasks):,} tasks from {len(source_uses(manifest)):,} sources, "
         f"a {manifest.kind} built by flancollect {prose(manifest.flancollect)}. Every row is an instruction "
         "(`inputs`) and what should be said (`targets`); rows stand in the mixture's own order, shuffled once. "
-        "`provenance`, where it was exported, says from which source row, wording and exemplars a row was made."
+        "`provenance`, where it was exported, says from which source row, template and exemplars a row was made."
     )
 
 
@@ -139,16 +139,16 @@ def _languages(manifest: Manifest) -> str:
     )
 
 
-def _licence(manifest: Manifest) -> str:
+def _license(manifest: Manifest) -> str:
     policy = manifest.recipe.get("license_policy")
     rule = _card(manifest).get("license")
     asked = [f"the policy {code(policy)}"] if policy else []
     asked += [f"the mixture's own rule ({_rule(rule)})"] if rule else []
-    kept_out = sum(skip.kind == "licence" for skip in manifest.skipped)
+    kept_out = sum(skip.kind == "license" for skip in manifest.skipped)
     chosen = f" Tasks were chosen by {' and '.join(asked)}: {kept_out:,} fell away." if asked else ""
     return (
         f"As a whole: **{prose(manifest.license)}**: {prose(manifest.license_reason)}.{chosen} "
-        "Each source's own licence goes on holding for its rows (ATTRIBUTION.md). Computed from what the task "
+        "Each source's own license goes on holding for its rows (ATTRIBUTION.md). Computed from what the task "
         "cards say; no legal advice."
     )
 
@@ -248,8 +248,8 @@ def _bias(manifest: Manifest) -> str:
         f"{percent(english, manifest.rows)} of the rows are of tasks in English alone; instructions are worded "
         "in the language of the templates, mostly English, whatever the language of the text.",
         f"The ten largest of {len(by_task):,} tasks make up {percent(top, manifest.rows)} of the rows.",
-        "Answers are what the source's annotators or generators gave, in the wording of templates; few "
-        "wordings per task are repeated over many rows.",
+        "Answers are what the source's annotators or generators gave, in the words of templates; few "
+        "templates per task are repeated over many rows.",
         f"Held out for benchmarks: {', '.join(map(code, held))}."
         if held
         else "No benchmark was held out: its test rows may share sources with these rows.",

@@ -11,7 +11,7 @@ import pyarrow as pa
 import yaml
 
 from flancollect.artifacts import ExportFile, Manifest
-from flancollect.cards.licenses import OTHER, hub_licence
+from flancollect.cards.licenses import OTHER, hub_license
 
 TAGS = ("flancollect", "instruction-tuning", "instruction-finetuning", "multi-task", "few-shot")
 
@@ -51,11 +51,11 @@ class Shown:
 
 def front_matter(manifest: Manifest, title: str, shown: Shown) -> str:
     """The block between the `---` lines, those included."""
-    licence = hub_licence(manifest.license)
-    named = {"license_name": licence.name, "license_link": "ATTRIBUTION.md"} if licence.id == OTHER else {}
+    hub = hub_license(manifest.license)
+    named = {"license_name": hub.name, "license_link": "ATTRIBUTION.md"} if hub.id == OTHER else {}
     head = {
         "pretty_name": title,
-        "license": licence.id,
+        "license": hub.id,
         **named,
         "language": languages(manifest),
         "task_categories": categories(manifest),

@@ -1,4 +1,4 @@
-"""Where the rows are from, under which licence, and what to cite: ATTRIBUTION.md and citations.bib. Pure.
+"""Where the rows are from, under which license, and what to cite: ATTRIBUTION.md and citations.bib. Pure.
 
 All of it is what the cards say; nothing is looked up or made up.
 """
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flancollect.artifacts import Manifest, TaskRows
-from flancollect.cards.licenses import LICENCES, licence_ids, terms
+from flancollect.cards.licenses import LICENSES, license_ids, terms
 from flancollect.exports.dataset_card.text import code, link, percent, prose, table
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceUse:
-    """What a build takes from one place at one revision under one licence."""
+    """What a build takes from one place at one revision under one license."""
 
     place: str
     url: str
@@ -83,9 +83,9 @@ def _first_file(rest: str) -> str:
 
 
 def source_table(uses: Sequence[SourceUse], rows: int) -> str:
-    """One line per source: where, revision, tasks, rows, licence, citation."""
+    """One line per source: where, revision, tasks, rows, license, citation."""
     return table(
-        ("source", "revision", "tasks", "rows", "share", "licence", "cite"),
+        ("source", "revision", "tasks", "rows", "share", "license", "cite"),
         [
             (
                 link(use.place, use.url),
@@ -101,10 +101,10 @@ def source_table(uses: Sequence[SourceUse], rows: int) -> str:
     )
 
 
-def licence_table(manifest: Manifest) -> str:
-    """One line per licence: rows, tasks, and what it asks."""
+def license_table(manifest: Manifest) -> str:
+    """One line per license: rows, tasks, and what it asks."""
     return table(
-        ("licence", "rows", "share", "tasks", "terms"),
+        ("license", "rows", "share", "tasks", "terms"),
         [
             (
                 _linked(row.license),
@@ -113,14 +113,14 @@ def licence_table(manifest: Manifest) -> str:
                 row.tasks,
                 terms(row.license),
             )
-            for row in manifest.licences
+            for row in manifest.licenses
         ],
     )
 
 
 def _linked(license_: str) -> str:
-    ids = licence_ids(license_)
-    return ", ".join(link(name, LICENCES[name].url if name in LICENCES else "") for name in ids)
+    ids = license_ids(license_)
+    return ", ".join(link(name, LICENSES[name].url if name in LICENSES else "") for name in ids)
 
 
 def attribution(manifest: Manifest) -> str:
@@ -129,15 +129,15 @@ def attribution(manifest: Manifest) -> str:
     parts = [
         f"# Sources of {prose(manifest.mixture)}",
         f"The rows of this mixture are made from {len(uses):,} sources, reworded by templates and mixed by "
-        "flancollect. Each source's own licence goes on holding for the rows made of it; the names below are "
-        "those that the task cards give. Where a card says `unknown`, nobody has written down a licence: ask "
+        "flancollect. Each source's own license goes on holding for the rows made of it; the names below are "
+        "those that the task cards give. Where a card says `unknown`, nobody has written down a license: ask "
         "the authors before you rely on it.",
         source_table(uses, manifest.rows),
         "## Tasks by source",
         "\n".join(f"- {link(use.place, use.url)}: {', '.join(map(code, use.names))}" for use in uses),
-        "## Licences",
+        "## Licenses",
         f"As a whole: {prose(manifest.license)}: {prose(manifest.license_reason)}.",
-        licence_table(manifest),
+        license_table(manifest),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -12,7 +12,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from flancollect.artifacts import ExportFile, LicenceRows, Skipped
+from flancollect.artifacts import ExportFile, LicenseRows, Skipped
 from flancollect.dataset.schemas import MIXTURE
 from flancollect.exports import messages
 from flancollect.exports.dataset_card.card import LengthRow, dataset_card, rebuild_command
@@ -58,9 +58,9 @@ def manifest(tmp_path_factory):
             "seed": 7,
             "license": "cc-by-4.0",
             "license_reason": "every source is under cc-by-4.0",
-            "licences": [LicenceRows(license="cc-by-4.0", rows=120, tasks=2)],
+            "licenses": [LicenseRows(license="cc-by-4.0", rows=120, tasks=2)],
             "skipped": [
-                Skipped(task="anli", kind="licence", reason="licence cc-by-nc-4.0: not for commercial use"),
+                Skipped(task="anli", kind="license", reason="license cc-by-nc-4.0: not for commercial use"),
                 Skipped(task="wsc", kind="source", reason="hub:x/y: no network"),
             ],
         }
@@ -108,7 +108,7 @@ def test_features_of_lists_of_structs(manifest):
     assert infos["default"].features == Features.from_arrow_schema(messages.SCHEMA)
 
 
-def test_a_licence_that_the_hub_does_not_list_is_named(manifest):
+def test_a_license_that_the_hub_does_not_list_is_named(manifest):
     data = DatasetCard(card_of(manifest, license="other")).data.to_dict()
     assert (data["license"], data["license_name"], data["license_link"]) == (
         "other",
@@ -126,7 +126,7 @@ def test_the_card_says_what_is_in_it_and_what_is_not(manifest):
         "![Rows by submixture and template style](composition.svg)",
         "| [cc-by-4.0](<https://spdx.org/licenses/CC-BY-4.0.html>) | 120 | 100.0% | 2 | asks for attribution |",
         "| [org/rte](<https://huggingface.co/datasets/org/rte>) | `1` | 1 | 80 | 66.7% | cc-by-4.0 |",
-        "| `anli` | 1 | licence | licence cc-by-nc-4.0: not for commercial use |",
+        "| `anli` | 1 | license | license cc-by-nc-4.0: not for commercial use |",
         "| 3 | too long |",
         "2 planned rows could not be made",
         "Held out for benchmarks: `mmlu`.",
@@ -170,14 +170,14 @@ def nasty(manifest):
     ]
     skipped = [Skipped(task=NASTY, kind="card", reason=NASTY)]
     recipe = {"mixture": {"mixture": NASTY, "title": NASTY, "hold_out": [NASTY]}, "rows": 1, "only": [NASTY]}
-    licences = [LicenceRows(license=NASTY, rows=120, tasks=2)]
+    licenses = [LicenseRows(license=NASTY, rows=120, tasks=2)]
     return manifest.model_copy(
         update={
             "tasks": tasks,
             "mixture": NASTY,
             "skipped": skipped,
             "recipe": recipe,
-            "licences": licences,
+            "licenses": licenses,
             "license_reason": NASTY,
         }
     )

@@ -207,7 +207,7 @@ def test_both_tellings_of_a_chain_have_the_program_that_decides_the_split():
 
 
 def edited(edit, text, quoted):
-    """The word that an edit gives; `quoted` are the letters that its wording names."""
+    """The word that an edit gives; `quoted` are the letters that its template names."""
     return {
         "capitals": lambda: "".join(chr(ord(x) - 32) for x in text),
         "small_letters": lambda: "".join(chr(ord(x) + 32) for x in text),

@@ -35,7 +35,7 @@ def trained(catalog, name):
     }
     for held in mixture.hold_out:
         benchmark = catalog.benchmarks[held].card
-        if "tasks" in benchmark.holds_out:
+        if "tasks" in benchmark.hold_out:
             chosen -= asked(catalog, held)
     return chosen
 
@@ -63,7 +63,7 @@ def test_every_operation_is_trained_with_two_kinds_and_every_kind_with_six_opera
     assert Counter(kind for _, kind in cells) == dict.fromkeys(["letters", "words", "numbers", "names"], 6)
 
 
-def test_held_out_cells_are_all_the_others_and_no_mixture_trains_on_them(catalog):
+def test_hold_out_cells_are_all_the_others_and_no_mixture_trains_on_them(catalog):
     held = asked(catalog, "starter-cells")
     grid = set(select(catalog.tasks.values(), CELLS))
     assert held == grid - trained(catalog, "starter")
@@ -92,7 +92,7 @@ def test_chain_mixtures_differ_in_the_family_only(catalog):
     assert len(sizes) == 1
 
 
-def test_longer_chains_are_held_out_everywhere(catalog):
+def test_longer_chains_are_hold_out_everywhere(catalog):
     longer = asked(catalog, "chain-direct-longer") | asked(catalog, "chain-cot-longer")
     assert len(longer) == 8
     assert not any(trained(catalog, name) & longer for name in MIXTURES)
@@ -100,7 +100,7 @@ def test_longer_chains_are_held_out_everywhere(catalog):
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_examples_and_phrasings_are_asked_of_just_the_trained_tasks(catalog, name):
-    for kind, templates in (("examples", "trained"), ("phrasings", "held_out")):
+    for kind, templates in (("examples", "trained"), ("phrasings", "hold_out")):
         benchmark = catalog.benchmarks[f"{name}-{kind}"].card
         assert asked(catalog, f"{name}-{kind}") == trained(catalog, name)
         assert benchmark.ask.templates == templates
@@ -112,13 +112,13 @@ def test_every_source_names_a_generator_and_all_its_parameters(tasks):
     assert [f"{task.card.task}: {wrong}" for task in tasks for wrong in problems(task.card.source)] == []
 
 
-def test_every_family_has_eight_to_ten_wordings_and_two_of_them_held_out(catalog, tasks):
+def test_every_family_has_eight_to_ten_templates_and_two_of_them_hold_out(catalog, tasks):
     families = {task.family.name: task.family for task in tasks}
     assert {name for name in catalog.families if name.startswith("starter_")} == set(families)
     for family in families.values():
-        forward = [w for w in family.wordings if w.direction == "forward"]
+        forward = [w for w in family.templates if w.direction == "forward"]
         assert 8 <= len(forward) <= 10
-        assert sum(w.held_out for w in forward) == 2
+        assert sum(w.hold_out for w in forward) == 2
         assert len({w.input for w in forward}) == len(forward)
 
 
@@ -167,22 +167,22 @@ def answer_of(card, row):
     return [], row[card.answer.text]
 
 
-def test_every_wording_renders_to_short_clean_text_that_shows_every_field_it_needs(tasks):
+def test_every_template_renders_to_short_clean_text_that_shows_every_field_it_needs(tasks):
     for task in tasks:
         (row,) = sample(task, 1)
         options, answer = answer_of(task.card, row)
         fields = {name: compile_expression(text).evaluate(row) for name, text in task.card.fields.items()}
         listed = "Options:\n" + "\n".join(f"- {option}" for option in options) if options else ""
         values = {**fields, "answer": answer, "choices": options, "options": listed}
-        for wording in task.family.wordings:
+        for template in task.family.templates:
             shown = {
                 name: v for name, v in values.items() if name != "options" or task.family.options != "none"
             }
-            if wording.options == "never" and "options" in shown:
+            if template.options == "never" and "options" in shown:
                 shown["options"] = ""
-            prompt = compile_template(wording.input).render(shown)
-            target = compile_template(wording.target).render(shown)
-            assert len(prompt.split()) < 110, (wording.id, prompt)
+            prompt = compile_template(template.input).render(shown)
+            target = compile_template(template.target).render(shown)
+            assert len(prompt.split()) < 110, (template.id, prompt)
             assert "  " not in prompt.replace("\n", "|")
             assert prompt == prompt.strip()
             assert target == target.strip() != ""
