@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 T = TypeVar("T")
+Ints: TypeAlias = npt.NDArray[np.int64]
+"""A column of integers, such as row numbers."""
 
 _MASK = (1 << 64) - 1
 _GAMMA = 0x9E3779B97F4A7C15
@@ -56,7 +58,7 @@ def draw(key: int, row: int = 0) -> int:
     return z ^ (z >> 31)
 
 
-def draws(key: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+def draws(key: int, rows: Ints) -> npt.NDArray[np.uint64]:
     """`draw` for a column of row numbers: equal to it number by number."""
     with np.errstate(over="ignore"):
         return _mixed(np.uint64(key) + (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(_GAMMA))
@@ -87,7 +89,7 @@ def belows(numbers: npt.NDArray[np.uint64], n: int) -> npt.NDArray[np.uint64]:
     return (high * np.uint64(n) + ((low * np.uint64(n)) >> np.uint64(32))) >> np.uint64(32)
 
 
-def permutation(key: int, n: int) -> npt.NDArray[np.int64]:
+def permutation(key: int, n: int) -> Ints:
     """Row numbers 0..n-1 in keyed order: sorted by (draw, row number)."""
     return np.argsort(draws(key, np.arange(n, dtype=np.int64)), kind="stable")
 

@@ -23,7 +23,7 @@ from flancollect.building.build import BuildOptions, Built, build
 from flancollect.cards import catalog
 from flancollect.cli import main
 from flancollect.planning import prepare
-from flancollect.planning.prepare import Wanted
+from flancollect.planning.prepare import BuildRequest
 
 REPO = Path(__file__).resolve().parent.parent
 CATALOGUE = REPO / "tests" / "data" / "catalogue"
@@ -48,12 +48,12 @@ def nothing_embedded() -> Iterator[None]:
         yield
 
 
-def wanted(name: str = "small", catalogue: Path = CATALOGUE, **more: object) -> Wanted:
+def wanted(name: str = "small", catalogue: Path = CATALOGUE, **more: object) -> BuildRequest:
     """What to plan, from the small catalogue."""
-    return Wanted(name=name, catalogs=(catalogue,), **more)  # type: ignore[arg-type]
+    return BuildRequest(name=name, catalogs=(catalogue,), **more)  # type: ignore[arg-type]
 
 
-def built(out: Path, what: Wanted | None = None, **options: object) -> Built:
+def built(out: Path, what: BuildRequest | None = None, **options: object) -> Built:
     """Build in this process."""
     with nothing_embedded():
         return build(what or wanted(), BuildOptions(out=out, **options))  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from flancollect.artifacts import (
     Coverage,
     LicenseRows,
     Manifest,
+    Progress,
     Report,
     ShardInfo,
     Skipped,
@@ -32,20 +33,20 @@ from flancollect.building.cache_keys import JobFiles, delete_unused, job_files, 
 from flancollect.building.jobs import TaskDone
 from flancollect.building.mix import write_shards
 from flancollect.building.scheduler import render_all
-from flancollect.building.workers import Peaks, load_early
+from flancollect.building.workers import PeakMemory, load_early
 from flancollect.cards.licenses import combined
 from flancollect.dataset.dataset_files import refresh, seal
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.folder import claim
+from flancollect.dataset.folder import acquire
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.schemas import MIXTURE, columns_of
 from flancollect.dataset.shards import SHARD_BYTES, shard_count
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.jinja.evaluate import RENDER_VERSION
-from flancollect.planning.candidates import AS_ASKED, Skip
+from flancollect.planning.candidates import EXPECTED_SKIPS, Skip
 from flancollect.planning.plan import BuildPlan, TaskPlan
-from flancollect.planning.prepare import Progress, Wanted, prepare
+from flancollect.planning.prepare import BuildRequest, prepare
 from flancollect.render.batch import TASK_SOURCES
 from flancollect.render.examples import check_examples
 
@@ -73,7 +74,7 @@ class Built:
     report: Report
 
 
-def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = None) -> Built:
+def build(wanted: BuildRequest, options: BuildOptions, progress: Progress | None = None) -> Built:
     """Build a mixture or benchmark into a folder.
 
     Raises UsageError when the folder cannot be used, CheckError when the license policy takes no task,
@@ -92,23 +93,23 @@ def build(wanted: Wanted, options: BuildOptions, progress: Progress | None = Non
     check_examples({task.task.family.name: task.task.family for task in plan.tasks if task.jobs}.values())
     with (
         disk_errors(options.out, "finished tasks are kept"),
-        claim(options.out, plan.recipe, overwrite=options.overwrite) as work,
+        acquire(options.out, plan.recipe, overwrite=options.overwrite) as work,
     ):
-        settings, peaks = settings_of(plan, wanted.access, work), Peaks()
+        settings, peak_memory = settings_of(plan, wanted.access, work), PeakMemory()
         files = job_files(plan, settings)
-        outcomes = render_all(plan, settings, files, options.workers, peaks)
+        outcomes = render_all(plan, settings, files, options.workers, peak_memory)
         done = _watched(outcomes, plan, options, progress)
         rendered = time.monotonic()
         skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
         _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
-        manifest = _write(plan, files, done, skipped, options, peaks)
+        manifest = _write(plan, files, done, skipped, options, peak_memory)
         finished = time.monotonic()
         report = _report(
             {"plan": planned - started, "render": rendered - planned, "write": finished - rendered},
             manifest,
             done,
             options.workers,
-            peaks,
+            peak_memory,
         )
         write_artifact(options.out / REPORT, report)
         if options.discard_work:
@@ -139,7 +140,7 @@ def _write(
     done: Sequence[TaskDone],
     skipped: Sequence[Skip],
     options: BuildOptions,
-    peaks: Peaks,
+    peak_memory: PeakMemory,
 ) -> Manifest:
     """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
     plans = {task.name: task for task in plan.tasks}
@@ -152,7 +153,7 @@ def _write(
         refresh(options.out, manifest)
         return manifest
     shards = write_shards(
-        jobs, options.out, shard_bytes=options.shard_bytes, workers=options.workers, peaks=peaks
+        jobs, options.out, shard_bytes=options.shard_bytes, workers=options.workers, peak_memory=peak_memory
     )
     manifest = _manifest(plan, files, tasks, skipped, shards)
     seal(options.out, manifest)
@@ -180,7 +181,7 @@ def _refuse_hopeless(
     skips: Sequence[Skip], plan: BuildPlan, *, strict: bool, built: int | None = None
 ) -> None:
     """Stop when nothing can be built, and in strict mode when anything cannot."""
-    wrong = [skip for skip in skips if skip.kind not in AS_ASKED]
+    wrong = [skip for skip in skips if skip.kind not in EXPECTED_SKIPS]
     nothing = (not plan.rows) if built is None else (not built)
     if (strict and wrong) or (nothing and wrong):
         raise _failure(wrong)
@@ -217,7 +218,7 @@ def _manifest(
 ) -> Manifest:
     rows = sum(shard.rows for shard in shards)
     jobs = {f"{task}/{variant}": file.path.stem for (task, variant), file in files.items()}
-    wrong = [skip for skip in skipped if skip.kind not in AS_ASKED]
+    wrong = [skip for skip in skipped if skip.kind not in EXPECTED_SKIPS]
     whole = combined(row.license for row in tasks if row.rows)
     built = len({task.task for task in tasks})
     return Manifest(
@@ -280,7 +281,11 @@ def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
 
 
 def _report(
-    times: dict[str, float], manifest: Manifest, done: Sequence[TaskDone], workers: int, peaks: Peaks
+    times: dict[str, float],
+    manifest: Manifest,
+    done: Sequence[TaskDone],
+    workers: int,
+    peak_memory: PeakMemory,
 ) -> Report:
     wall = sum(times.values())
     jobs = [job for task in done for job in task.jobs]
@@ -288,7 +293,7 @@ def _report(
         times={stage: round(seconds, 3) for stage, seconds in times.items()},
         wall_s=round(wall, 3),
         rows_per_s=round(manifest.rows / wall, 1),
-        peak_rss_mb=round(_peak_rss_mb(peaks), 1),
+        peak_rss_mb=round(_peak_rss_mb(peak_memory), 1),
         workers=workers,
         rendered_jobs=sum(not job.reused for job in jobs),
         reused_jobs=sum(job.reused for job in jobs),
@@ -297,11 +302,11 @@ def _report(
     )
 
 
-def _peak_rss_mb(peaks: Peaks) -> float:
+def _peak_rss_mb(peak_memory: PeakMemory) -> float:
     """Peak resident memory of this process plus that of the largest worker, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (own + max(peaks.values(), default=0)) * unit / (1024 * 1024)
+    return (own + max(peak_memory.values(), default=0)) * unit / (1024 * 1024)
 
 
 def default_workers() -> int:

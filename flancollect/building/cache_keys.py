@@ -21,7 +21,7 @@ from flancollect.cards.splits import SplitSlice
 from flancollect.cards.styles import Styles
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan, Job, TaskPlan
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 SUFFIX = ".rows"
 _PART = 32
@@ -36,11 +36,11 @@ class Settings:
     max_repeat: int
     shots: Shots
     styles: Styles
-    access: Access
+    access: SourceAccess
     work: Path
 
 
-def settings_of(plan: BuildPlan, access: Access, work: Path) -> Settings:
+def settings_of(plan: BuildPlan, access: SourceAccess, work: Path) -> Settings:
     """The settings that a plan's tasks share."""
     return Settings(
         seed=plan.seed,

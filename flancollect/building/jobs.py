@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord
@@ -21,15 +20,14 @@ from flancollect.building.reuse import GONE, Earlier, earlier_rows
 from flancollect.building.task_source import MORSEL_ROWS, Pool, TaskSource
 from flancollect.dataset.job_file import read_record, write_rendered
 from flancollect.dataset.row_codec import SOURCE_ROW, Block, Decoder, concat, encode, part, take
+from flancollect.draw import Ints
 from flancollect.errors import CardError, SourceError
 from flancollect.planning.candidates import Skip
 from flancollect.planning.plan import Job, TaskPlan
 from flancollect.render.batch import to_batch
 from flancollect.render.normalise import Content
-from flancollect.render.picks import Names, pick_rows, templates_drawn
+from flancollect.render.picks import DrawScope, pick_rows, templates_drawn
 from flancollect.render.prompts import ExampleStore, render_prompts
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +110,12 @@ class _UnderWay:
     fallbacks: Counter[str]
     copied: Counter[int]
 
-    def names(self, repeat: int) -> Names:
+    def names(self, repeat: int) -> DrawScope:
         """What keys the decisions of one use of the rows."""
         plan = self.source.plan
-        return Names(seed=self.settings.seed, task=plan.name, variant=self.job.variant, repeat=repeat)
+        return DrawScope(seed=self.settings.seed, task=plan.name, variant=self.job.variant, repeat=repeat)
 
-    def there(self, names: Names, ids: Ints) -> Ints:
+    def there(self, names: DrawScope, ids: Ints) -> Ints:
         """For each row its number in the earlier run, or `GONE`."""
         return self.earlier.find(names.repeat, ids, templates_drawn(names, ids, len(self.job.templates)))
 
@@ -176,7 +174,9 @@ def _blocks(under_way: _UnderWay, banned: frozenset[Content]) -> Iterator[Block]
             yield kept
 
 
-def _morsel(under_way: _UnderWay, names: Names, ids: Ints, banned: frozenset[Content], pool: Pool) -> Block:
+def _morsel(
+    under_way: _UnderWay, names: DrawScope, ids: Ints, banned: frozenset[Content], pool: Pool
+) -> Block:
     """The rows that come of some source rows, in their order: copied from an earlier run, or rendered."""
     numbers = under_way.there(names, ids)
     rendered = _rendered(under_way, names, ids[numbers == GONE], banned, pool)
@@ -190,7 +190,9 @@ def _morsel(under_way: _UnderWay, names: Names, ids: Ints, banned: frozenset[Con
     return take(rows, np.argsort(places))
 
 
-def _rendered(under_way: _UnderWay, names: Names, ids: Ints, banned: frozenset[Content], pool: Pool) -> Block:
+def _rendered(
+    under_way: _UnderWay, names: DrawScope, ids: Ints, banned: frozenset[Content], pool: Pool
+) -> Block:
     plan, shots, dropped = under_way.source.plan, under_way.settings.shots, under_way.dropped
     styles = styles_for(plan, under_way.settings.styles)
     rows = under_way.source.read(plan.split.name, ids, dropped, banned)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from flancollect.artifacts import ShardInfo
-from flancollect.building.workers import Peaks, run_over
+from flancollect.building.workers import PeakMemory, map_unordered
 from flancollect.dataset.reader import SHARD_FILES
 from flancollect.dataset.shard_slices import Jobs, Memory, Slices, read_slices, slices_of
 from flancollect.dataset.shards import SHARD_BYTES, shard_count, sorted_rows, staging, write_shard
@@ -22,7 +22,12 @@ from flancollect.errors import FlancollectError
 
 
 def write_shards(
-    jobs: Jobs, out: Path, *, shard_bytes: int = SHARD_BYTES, workers: int = 1, peaks: Peaks | None = None
+    jobs: Jobs,
+    out: Path,
+    *,
+    shard_bytes: int = SHARD_BYTES,
+    workers: int = 1,
+    peak_memory: PeakMemory | None = None,
 ) -> list[ShardInfo]:
     """Stage the shards of all jobs' rows under `out`, for `seal` to put in place.
 
@@ -41,7 +46,7 @@ def write_shards(
     with ThreadPoolExecutor(1) as thread:
         for old in sorted(out.glob(SHARD_FILES)):
             thread.submit(_uncache, old)
-        return sorted(run_over(shards, write, _died, workers, peaks), key=lambda shard: shard.file)
+        return sorted(map_unordered(shards, write, _died, workers, peak_memory), key=lambda shard: shard.file)
 
 
 def _uncache(old: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flancollect.artifacts import Progress
 from flancollect.building.cache_keys import settings_of
 from flancollect.building.jobs import render_batches
 from flancollect.cards.benchmark_card import BenchmarkCard
@@ -13,7 +14,7 @@ from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.variants import VARIANTS
 from flancollect.errors import UsageError
 from flancollect.planning.plan import BuildPlan, Job, TaskPlan
-from flancollect.planning.prepare import Progress, Wanted, prepare
+from flancollect.planning.prepare import BuildRequest, prepare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,9 @@ class Previewed:
     targets: str
 
 
-def preview(wanted: Wanted, n: int, variant: str | None, progress: Progress | None = None) -> list[Previewed]:
+def preview(
+    wanted: BuildRequest, n: int, variant: str | None, progress: Progress | None = None
+) -> list[Previewed]:
     """The first rows of n jobs spread over the plan (of the one job, if there is one), in plan order.
 
     Equal to rows of the build, whatever its size. Raises UsageError when nothing has the variant, and the
@@ -61,7 +64,7 @@ def _spread(jobs: Sequence[tuple[TaskPlan, Job]], n: int) -> list[tuple[TaskPlan
     return [jobs[i * len(jobs) // n] for i in range(n)]
 
 
-def _rows(plan: BuildPlan, task: TaskPlan, job: Job, wanted: Wanted, most: int) -> list[Previewed]:
+def _rows(plan: BuildPlan, task: TaskPlan, job: Job, wanted: BuildRequest, most: int) -> list[Previewed]:
     settings = settings_of(plan, wanted.access, Path())
     batches = render_batches(task, replace(job, quota=min(most, job.quota)), settings)
     names = ("task_name", "template_type", "template_id", "inputs", "targets")

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from flancollect.building.cache_keys import template_hash
 from flancollect.cards.family import Template
 from flancollect.dataset.job_file import read_record, runs_of
 from flancollect.dataset.row_codec import REPEAT, SOURCE_ROW, Block, Decoder, gather
+from flancollect.draw import Ints
 
-Ints = npt.NDArray[np.int64]
 GONE = -1
 
 

@@ -15,7 +15,7 @@ from functools import partial
 
 from flancollect.building.cache_keys import JobFiles, Settings
 from flancollect.building.jobs import JobDone, TaskDone, render_task, rendered_before
-from flancollect.building.workers import Peaks, run_over
+from flancollect.building.workers import PeakMemory, map_unordered
 from flancollect.planning.candidates import Skip
 from flancollect.planning.plan import BuildPlan, TaskPlan
 
@@ -32,7 +32,7 @@ class _Unit:
 
 
 def render_all(
-    plan: BuildPlan, settings: Settings, files: JobFiles, workers: int, peaks: Peaks | None = None
+    plan: BuildPlan, settings: Settings, files: JobFiles, workers: int, peak_memory: PeakMemory | None = None
 ) -> Iterator[TaskDone]:
     """Every task that has rows to give, as each is done, in any order. A task that fails says why as a skip.
 
@@ -47,7 +47,7 @@ def render_all(
         if not waiting[name]:
             yield _whole(task, there[name], [])
     render = partial(_render, settings=settings, files=files)
-    for number, part in run_over(units, render, _died, workers, peaks):
+    for number, part in map_unordered(units, render, _died, workers, peak_memory):
         parts[part.task].append((number, part))
         if len(parts[part.task]) == waiting[part.task]:
             yield _whole(tasks[part.task], there[part.task], parts.pop(part.task))

@@ -21,9 +21,9 @@ from flancollect.draw import key, permutation
 from flancollect.jinja.evaluate import evaluate_columns
 from flancollect.planning.plan import TaskPlan
 from flancollect.render.normalise import Content, Row, document_exemplars, normalise_columns
-from flancollect.render.picks import Names
+from flancollect.render.picks import DrawScope
 from flancollect.sources.reshape import open_shaped
-from flancollect.sources.table import Access, SourceTable
+from flancollect.sources.table import SourceAccess, SourceTable
 
 MORSEL_ROWS = 16_384
 HELD_BYTES = 64 * 1024 * 1024
@@ -44,7 +44,7 @@ class TaskSource:
     plan: TaskPlan
     seed: int
     shots: Shots
-    access: Access
+    access: SourceAccess
     opened: dict[str, SourceTable] = field(default_factory=dict)
     lenders: list[TaskSource] = field(default_factory=list)
     pools: list[Pool] = field(default_factory=list)
@@ -126,12 +126,12 @@ class TaskSource:
             return Pool(rows=[row for row in own if row.content not in banned], source="card")
         return Pool(rows=lender.read(split, lender.pool_ids(), Counter(), banned), source="pool")
 
-    def drawn(self, names: Names) -> npt.NDArray[np.int64]:
+    def drawn(self, names: DrawScope) -> npt.NDArray[np.int64]:
         """Row numbers of the task's slice in the keyed order of one variant and repeat."""
         low, high = self.plan.split.bounds(self.table(self.plan.split.name).rows)
         return permutation(names.key("rows"), high - low) + low
 
-    def order(self, names: Names, pool: Pool) -> npt.NDArray[np.int64]:
+    def order(self, names: DrawScope, pool: Pool) -> npt.NDArray[np.int64]:
         """What is `drawn`; with a disjoint pool, few-shot questions leave the pool's rows out."""
         order = self.drawn(names)
         same_slice = pool.source == "pool" and self.plan.pool == self.plan.split and self.plan.lender is None

@@ -17,7 +17,7 @@ from flancollect.cards.mixture_card import MixtureCard
 from flancollect.dataset.reader import read_manifest, shard_tables
 from flancollect.errors import CheckError, UsageError
 from flancollect.planning.plan import BuildPlan, TaskPlan
-from flancollect.planning.prepare import Wanted, prepare
+from flancollect.planning.prepare import BuildRequest, prepare
 from flancollect.render.normalise import Row, document_exemplars
 from flancollect.render.picks import Pick
 from flancollect.render.prompts import ExampleStore, Prompt, render_prompts
@@ -55,7 +55,7 @@ class Trace:
         return asdict(self)
 
 
-def why(out: Path, row: int, wanted: Wanted) -> Trace:
+def why(out: Path, row: int, wanted: BuildRequest) -> Trace:
     """Trace one row (0-based, in the order of `load_from_disk`) back to its source and render it again.
 
     Of `wanted` only catalogues, access and lock count; the rest is the build's own recipe. Raises UsageError
@@ -99,7 +99,7 @@ def _stored_row(out: Path, manifest: Manifest, row: int) -> dict[str, Any]:
     )
 
 
-def _plan_again(manifest: Manifest, stored: Mapping[str, Any], wanted: Wanted) -> BuildPlan:
+def _plan_again(manifest: Manifest, stored: Mapping[str, Any], wanted: BuildRequest) -> BuildPlan:
     recipe = manifest.recipe
     card = (
         MixtureCard.model_validate(recipe["mixture"])

@@ -21,16 +21,16 @@ _Done = tuple[R, int, int]
 """An outcome, and the worker's process id and peak so far."""
 
 
-Peaks = dict[int, int]
+PeakMemory = dict[int, int]
 """Peak resident memory of workers by process id, in the unit of `resource.getrusage`."""
 
 
-def run_over(
+def map_unordered(
     items: Sequence[T],
     work: Callable[[T], R],
     died: Callable[[T], R],
     workers: int,
-    peaks: Peaks | None = None,
+    peak_memory: PeakMemory | None = None,
 ) -> Iterator[R]:
     """Yield `work(item)` for every item, as each is done.
 
@@ -41,7 +41,7 @@ def run_over(
     found dead) lasts from item to item. `peaks` takes what workers needed: nobody else can tell, as they are
     no children of this process.
     """
-    peaks = {} if peaks is None else peaks
+    peak_memory = {} if peak_memory is None else peak_memory
     if workers == 1 or len(items) <= 1:
         yield from map(work, items)
         return
@@ -55,7 +55,7 @@ def run_over(
                     outcome, pid, peak = future.result()
                 except BrokenProcessPool:
                     continue
-                peaks[pid] = peak
+                peak_memory[pid] = peak
                 done.add(futures[future])
                 yield outcome
         left = [item for place, item in enumerate(left) if place not in done]

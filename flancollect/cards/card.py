@@ -20,7 +20,7 @@ def _listed(value: object) -> object:
 
 
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
-Expression = Annotated[str, Field(min_length=1, max_length=2000)]
+ExpressionText = Annotated[str, Field(min_length=1, max_length=2000)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]

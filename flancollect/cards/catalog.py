@@ -20,7 +20,7 @@ from flancollect.cards.expand import expand
 from flancollect.cards.family import Family, LoadedFamily, resolve_families
 from flancollect.cards.family_card import FamilyCard
 from flancollect.cards.mixture_card import MixtureCard
-from flancollect.cards.paths import is_inside
+from flancollect.cards.paths import is_within
 from flancollect.cards.strict_yaml import Document, load
 from flancollect.cards.style_card import StylesCard
 from flancollect.cards.styles import Styles, merge_styles
@@ -98,7 +98,7 @@ def _yaml_files(folders: Sequence[Path], root: Path, shown: Path | None) -> Iter
 def _read(paths: Iterator[tuple[Path, Path, str]], problems: list[Problem]) -> Iterator[_File]:
     for path, root, shown in paths:
         try:
-            if not is_inside(path, root):
+            if not is_within(path, root):
                 raise CardError([Problem(shown, 0, "the link leaves the catalogue; copy the card into it")])
             document = load(path, shown)
             kind = _kind(path, document)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flancollect.cards.card import Card
-from flancollect.cards.paths import is_inside
+from flancollect.cards.paths import is_within
 from flancollect.cards.strict_yaml import Document
 from flancollect.errors import CardError, Problem
 from flancollect.jinja.expression import ExpressionError, compile_template
@@ -58,7 +58,7 @@ def expand(document: Document, path: Path, families: Mapping[str, list[str]]) ->
 
 def _beside(path: Path, name: str, document: Document, line: int) -> Path:
     index = path.parent / name
-    if not is_inside(index, path.parent):
+    if not is_within(index, path.parent):
         raise CardError(
             [
                 Problem(

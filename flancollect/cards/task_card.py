@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from flancollect.cards.card import Card, Count, Expression, LintRules, Metric, Name, Texts, chosen_by_key
+from flancollect.cards.card import Card, Count, ExpressionText, LintRules, Metric, Name, Texts, chosen_by_key
 from flancollect.cards.source_card import Source
 
 CardSplit = Literal["train", "validation", "test", "exemplars"]
@@ -19,21 +19,21 @@ class ChoicesAnswer(Card):
     """One of a fixed list. `index` gives the position (0-based); a negative one means unlabelled."""
 
     choices: Annotated[list[str], Field(min_length=2)]
-    index: Expression
+    index: ExpressionText
 
 
 class OptionsAnswer(Card):
     """One of the row's own options. `options` gives a list of text, `index` the position (0-based)."""
 
-    options: Expression
-    index: Expression
+    options: ExpressionText
+    index: ExpressionText
 
 
 class TextAnswer(Card):
     """Free text; `also` gives a list of further accepted answers (for scoring, never for training)."""
 
-    text: Expression
-    also: Expression | None = None
+    text: ExpressionText
+    also: ExpressionText | None = None
 
 
 class RenderedAnswer(Card):
@@ -65,8 +65,8 @@ class ExemplarSource(Card):
     source: Source
     split: str = "train"
     reshape: Name | None = None
-    where: Expression | None = None
-    fields: dict[str, Expression] | None = None
+    where: ExpressionText | None = None
+    fields: dict[str, ExpressionText] | None = None
     answer: Answer | None = None
 
 
@@ -96,12 +96,12 @@ class TaskCard(Card):
     )
     rows: Count | None = None
     reshape: Name | None = None
-    where: Expression | None = None
+    where: ExpressionText | None = None
     family: Name
     templates: Texts | None = None
-    fields: dict[str, Expression]
+    fields: dict[str, ExpressionText]
     answer: Answer
-    exemplars: Expression | None = None
+    exemplars: ExpressionText | None = None
     exemplars_from: ExemplarSource | None = None
     metric: Metric = "exact_match"
     license: str

@@ -23,7 +23,7 @@ from flancollect.cli.options import (
     Seed,
     access_of,
     print_json,
-    wanted_of,
+    request_of,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def build(
 
     access = access_of(mirror, offline, cache)
     known: KnownFrom = "frozen" if frozen else "sources"
-    wanted = wanted_of(
+    wanted = request_of(
         name, catalog, access, lock, known, rows=rows, seed=seed, only=only, license_policy=license_policy
     )
     options = BuildOptions(
@@ -115,7 +115,7 @@ def plan(
 
     access = access_of(mirror, offline, cache)
     known: KnownFrom = "sources" if resolve or mirror is not None else "declared"
-    wanted = wanted_of(
+    wanted = request_of(
         name, catalog, access, lock, known, rows=rows, seed=seed, only=only, license_policy=license_policy
     )
     with progress() as report:

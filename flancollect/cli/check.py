@@ -12,7 +12,7 @@ from flancollect.cli.options import CACHE, CacheDir, Catalogs, Json, access_of, 
 
 if TYPE_CHECKING:
     from flancollect.cards.entries import Catalog
-    from flancollect.lint.report import Report, Said
+    from flancollect.lint.report import Diagnostic, LintReport
 
 
 def check(
@@ -70,7 +70,7 @@ def check(
         if not problems:
             _print_counts(_counts(loaded))
     if problems:
-        raise CardError(said.problem for said in problems)
+        raise CardError(diagnostic.problem for diagnostic in problems)
 
 
 def count_by_submix(tasks: Any) -> dict[str, int]:
@@ -95,7 +95,7 @@ def _print_compiled(found: dict[str, Any]) -> None:
     print(f"templates: {found['compiled']} compiled, {left} left to Jinja", file=sys.stderr)
 
 
-def _rows(catalog: Catalog, globs: list[str], mirror: Path | None, cache: Path) -> Report:
+def _rows(catalog: Catalog, globs: list[str], mirror: Path | None, cache: Path) -> LintReport:
     from dataclasses import replace
 
     from flancollect.cards.select import matches
@@ -131,20 +131,20 @@ def _print_counts(counts: dict[str, Any]) -> None:
     print(", ".join(f"{count} {what}" for what, count in counts.items()) + ": no problems")
 
 
-def _as_dict(report: Report, verbose: bool) -> dict[str, Any]:
+def _as_dict(report: LintReport, verbose: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "problems": [said.as_dict() for said in report.of("problem")],
-        "remarks": [said.as_dict() for said in report.of("remark")],
+        "problems": [diagnostic.as_dict() for diagnostic in report.of("problem")],
+        "remarks": [diagnostic.as_dict() for diagnostic in report.of("remark")],
         "rows": {"tasks_read": report.read, "tasks_not_read": len(report.unread)},
     }
     if verbose:
-        found["details"] = [said.as_dict() for said in report.of("detail")]
-        found["silenced"] = [said.as_dict() for said in report.silenced]
+        found["details"] = [diagnostic.as_dict() for diagnostic in report.of("detail")]
+        found["silenced"] = [diagnostic.as_dict() for diagnostic in report.silenced]
         found["not_read"] = dict(report.unread)
     return found
 
 
-def _print(report: Report, *, everything: bool, details: bool) -> None:
+def _print(report: LintReport, *, everything: bool, details: bool) -> None:
     """Remarks on stderr: each of them, or how many of which lint."""
     if everything:
         _say("remark", report.of("remark"))
@@ -162,6 +162,6 @@ def _print(report: Report, *, everything: bool, details: bool) -> None:
         print(f"{total} remark{'s' if total > 1 else ''}: {listed}{hint}", file=sys.stderr)
 
 
-def _say(what: str, all_said: tuple[Said, ...]) -> None:
-    for said in all_said:
-        print(f"{what}: {said}", file=sys.stderr)
+def _say(what: str, all_said: tuple[Diagnostic, ...]) -> None:
+    for diagnostic in all_said:
+        print(f"{what}: {diagnostic}", file=sys.stderr)

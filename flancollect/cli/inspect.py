@@ -18,7 +18,7 @@ from flancollect.cli.options import (
     Seed,
     access_of,
     print_json,
-    wanted_of,
+    request_of,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def preview(
 
     from flancollect.building.preview import preview as show
 
-    wanted = wanted_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
+    wanted = request_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
     rows = show(wanted, n, variant)
     if json:
         print_json([asdict(row) for row in rows])
@@ -74,7 +74,7 @@ def why(
     from flancollect.building.trace import why as trace
     from flancollect.errors import CheckError
 
-    found = trace(out, row, wanted_of("", catalog, access_of(mirror, offline, cache), lock))
+    found = trace(out, row, request_of("", catalog, access_of(mirror, offline, cache), lock))
     if json:
         print_json(found.as_dict())
     else:

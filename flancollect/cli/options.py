@@ -9,8 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from flancollect.cards.licenses import PolicyName
-    from flancollect.planning.prepare import KnownFrom, Wanted
-    from flancollect.sources.table import Access
+    from flancollect.planning.prepare import BuildRequest, KnownFrom
+    from flancollect.sources.table import SourceAccess
 
 Catalogs = Annotated[
     list[Path] | None,
@@ -57,20 +57,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CACHE = Path("~/.cache/flancollect")
 
 
-def access_of(mirror: Path | None, offline: bool, cache: Path) -> Access:
+def access_of(mirror: Path | None, offline: bool, cache: Path) -> SourceAccess:
     """How sources may be reached, from the options."""
     from flancollect.sources.mirror import load_mirror
-    from flancollect.sources.table import Access
+    from flancollect.sources.table import SourceAccess
 
-    return Access(
+    return SourceAccess(
         mirror=load_mirror(mirror) if mirror is not None else None, offline=offline, cache=cache.expanduser()
     )
 
 
-def wanted_of(
+def request_of(
     name: str,
     catalog: list[Path] | None,
-    access: Access,
+    access: SourceAccess,
     lock: Path | None,
     known_from: KnownFrom = "sources",
     *,
@@ -78,11 +78,11 @@ def wanted_of(
     seed: int = 0,
     only: list[str] | None = None,
     license_policy: PolicyName | None = None,
-) -> Wanted:
+) -> BuildRequest:
     """What to plan, from the options."""
-    from flancollect.planning.prepare import Wanted
+    from flancollect.planning.prepare import BuildRequest
 
-    return Wanted(
+    return BuildRequest(
         name=name,
         catalogs=tuple(catalog or ()),
         rows=rows,

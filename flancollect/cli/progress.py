@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flancollect.planning.prepare import Progress
+    from flancollect.artifacts import Progress
 
 PLAIN_EVERY_S = 5.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flancollect.artifacts import Manifest, canonical_json, write_atomically
-from flancollect.dataset.folder_lock import sole_use, writable
+from flancollect.dataset.folder_lock import folder_lock, writable
 from flancollect.dataset.reader import MANIFEST, SHARD_FILES, WORK_FOLDER, read_manifest
 from flancollect.errors import CheckError, UsageError
 
@@ -18,7 +18,7 @@ RENDERED = "rendered"
 
 
 @contextmanager
-def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[Path]:
+def acquire(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[Path]:
     """Take an output folder for one recipe and give the folder of rendered tables in it.
 
     A folder that is new, empty, or of the same mixture, rows and seed is taken (the same build goes on, or
@@ -28,7 +28,7 @@ def claim(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[
     with writable(out):
         replaces = _replaces(out, recipe, overwrite=overwrite)
         (work / RENDERED).mkdir(parents=True, exist_ok=True)
-    with sole_use(out, work, "build"):
+    with folder_lock(out, work, "build"):
         if replaces:
             _clear(out)
         _sweep(out)

@@ -22,7 +22,7 @@ def writable(out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sole_use(out: Path, work: Path, what: str) -> Iterator[None]:
+def folder_lock(out: Path, work: Path, what: str) -> Iterator[None]:
     """Hold the lock file in `work`, which exists. Raises UsageError when another `what` holds it."""
     with writable(out):
         lock = (work / "lock").open("w")

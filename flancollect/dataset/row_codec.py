@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from flancollect.dataset.arrow_layout import tidy
 from flancollect.dataset.schemas import MIXTURE, RENDERED, check_rows
+from flancollect.draw import Ints
 
-Ints = npt.NDArray[np.int64]
 TEXT, TEXTS, INTS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int64())
 SOURCE_ROW, REPEAT = "provenance.source_row", "provenance.repeat"
 NULL = -1

@@ -6,7 +6,6 @@ all `export.json`, which lists every file with its hash. Stopped at any moment, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from flancollect.artifacts import (
     Export,
     ExportFile,
     Manifest,
+    Progress,
     fingerprint,
     write_artifact,
     write_atomically,
@@ -26,17 +26,15 @@ from flancollect.dataset.stats import stats
 from flancollect.errors import CheckError
 from flancollect.exports.configs import FILE_ROWS, GROUP_ROWS
 from flancollect.exports.dataset_card.card import HERE, LengthRow, dataset_card
-from flancollect.exports.dataset_card.front import Shown
+from flancollect.exports.dataset_card.front import ExportListing
 from flancollect.exports.dataset_card.picture import picture
 from flancollect.exports.dataset_card.sources import attribution, bibliography
 from flancollect.exports.files import write_files
-from flancollect.exports.folder import claim, discard, finished, seal
+from flancollect.exports.folder import acquire, discard, finished, seal
 from flancollect.exports.formats import Format, FormatName, format_of
 
 EXPORT_VERSION = 1  # raised when equal builds give other files
 BUILD_MANIFEST = "build-manifest.json"
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ def export(build: Path, options: ExportOptions, progress: Progress | None = None
     key = _key(manifest, options)
     with (
         disk_errors(options.out, "finished files are kept"),
-        claim(options.out, options.format, manifest.mixture, key) as staging,
+        acquire(options.out, options.format, manifest.mixture, key) as staging,
     ):
         there = finished(options.out, key)
         if there is not None:
@@ -137,7 +135,9 @@ def _documents(
         for variant, row in rows.items()
     ]
     texts = {
-        "README.md": dataset_card(manifest, Shown(schema=form.schema, files=files), lengths, options.address),
+        "README.md": dataset_card(
+            manifest, ExportListing(schema=form.schema, files=files), lengths, options.address
+        ),
         "ATTRIBUTION.md": attribution(manifest),
         "citations.bib": bibliography(manifest),
         "composition.svg": picture(manifest),

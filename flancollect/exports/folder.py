@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flancollect.artifacts import Export, read_artifact, write_artifact
-from flancollect.dataset.folder_lock import sole_use, writable
+from flancollect.dataset.folder_lock import folder_lock, writable
 from flancollect.errors import CheckError, UsageError
 
 EXPORT = "export.json"
@@ -29,7 +29,7 @@ def read_export(out: Path) -> Export:
 
 
 @contextmanager
-def claim(out: Path, kind: str, mixture: str, key: str) -> Iterator[Path]:
+def acquire(out: Path, kind: str, mixture: str, key: str) -> Iterator[Path]:
     """Take a folder for an export and give the staging folder in it.
 
     A folder that is new, empty, or holds an export of the same mixture and format is taken; anything else
@@ -38,7 +38,7 @@ def claim(out: Path, kind: str, mixture: str, key: str) -> Iterator[Path]:
     with writable(out):
         _refuse_foreign(out, kind, mixture)
         (out / WORK).mkdir(parents=True, exist_ok=True)
-    with sole_use(out, out / WORK, "export"):
+    with folder_lock(out, out / WORK, "export"):
         _clear_half_sealed(out)
         staging = out / WORK / key
         for stale in sorted((out / WORK).iterdir()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flancollect.dataset.shards import file_sha256
 from flancollect.errors import CheckError
 from flancollect.hub.remote import Remote, tree
-from flancollect.hub.repository import Standing
+from flancollect.hub.repository import RepositoryState
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
@@ -39,7 +39,7 @@ class Change:
         return bool(self.send or self.remove)
 
 
-def compare(local: Sequence[LocalFile], there: Standing) -> Change:
+def compare(local: Sequence[LocalFile], there: RepositoryState) -> Change:
     """What differs. Files that no export ever listed are left alone."""
     names = {file.name for file in local}
     return Change(

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flancollect.artifacts import Progress
 from flancollect.hub.change import Change, LocalFile, check, compare, refuse_rotten
 from flancollect.hub.remote import UPLOAD_TRIES, Remote, Trouble, attempt, patiently, pause
-from flancollect.hub.repository import MAIN, Standing, standing_of
+from flancollect.hub.repository import MAIN, RepositoryState, repository_state
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
 ROUNDS = 6
 BATCH_FILES = 8
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ class Submission:
     description: str
 
 
-def create(remote: Remote, there: Standing, branch: str, *, private: bool) -> None:
+def create(remote: Remote, there: RepositoryState, branch: str, *, private: bool) -> None:
     """Make the repository and the branch if they are not there."""
     common: dict[str, Any] = {"repo_type": "dataset", "exist_ok": True}
     if not there.exists:
@@ -40,7 +39,7 @@ def create(remote: Remote, there: Standing, branch: str, *, private: bool) -> No
         patiently(remote, partial(remote.api.create_branch, remote.repo, branch=branch, **common))
 
 
-def bring(remote: Remote, wanted: Submission, seen: Standing, progress: Progress | None) -> str:
+def bring(remote: Remote, wanted: Submission, seen: RepositoryState, progress: Progress | None) -> str:
     """Look, compare and commit until the branch holds the files; the commit that does.
 
     `seen` is how it stood at first, worth looking again where the branch was not there yet.
@@ -49,7 +48,7 @@ def bring(remote: Remote, wanted: Submission, seen: Standing, progress: Progress
     """
     trouble = Trouble(reason="the branch keeps changing", again=True)
     for tried in range(1, ROUNDS + 1):
-        there = seen if tried == 1 and seen.branch else standing_of(remote, wanted.branch)
+        there = seen if tried == 1 and seen.branch else repository_state(remote, wanted.branch)
         change = compare(wanted.files, there)
         if not change:
             return there.head
@@ -72,7 +71,7 @@ def tag_commit(remote: Remote, commit: str, tags: Sequence[str]) -> None:
 
 
 def _commit(
-    remote: Remote, wanted: Submission, change: Change, there: Standing, progress: Progress | None
+    remote: Remote, wanted: Submission, change: Change, there: RepositoryState, progress: Progress | None
 ) -> str | Trouble:
     """Send what changed and commit it on top of what was looked at."""
     from huggingface_hub import CommitOperationDelete  # noqa: PLC0415 (slow to import)

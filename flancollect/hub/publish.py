@@ -6,12 +6,11 @@ again after it was stopped anywhere, goes on, and publishing equal content twice
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import Manifest
-from flancollect.dataset.folder import claim
+from flancollect.artifacts import Manifest, Progress
+from flancollect.dataset.folder import acquire
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.verify import verify
@@ -21,9 +20,7 @@ from flancollect.exports.folder import EXPORT
 from flancollect.hub.change import Change, LocalFile, compare
 from flancollect.hub.commits import Submission, bring, create, tag_commit
 from flancollect.hub.remote import Remote, Say, connect, quiet
-from flancollect.hub.repository import MAIN, Standing, standing_of
-
-Progress = Callable[[str, int, int], None]
+from flancollect.hub.repository import MAIN, RepositoryState, repository_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +68,9 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
         remote = connect(options.repo, say, writing=True)
         verify(build)
         manifest = read_manifest(build)
-        there = standing_of(remote, options.revision)
+        there = repository_state(remote, options.revision)
         _refuse(remote, there, options)
-        with claim(build, manifest.recipe, overwrite=False):
+        with acquire(build, manifest.recipe, overwrite=False):
             files = _exported(build, options.repo, progress)
             change = compare(files, there)
             _refuse_moving(remote, there, change, options)
@@ -124,7 +121,7 @@ def _tags(manifest: Manifest, options: PublishOptions) -> tuple[str, ...]:
     return own if options.tag in (None, *own) else (*own, str(options.tag))
 
 
-def _refuse(remote: Remote, there: Standing, options: PublishOptions) -> None:
+def _refuse(remote: Remote, there: RepositoryState, options: PublishOptions) -> None:
     """Raise UsageError where publishing would do what nobody asked for."""
     owner = remote.repo.partition("/")[0]
     if not there.exists and owner not in remote.namespaces:
@@ -147,7 +144,7 @@ def _refuse(remote: Remote, there: Standing, options: PublishOptions) -> None:
         raise UsageError(f"--revision {options.revision}: is a tag of {remote.repo}; name a branch")
 
 
-def _refuse_moving(remote: Remote, there: Standing, change: Change, options: PublishOptions) -> None:
+def _refuse_moving(remote: Remote, there: RepositoryState, change: Change, options: PublishOptions) -> None:
     """Raise UsageError when --tag names another commit: what a tag names never changes."""
     named = there.tags.get(options.tag or "")
     if named is not None and (change or named != there.head):

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flancollect.artifacts import Export, ExportFile, Manifest, read_artifact
+from flancollect.artifacts import Export, ExportFile, Manifest, Progress, read_artifact
 from flancollect.dataset.dataset_files import seal
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.folder import claim
+from flancollect.dataset.folder import acquire
 from flancollect.dataset.reader import MANIFEST, WORK_FOLDER, read_manifest
 from flancollect.dataset.restore import restore_shards
 from flancollect.dataset.shards import file_sha256
@@ -30,8 +30,6 @@ from flancollect.exports.export import BUILD_MANIFEST
 from flancollect.exports.folder import EXPORT
 from flancollect.hub.remote import Remote, Say, connect, patiently, quiet
 from flancollect.hub.repository import MAIN, document
-
-Progress = Callable[[str, int, int], None]
 
 READ_ROWS = 10_000
 SHARD_NAME = re.compile(r"data-\d{5}-of-\d{5}\.arrow")
@@ -86,7 +84,7 @@ def pull(options: PullOptions, say: Say, progress: Progress | None = None) -> Pu
         remote = connect(options.repo, say, writing=False)
         there = _published(remote, options.revision)
         with (
-            claim(options.out, there.manifest.recipe, overwrite=options.overwrite),
+            acquire(options.out, there.manifest.recipe, overwrite=options.overwrite),
             disk_errors(options.out, "what was downloaded is kept"),
         ):
             reused = _is_there(options.out, there.manifest)

@@ -21,7 +21,7 @@ MAIN = "main"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RepositoryState:
     """A branch as it is. `ours`: the files that its export.json lists; None where there is no such list.
 
     Of a branch that is not there yet it is main that is told, from which the branch will be made.
@@ -48,16 +48,16 @@ class Standing:
         return () if self.listed is not None else tuple(sorted(self.files.keys() - MADE_BY_THE_HUB))
 
 
-def standing_of(remote: Remote, branch: str) -> Standing:
+def repository_state(remote: Remote, branch: str) -> RepositoryState:
     """Look at a branch of a repository that may not exist."""
     private = patiently(remote, lambda: _private(remote))
     if private is None:
-        return Standing()
+        return RepositoryState()
     refs: GitRefs = patiently(remote, lambda: remote.api.list_repo_refs(remote.repo, repo_type="dataset"))
     branches = {ref.name: ref.target_commit for ref in refs.branches}
     head = branches.get(branch) or branches[MAIN]
     files = tree(remote, head)
-    return Standing(
+    return RepositoryState(
         exists=True,
         branch=branch in branches,
         private=private,

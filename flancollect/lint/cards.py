@@ -64,10 +64,10 @@ def label_style(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _asks_for_label(style: OptionStyle) -> bool:
-    said = f"{literal(style.header)} {literal(style.item)}"
+    diagnostic = f"{literal(style.header)} {literal(style.item)}"
     if style.label is not None and answer_text(style, "", 0) in style.header:
         return True
-    return bool(_ASKS_FOR_LABEL.search(said)) and not _DENIES.search(said)
+    return bool(_ASKS_FOR_LABEL.search(diagnostic)) and not _DENIES.search(diagnostic)
 
 
 def lost_in_styles(catalog: Catalog) -> Iterator[Finding]:

@@ -32,8 +32,10 @@ def at_family(family: Family, what: str, case: str = "") -> Finding:
 
 def at_template(family: Family, template: Template, what: str, *others: Owner, case: str = "") -> Finding:
     """A finding about one template of a family; `others` may silence it too."""
-    said = f"{template.direction}.{template.name}: {what}"
-    return Finding(problem=Problem(template.file, template.line, said), owners=(family, *others), case=case)
+    diagnostic = f"{template.direction}.{template.name}: {what}"
+    return Finding(
+        problem=Problem(template.file, template.line, diagnostic), owners=(family, *others), case=case
+    )
 
 
 def at_task(task: Task, place: str, what: str, case: str = "") -> Finding:

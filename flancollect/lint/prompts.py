@@ -10,7 +10,7 @@ from flancollect.cards.family import Family, Template
 from flancollect.cards.task_card import RenderedAnswer
 from flancollect.jinja.expression import compile_template
 from flancollect.lint.finding import Finding, at_task, at_template, prompt_variables, templates_of
-from flancollect.lint.samples import Sample, Shown
+from flancollect.lint.samples import RenderedRow, Sample
 from flancollect.lint.text import untidy, words
 from flancollect.render.normalise import Row
 
@@ -145,7 +145,7 @@ def target_in_prompt(samples: Sequence[Sample]) -> Iterator[Finding]:
             yield at_template(family, template, "the prompt holds the whole target; take it out of one")
 
 
-def _copied(shown: Sequence[Shown]) -> float:
+def _copied(shown: Sequence[RenderedRow]) -> float:
     characters, least_words = LONG
     long = [one for one in shown if len(one.target) >= characters and len(one.target.split()) >= least_words]
     return _share(long, lambda one: one.target.strip() in one.prompt)
@@ -174,8 +174,8 @@ def _named(row: Row, field: str) -> set[int]:
     """The positions of the options that a field names, word by word."""
     value = row.fields[field]
     text = words(" ".join(value) if isinstance(value, list) else str(value))
-    said = [words(option) for option in row.options]
-    return {i for i, option in enumerate(said) if option.strip() and option in text}
+    diagnostic = [words(option) for option in row.options]
+    return {i for i, option in enumerate(diagnostic) if option.strip() and option in text}
 
 
 def no_exemplar(samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -201,9 +201,9 @@ def unusable_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
 # --- rows and rates ----------------------------------------------------------------------------------------
 
 
-def _by_template(samples: Sequence[Sample]) -> Iterator[tuple[Family, Template, list[Shown]]]:
+def _by_template(samples: Sequence[Sample]) -> Iterator[tuple[Family, Template, list[RenderedRow]]]:
     """What was shown, by template, over all tasks of a family."""
-    groups: Mapping[str, list[tuple[Family, Shown]]] = defaultdict(list)
+    groups: Mapping[str, list[tuple[Family, RenderedRow]]] = defaultdict(list)
     for sample in samples:
         for one in sample.shown:
             groups[f"{sample.task.family.name} {one.template.id}"].append((sample.task.family, one))

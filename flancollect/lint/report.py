@@ -61,7 +61,7 @@ UNKNOWN_LINT = "unknown_lint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Diagnostic:
     """What a lint says of one place, with all cases in which it was seen; `silenced` gives the reason."""
 
     lint: str
@@ -86,54 +86,54 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class LintReport:
     """All that was said, sorted by severity, file and line; silenced findings apart.
 
     `read` counts the tasks whose rows were linted, `unread` says why others were not.
     """
 
-    said: tuple[Said, ...]
-    silenced: tuple[Said, ...] = ()
+    diagnostic: tuple[Diagnostic, ...]
+    silenced: tuple[Diagnostic, ...] = ()
     read: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, severity: Severity) -> tuple[Said, ...]:
+    def of(self, severity: Severity) -> tuple[Diagnostic, ...]:
         """What was said with one severity."""
-        return tuple(said for said in self.said if said.severity == severity)
+        return tuple(diagnostic for diagnostic in self.diagnostic if diagnostic.severity == severity)
 
     def counts(self, severity: Severity) -> dict[str, int]:
         """How often each lint spoke with one severity."""
-        return dict(sorted(Counter(said.lint for said in self.of(severity)).items()))
+        return dict(sorted(Counter(diagnostic.lint for diagnostic in self.of(severity)).items()))
 
 
-def lint_catalogue(catalog: Catalog) -> Report:
+def lint_catalogue(catalog: Catalog) -> LintReport:
     """Run every static lint."""
     found = {name: list(lint.static(catalog)) for name, lint in LINTS.items() if lint.static is not None}
     owners: list[Owner] = [*catalog.families.values(), *catalog.tasks.values()]
     return _report(found, owners)
 
 
-def lint_rows(samples: Sequence[Sample]) -> Report:
+def lint_rows(samples: Sequence[Sample]) -> LintReport:
     """Run every lint of rows over the tasks that were read."""
     found = {name: list(lint.rows(samples)) for name, lint in LINTS.items() if lint.rows is not None}
     owners: list[Owner] = [owner for sample in samples for owner in (sample.task.family, sample.task)]
     return _report(found, owners)
 
 
-def together(one: Report, other: Report) -> Report:
+def together(one: LintReport, other: LintReport) -> LintReport:
     """Two reports as one."""
-    return Report(
-        said=tuple(sorted({*one.said, *other.said}, key=_order)),
+    return LintReport(
+        diagnostic=tuple(sorted({*one.diagnostic, *other.diagnostic}, key=_order)),
         silenced=one.silenced + other.silenced,
         read=one.read + other.read,
         unread={**one.unread, **other.unread},
     )
 
 
-def _report(found: Mapping[str, Sequence[Finding]], owners: Sequence[Owner]) -> Report:
+def _report(found: Mapping[str, Sequence[Finding]], owners: Sequence[Owner]) -> LintReport:
     used: set[tuple[str, str]] = set()
-    said: list[Said] = []
-    silenced: list[Said] = []
+    diagnostic: list[Diagnostic] = []
+    silenced: list[Diagnostic] = []
     for name, findings in found.items():
         cases: dict[tuple[Problem, str | None], list[str]] = {}
         for finding in findings:
@@ -143,24 +143,28 @@ def _report(found: Mapping[str, Sequence[Finding]], owners: Sequence[Owner]) -> 
             cases.setdefault((finding.problem, reason), []).append(finding.case)
         for (problem, reason), seen in cases.items():
             told = tuple(dict.fromkeys(filter(None, seen)))
-            one = Said(lint=name, severity=LINTS[name].severity, problem=problem, cases=told, silenced=reason)
-            (said if reason is None else silenced).append(one)
-    said += _silences_without_use(owners, set(found), used)
-    return Report(said=tuple(sorted(said, key=_order)), silenced=tuple(sorted(silenced, key=_order)))
+            one = Diagnostic(
+                lint=name, severity=LINTS[name].severity, problem=problem, cases=told, silenced=reason
+            )
+            (diagnostic if reason is None else silenced).append(one)
+    diagnostic += _silences_without_use(owners, set(found), used)
+    return LintReport(
+        diagnostic=tuple(sorted(diagnostic, key=_order)), silenced=tuple(sorted(silenced, key=_order))
+    )
 
 
 def _silences_without_use(
     owners: Sequence[Owner], ran: set[str], used: set[tuple[str, str]]
-) -> Iterator[Said]:
+) -> Iterator[Diagnostic]:
     """Silences of lints that do not exist, and of lints that ran and had nothing to say of the card."""
     for file, name in sorted({(owner.file, name) for owner in owners for name in silences(owner)}):
         if name not in LINTS:
             what = f'lint.ignore: no lint "{name}".' + did_you_mean(name, LINTS, "Lints", 40)
-            yield Said(lint=UNKNOWN_LINT, severity="problem", problem=Problem(file, 0, what))
+            yield Diagnostic(lint=UNKNOWN_LINT, severity="problem", problem=Problem(file, 0, what))
         elif name in ran and (file, name) not in used:
             what = f"lint.ignore.{name}: the lint finds nothing here; take the silence out"
-            yield Said(lint=UNUSED_SILENCE, severity="remark", problem=Problem(file, 0, what))
+            yield Diagnostic(lint=UNUSED_SILENCE, severity="remark", problem=Problem(file, 0, what))
 
 
-def _order(said: Said) -> tuple[int, Problem, str]:
-    return ("problem", "remark", "detail").index(said.severity), said.problem, said.lint
+def _order(diagnostic: Diagnostic) -> tuple[int, Problem, str]:
+    return ("problem", "remark", "detail").index(diagnostic.severity), diagnostic.problem, diagnostic.lint

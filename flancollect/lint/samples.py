@@ -6,11 +6,12 @@ Nothing is downloaded: sources are read from the mirror, the cache, the catalogu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from flancollect.artifacts import Progress
 from flancollect.cards.columns import column_problems, columns_read
 from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
@@ -23,18 +24,16 @@ from flancollect.render.normalise import Row, normalise
 from flancollect.render.options import options_text
 from flancollect.render.zero_shot import join_zero_shot, render_examples
 from flancollect.sources.reshape import open_shaped
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 ROWS = 32
 """Rows of a task that are linted: enough to tell a rate of one half from chance, few enough for 2,000 tasks."""
 DRAWN = (2 * ROWS, 64 * ROWS)
 """Rows that are read for them, and how many more where filters or gaps in the data left too few."""
 
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class RenderedRow:
     """One row in one template. `options` is the option list as the prompt shows it, or empty."""
 
     row: Row
@@ -53,14 +52,14 @@ class Sample:
 
     task: Task
     rows: tuple[Row, ...]
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[RenderedRow, ...] = ()
     read: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[Problem, ...] = ()
 
 
 def read_samples(
-    tasks: Sequence[Task], access: Access, progress: Progress | None = None
+    tasks: Sequence[Task], access: SourceAccess, progress: Progress | None = None
 ) -> tuple[list[Sample], dict[str, str]]:
     """Samples of the tasks whose sources can be read, and why the others cannot, by task."""
     samples: list[Sample] = []
@@ -75,7 +74,7 @@ def read_samples(
     return samples, unread
 
 
-def _sample(task: Task, access: Access) -> Sample:
+def _sample(task: Task, access: SourceAccess) -> Sample:
     card = task.card
     if card.reason is not None:
         raise SourceError(card.reason)
@@ -103,7 +102,7 @@ def rendered(
     task: Task, rows: Sequence[Row], *, read: int = 0, dropped: Mapping[str, int] | None = None
 ) -> Sample:
     """A sample of these rows, in every template that may present the task."""
-    shown: list[Shown] = []
+    shown: list[RenderedRow] = []
     failures: list[Problem] = []
     for template in templates_of(task):
         try:
@@ -120,11 +119,11 @@ def rendered(
     )
 
 
-def _shown(task: Task, rows: Sequence[Row], template: Template) -> Iterator[Shown]:
+def _shown(task: Task, rows: Sequence[Row], template: Template) -> Iterator[RenderedRow]:
     style = PLAIN_OPTIONS if template.shows_options and any(row.options for row in rows) else None
     examples = render_examples(rows, template, task.family, style, PLAIN_DIALOG)
     for row, example in zip(rows, examples, strict=True):
-        yield Shown(
+        yield RenderedRow(
             row=row,
             template=template,
             prompt=join_zero_shot(example),

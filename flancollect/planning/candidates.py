@@ -23,7 +23,7 @@ from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
 
 SkipKind = Literal["source", "card", "plan", "hold_out", "license", "unavailable"]
-AS_ASKED: frozenset[SkipKind] = frozenset({"hold_out", "license", "unavailable"})
+EXPECTED_SKIPS: frozenset[SkipKind] = frozenset({"hold_out", "license", "unavailable"})
 """The kinds of skips that are no failure: what the user asked for, and what a card says beforehand."""
 
 Known = Mapping[str, "SourceLock | FlancollectError"]

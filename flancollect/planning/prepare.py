@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
+from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
 from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.catalog import embedded_root, load_catalog
 from flancollect.cards.entries import Catalog, Task, exemplar_task
@@ -21,10 +21,7 @@ from flancollect.planning.candidates import policies_of
 from flancollect.planning.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
 from flancollect.sources import source_key
 from flancollect.sources.lock import load_lock, resolve_sources, update_lock
-from flancollect.sources.table import Access
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, how much of it is done, and how much there is."""
+from flancollect.sources.table import SourceAccess
 
 KnownFrom = Literal["sources", "frozen", "declared"]
 
@@ -33,7 +30,7 @@ DECLARED = "declared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class BuildRequest:
     """What to plan: a mixture, benchmark, submix or task by name, and the settings that shape the rows.
 
     `license_policy` skips tasks whose license it does not take. `known_from`: `sources` looks at every
@@ -47,13 +44,13 @@ class Wanted:
     seed: int = 0
     only: tuple[str, ...] = ()
     license_policy: PolicyName | None = None
-    access: Access = field(default_factory=Access)
+    access: SourceAccess = field(default_factory=SourceAccess)
     lock: Path | None = None
     known_from: KnownFrom = "sources"
 
 
 def prepare(
-    wanted: Wanted,
+    wanted: BuildRequest,
     progress: Progress | None = None,
     *,
     card: MixtureCard | BenchmarkCard | None = None,
@@ -166,7 +163,7 @@ def _key(task: Task, catalogue: str) -> str:
 
 
 def learn(
-    tasks: Sequence[Task], wanted: Wanted, progress: Progress | None
+    tasks: Sequence[Task], wanted: BuildRequest, progress: Progress | None
 ) -> dict[str, SourceLock | SourceError]:
     """What is known of each task's source, by source key; a failure is a value."""
     lock = load_lock(wanted.lock or embedded_root() / LOCK_FILE)
@@ -183,7 +180,11 @@ def _to_look_at(tasks: Sequence[Task]) -> list[Task]:
 
 
 def _looked_at(
-    tasks: Sequence[Task], access: Access, lock: Lock, frozen: bool, report: Callable[[int, int], None] | None
+    tasks: Sequence[Task],
+    access: SourceAccess,
+    lock: Lock,
+    frozen: bool,
+    report: Callable[[int, int], None] | None,
 ) -> dict[str, SourceLock | SourceError]:
     keys = keys_of(tasks)
     sources = {keys[task.card.task]: (task.card.source, task.root) for task in tasks}
@@ -224,7 +225,7 @@ def _tasks_of(catalog: Catalog, card: MixtureCard | BenchmarkCard) -> list[str]:
 def write_lock(
     globs: Sequence[str],
     catalogs: Sequence[Path],
-    access: Access,
+    access: SourceAccess,
     out: Path | None,
     progress: Progress | None = None,
 ) -> tuple[Path, int, dict[str, str]]:

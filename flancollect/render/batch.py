@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from flancollect.dataset.schemas import PROVENANCE, RENDERED
 from flancollect.draw import draws
-from flancollect.render.picks import Names
+from flancollect.render.picks import DrawScope
 from flancollect.render.prompts import Prompt
 
 TASK_SOURCES = {
@@ -24,7 +24,7 @@ TASK_SOURCES = {
 
 
 def to_batch(
-    prompts: Sequence[Prompt], names: Names, submix: str, split: str, exemplar_source: str
+    prompts: Sequence[Prompt], names: DrawScope, submix: str, split: str, exemplar_source: str
 ) -> pa.RecordBatch:
     """The rows of schema RENDERED. `exemplar_source` says what exemplar numbers count: "pool" or "card"."""
     ids = np.array([prompt.row.id for prompt in prompts], dtype=np.int64)
@@ -43,7 +43,7 @@ def to_batch(
 
 
 def _provenance(
-    prompts: Sequence[Prompt], ids: np.ndarray, names: Names, split: str, exemplar_source: str
+    prompts: Sequence[Prompt], ids: np.ndarray, names: DrawScope, split: str, exemplar_source: str
 ) -> pa.StructArray:
     columns = {
         "split": pa.repeat(split, len(prompts)),

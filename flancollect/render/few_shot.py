@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancollect.cards.style_card import ShotStyle
+from flancollect.draw import Ints
 from flancollect.jinja.evaluate import render_columns
 from flancollect.jinja.expression import compile_template
 from flancollect.render.zero_shot import Example
 
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShotSelection:
     """Which exemplars each of many questions shows, in order.
 
     `places` counts in a list of exemplars, all questions one after the other; `counts` is how many each has.
@@ -38,16 +36,16 @@ class Shown:
         starts = np.cumsum(self.counts) - self.counts
         return np.arange(len(self.places)) - np.repeat(starts, self.counts)
 
-    def first(self, counts: Ints) -> Shown:
+    def first(self, counts: Ints) -> ShotSelection:
         """The same with no more than so many exemplars each."""
         kept = self.positions() < np.repeat(counts, self.counts)
-        return Shown(places=self.places[kept], counts=np.minimum(counts, self.counts))
+        return ShotSelection(places=self.places[kept], counts=np.minimum(counts, self.counts))
 
 
 def few_shot_prompts(
     style: ShotStyle,
     exemplars: Sequence[Example],
-    shown: Shown,
+    shown: ShotSelection,
     questions: Sequence[Example],
     max_input_bytes: int,
 ) -> tuple[pa.StringArray, Ints]:
@@ -72,12 +70,14 @@ def few_shot_prompt(
     style: ShotStyle, exemplars: Sequence[Example], question: Example, max_input_bytes: int
 ) -> tuple[str, int]:
     """`few_shot_prompts` for one question that shows all of these exemplars, if they fit."""
-    shown = Shown(places=np.arange(len(exemplars)), counts=np.array([len(exemplars)]))
+    shown = ShotSelection(places=np.arange(len(exemplars)), counts=np.array([len(exemplars)]))
     prompts, counts = few_shot_prompts(style, exemplars, shown, [question], max_input_bytes)
     return prompts[0].as_py(), int(counts[0])
 
 
-def _written(style: ShotStyle, exemplars: Sequence[Example], shown: Shown) -> tuple[pa.StringArray, Ints]:
+def _written(
+    style: ShotStyle, exemplars: Sequence[Example], shown: ShotSelection
+) -> tuple[pa.StringArray, Ints]:
     """Every exemplar as the style writes it, and which of these texts each of `shown.places` is."""
     most = int(shown.counts.max(initial=1))
     numbers = shown.positions() if _is_numbered(style.exemplar) else np.zeros_like(shown.places)
@@ -109,7 +109,7 @@ def _queries(style: ShotStyle, questions: Sequence[Example], numbers: Ints) -> l
     return render_columns(style.query, columns, len(questions))
 
 
-def _fitting(shown: Shown, sizes: Ints, room: Ints) -> Ints:
+def _fitting(shown: ShotSelection, sizes: Ints, room: Ints) -> Ints:
     """How many of each question's first exemplars fit into its room, by their sizes."""
     upto = np.cumsum(sizes)
     before = np.repeat(np.concatenate([[0], upto])[np.cumsum(shown.counts) - shown.counts], shown.counts)
@@ -122,7 +122,7 @@ def _gathered(
     texts: tuple[pa.StringArray, pa.StringArray, pa.StringArray],
     opened: Ints,
     used: Ints,
-    shown: Shown,
+    shown: ShotSelection,
     counts: Ints,
 ) -> pa.StringArray:
     """Opening, exemplars and question of each prompt, side by side; nothing where it shows no exemplar."""

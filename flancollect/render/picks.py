@@ -37,7 +37,7 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class DrawScope:
     """The names that key every decision of one job and one use of its rows."""
 
     seed: int
@@ -51,14 +51,19 @@ class Names:
 
 
 def pick(
-    names: Names, row: Row, templates: Sequence[Template], styles: Styles, pool: Sequence[Row], shots: Shots
+    names: DrawScope,
+    row: Row,
+    templates: Sequence[Template],
+    styles: Styles,
+    pool: Sequence[Row],
+    shots: Shots,
 ) -> Pick:
     """Draw the decisions for one row of a job; `pool` holds the rows that may serve as exemplars."""
     return pick_rows(names, [row], templates, styles, pool, shots)[0]
 
 
 def pick_rows(
-    names: Names,
+    names: DrawScope,
     rows: Sequence[Row],
     templates: Sequence[Template],
     styles: Styles,
@@ -89,19 +94,23 @@ def pick_rows(
     ]
 
 
-def templates_drawn(names: Names, ids: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+def templates_drawn(names: DrawScope, ids: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
     """Which of `count` templates each row is rendered with, by its number."""
     return belows(draws(names.key(TEMPLATE_PURPOSE), ids), count).astype(np.int64)
 
 
-def _chosen(names: Names, purpose: str, ids: npt.NDArray[np.int64], available: Sequence[Any]) -> list[Any]:
+def _chosen(
+    names: DrawScope, purpose: str, ids: npt.NDArray[np.int64], available: Sequence[Any]
+) -> list[Any]:
     """One of what is available for each row; None where nothing is."""
     if not available:
         return [None] * len(ids)
     return [available[i] for i in belows(draws(names.key(purpose), ids), len(available)).tolist()]
 
 
-def _exemplars(names: Names, rows: Sequence[Row], pool: Sequence[Row], shots: Shots) -> list[tuple[Row, ...]]:
+def _exemplars(
+    names: DrawScope, rows: Sequence[Row], pool: Sequence[Row], shots: Shots
+) -> list[tuple[Row, ...]]:
     """Different rows of the pool for each row, never the row itself nor one that asks the same thing."""
     if shots.order == "first":
         return [_different(row, pool, range(len(pool)), shots.max) for row in rows]

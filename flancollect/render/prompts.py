@@ -12,7 +12,7 @@ import numpy as np
 from flancollect.cards.family import Family
 from flancollect.cards.styles import Styles
 from flancollect.errors import CardError
-from flancollect.render.few_shot import Shown, few_shot_prompts
+from flancollect.render.few_shot import ShotSelection, few_shot_prompts
 from flancollect.render.normalise import Row, count_dropped
 from flancollect.render.picks import Pick
 from flancollect.render.zero_shot import Example, Seen, join_zero_shot, render_each
@@ -163,12 +163,12 @@ def _few_shot(
             yield i, _prompt(*picked[i], questions[i], text, tuple(row for row, _ in usable[i]), count)
 
 
-def _shown(usable: Sequence[Sequence[tuple[Row, Example]]]) -> tuple[list[Example], Shown]:
+def _shown(usable: Sequence[Sequence[tuple[Row, Example]]]) -> tuple[list[Example], ShotSelection]:
     """All exemplars of some questions, each once, and which of them each question shows."""
     found: dict[int, tuple[int, Example]] = {}
     places = [found.setdefault(id(example), (len(found), example))[0] for own in usable for _, example in own]
     counts = [len(own) for own in usable]
-    shown = Shown(places=np.array(places, dtype=np.int64), counts=np.array(counts, dtype=np.int64))
+    shown = ShotSelection(places=np.array(places, dtype=np.int64), counts=np.array(counts, dtype=np.int64))
     return [example for _, example in found.values()], shown
 
 

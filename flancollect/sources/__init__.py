@@ -13,7 +13,7 @@ from flancollect.errors import SourceError
 from flancollect.sources import synthetic
 from flancollect.sources.files import describe_files, files_wait, open_files
 from flancollect.sources.hub import describe_hub, hub_waits, open_hub
-from flancollect.sources.table import Access, SourceTable
+from flancollect.sources.table import SourceAccess, SourceTable
 
 Opened = tuple[SourceTable, str]  # a split, and the revision that was read
 
@@ -25,7 +25,7 @@ def source_key(source: Source) -> str:
     return _KEYS[type(source)](source)
 
 
-def describe(source: Source, root: Path, access: Access, known: SourceLock | None = None) -> SourceLock:
+def describe(source: Source, root: Path, access: SourceAccess, known: SourceLock | None = None) -> SourceLock:
     """What a source is now: revision, and rows and columns of every split.
 
     `root` is the catalogue folder that holds the card. A `known` entry that still holds is given back
@@ -37,7 +37,7 @@ def describe(source: Source, root: Path, access: Access, known: SourceLock | Non
     return _DESCRIBE[type(source)](source, root, access, known)
 
 
-def waits(source: Source, root: Path, access: Access, known: SourceLock | None = None) -> bool:
+def waits(source: Source, root: Path, access: SourceAccess, known: SourceLock | None = None) -> bool:
     """Whether describing a source is mostly waiting, so that many are best looked at side by side.
 
     That is so where a server is asked or large files are hashed. All else is work of this interpreter, which
@@ -47,7 +47,7 @@ def waits(source: Source, root: Path, access: Access, known: SourceLock | None =
 
 
 def open_table(
-    source: Source, split: str, root: Path, access: Access, lock: SourceLock | None
+    source: Source, split: str, root: Path, access: SourceAccess, lock: SourceLock | None
 ) -> SourceTable:
     """One split of a source, by the source's own name of it, as it was locked.
 
@@ -90,17 +90,17 @@ _KEYS: Mapping[type, Callable[[Any], str]] = {
     FileSource: _files_key,
     SyntheticSource: _synthetic_key,
 }
-_DESCRIBE: Mapping[type, Callable[[Any, Path, Access, SourceLock | None], SourceLock]] = {
+_DESCRIBE: Mapping[type, Callable[[Any, Path, SourceAccess, SourceLock | None], SourceLock]] = {
     HubSource: lambda source, _root, access, known: describe_hub(source, access, known),
     FileSource: describe_files,
     SyntheticSource: lambda source, _root, _access, known: _describe_synthetic(source, known),
 }
-_WAITS: Mapping[type, Callable[[Any, Path, Access, SourceLock | None], bool]] = {
+_WAITS: Mapping[type, Callable[[Any, Path, SourceAccess, SourceLock | None], bool]] = {
     HubSource: lambda source, _root, access, known: hub_waits(source, access, known),
     FileSource: lambda source, root, access, _known: files_wait(source, root, access),
     SyntheticSource: lambda *_: False,
 }
-_OPEN: Mapping[type, Callable[[Any, str, Path, Access, SourceLock | None], Opened]] = {
+_OPEN: Mapping[type, Callable[[Any, str, Path, SourceAccess, SourceLock | None], Opened]] = {
     HubSource: lambda source, split, _root, access, lock: open_hub(source, split, access, lock),
     FileSource: lambda source, split, root, access, _lock: open_files(source, split, root, access),
     SyntheticSource: lambda source, split, *_: (synthetic.open_split(source, split), _REVISION),

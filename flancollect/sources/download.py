@@ -23,7 +23,7 @@ from flancollect.errors import SourceError
 from flancollect.sources.decode import CHUNK_BYTES
 from flancollect.sources.fetch import Version, fetch_http, fetch_other
 from flancollect.sources.reach import host_of, shown
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 SCHEMES = (
     "https",
@@ -52,7 +52,7 @@ class Kept:
     version: Version
 
 
-def downloaded(url: str, access: Access, *, fresh: bool) -> tuple[Path, str]:
+def downloaded(url: str, access: SourceAccess, *, fresh: bool) -> tuple[Path, str]:
     """The path and SHA-256 of a URL's content.
 
     A cached file is used as it is; with `fresh` the server is first asked whether it changed, and a server
@@ -85,7 +85,7 @@ def _refuse_odd(url: str) -> None:
         raise SourceError(f"{shown(url)}: credentials must not stand in a URL")
 
 
-def _renewed(url: str, access: Access, cache: Path, index: Path, kept: Kept | None) -> Kept:
+def _renewed(url: str, access: SourceAccess, cache: Path, index: Path, kept: Kept | None) -> Kept:
     old = kept.version if kept else Version()
     with _temporary(cache / "files") as partial:
         fetch = fetch_http if urlsplit(url).scheme.lower() in ("http", "https") else fetch_other

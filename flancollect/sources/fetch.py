@@ -20,7 +20,7 @@ from flancollect.artifacts import VERSION
 from flancollect.errors import SourceError
 from flancollect.sources.decode import CHUNK_BYTES
 from flancollect.sources.reach import Failure, host_of, persist, shown
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
 _REASONS = {
@@ -43,7 +43,7 @@ class _BrokenError(Exception):
     """The connection ended before the file did."""
 
 
-def fetch_http(url: str, access: Access, into: IO[bytes], old: Version) -> Version | None:
+def fetch_http(url: str, access: SourceAccess, into: IO[bytes], old: Version) -> Version | None:
     """Download a URL; None when the server says that the `old` version still holds.
 
     Raises:
@@ -97,7 +97,7 @@ def _headers(old: Version, begun: Version, at: int) -> dict[str, str]:
     return headers
 
 
-def _copy(url: str, access: Access, response: http.client.HTTPResponse, into: IO[bytes]) -> None:
+def _copy(url: str, access: SourceAccess, response: http.client.HTTPResponse, into: IO[bytes]) -> None:
     """Append a response's body, and check that it came whole and within the bound."""
     stated = response.headers.get("Content-Length")
     due = into.tell() + int(stated) if stated and stated.isdigit() else None
@@ -116,7 +116,7 @@ def _write(into: IO[bytes], chunk: bytes) -> None:
         raise SourceError(f"the cache cannot be written: {error.strerror}") from error
 
 
-def _refuse_large(url: str, access: Access, size: int) -> None:
+def _refuse_large(url: str, access: SourceAccess, size: int) -> None:
     if size > access.max_file_bytes:
         raise SourceError(
             f"{shown(url)}: larger than the bound of {access.max_file_bytes:,} bytes for one file"
@@ -153,7 +153,7 @@ def judge_connection(error: Exception) -> Failure:
     return Failure(reason=" ".join(str(error).split()) or type(error).__name__, again=True, dead=True)
 
 
-def fetch_other(url: str, access: Access, into: IO[bytes], old: Version) -> Version | None:
+def fetch_other(url: str, access: SourceAccess, into: IO[bytes], old: Version) -> Version | None:
     """Download a URL of any other scheme through fsspec; None when `old` still holds."""
 
     def once() -> Version | None:

@@ -25,13 +25,13 @@ from flancollect.sources.documents import read_json, read_jsonl
 from flancollect.sources.locations import locate, location_waits
 from flancollect.sources.parquet import ParquetSource, open_parquet, refuse_other_schema
 from flancollect.sources.reach import shown
-from flancollect.sources.table import Access, SourceTable, refuse_unknown, table_of_rows
+from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown, table_of_rows
 
 Decoded = tuple[pa.Table, Mapping[str, Any]]
 
 
 def describe_files(
-    source: FileSource, root: Path, access: Access, known: SourceLock | None = None
+    source: FileSource, root: Path, access: SourceAccess, known: SourceLock | None = None
 ) -> SourceLock:
     """Revision, rows and columns of all splits. A `known` entry that still holds saves the reading."""
     located = _located(source, root, access, fresh=True)
@@ -55,7 +55,7 @@ def _revision(located: Mapping[str, _Files]) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def open_files(source: FileSource, split: str, root: Path, access: Access) -> tuple[SourceTable, str]:
+def open_files(source: FileSource, split: str, root: Path, access: SourceAccess) -> tuple[SourceTable, str]:
     """One split as a table, and the revision of all files.
 
     Raises:
@@ -69,7 +69,7 @@ def open_files(source: FileSource, split: str, root: Path, access: Access) -> tu
     return _table(located[split], source), _revision(located)
 
 
-def files_wait(source: FileSource, root: Path, access: Access) -> bool:
+def files_wait(source: FileSource, root: Path, access: SourceAccess) -> bool:
     """Whether describing the source would ask a server, or read large files to hash them."""
     return any(
         location_waits(location, root, access)
@@ -86,7 +86,7 @@ class _Files:
     beside: Mapping[str, Opened]
 
 
-def _located(source: FileSource, root: Path, access: Access, *, fresh: bool) -> dict[str, _Files]:
+def _located(source: FileSource, root: Path, access: SourceAccess, *, fresh: bool) -> dict[str, _Files]:
     """All files of a source by split. Raises SourceError for the first that is not to be had."""
     found = partial(locate, root=root, access=access, fresh=fresh)
     return {

@@ -24,13 +24,13 @@ from flancollect.sources.locations import digest_of, is_large
 from flancollect.sources.mirror import mirrored_dataset
 from flancollect.sources.parquet import ParquetSource, open_parquet, unreadable
 from flancollect.sources.reach import Failure, host_of, persist
-from flancollect.sources.table import Access, SourceTable, table_of_rows
+from flancollect.sources.table import SourceAccess, SourceTable, table_of_rows
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _OFFLINE_WORDS = ("1", "on", "yes", "true")
 
 
-def describe_hub(source: HubSource, access: Access, known: SourceLock | None = None) -> SourceLock:
+def describe_hub(source: HubSource, access: SourceAccess, known: SourceLock | None = None) -> SourceLock:
     """Commit, row counts and columns of all splits. A `known` entry of a commit holds for ever."""
     mirrored = _mirrored(source, access)
     if mirrored is not None:
@@ -46,7 +46,7 @@ def describe_hub(source: HubSource, access: Access, known: SourceLock | None = N
     return _described(commit, tables)
 
 
-def hub_waits(source: HubSource, access: Access, known: SourceLock | None) -> bool:
+def hub_waits(source: HubSource, access: SourceAccess, known: SourceLock | None) -> bool:
     """Whether describing the dataset would ask the Hub, or read large files of a mirror to hash them."""
     try:
         mirrored = _mirrored(source, access)
@@ -59,7 +59,7 @@ def hub_waits(source: HubSource, access: Access, known: SourceLock | None) -> bo
 
 
 def open_hub(
-    source: HubSource, split: str, access: Access, lock: SourceLock | None
+    source: HubSource, split: str, access: SourceAccess, lock: SourceLock | None
 ) -> tuple[SourceTable, str]:
     """One split, and the revision that was read: the locked commit, else what the card's revision is now."""
     mirrored = _mirrored(source, access)
@@ -95,14 +95,14 @@ def _refuse_unknown_split(source: HubSource, split: str, known: Sequence[str]) -
 # --- mirror ------------------------------------------------------------------------------------------------
 
 
-def _mirrored(source: HubSource, access: Access) -> dict[str, list[Path]] | None:
+def _mirrored(source: HubSource, access: SourceAccess) -> dict[str, list[Path]] | None:
     """The dataset's files in the mirror; None when no mirror answers for the Hub."""
     if access.mirror is None or not access.mirror.hub:
         return None
     return mirrored_dataset(access.mirror, source.hub, source.config)
 
 
-def _content_revision(files: Mapping[str, Sequence[Path]], access: Access) -> str:
+def _content_revision(files: Mapping[str, Sequence[Path]], access: SourceAccess) -> str:
     digest = sha256()
     for paths in files.values():
         for path in paths:
@@ -124,7 +124,7 @@ def _endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
-def _commit(source: HubSource, revision: str, access: Access) -> str:
+def _commit(source: HubSource, revision: str, access: SourceAccess) -> str:
     """The commit that a revision names now: the first contact, and the proof that the Hub is reachable."""
     if access.offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in _OFFLINE_WORDS:
         raise SourceError(
@@ -174,7 +174,7 @@ def _judge_transport(error: Exception) -> Failure:
     return Failure(reason=f"the Hub's client reports {type(error).__name__}")
 
 
-def _builder(source: HubSource, commit: str, access: Access) -> Any:
+def _builder(source: HubSource, commit: str, access: SourceAccess) -> Any:
     """The builder of `datasets`, of which only the list of files per split is used for Parquet."""
     from datasets import DownloadConfig, load_dataset_builder  # noqa: PLC0415 (slow to import)
 
@@ -194,7 +194,7 @@ def _builder(source: HubSource, commit: str, access: Access) -> Any:
     return builder
 
 
-def _cache(access: Access) -> Path:
+def _cache(access: SourceAccess) -> Path:
     return access.cache.expanduser() / "datasets"
 
 

@@ -10,13 +10,13 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from flancollect.cards.paths import is_inside
+from flancollect.cards.paths import is_within
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.decode import Opened, packing_of
 from flancollect.sources.download import downloaded
 from flancollect.sources.mirror import mirrored_url
 from flancollect.sources.reach import shown
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 LARGE_FILE_BYTES = 8_000_000  # hashed in some 5 ms
 HASHED_BYTES = 1 << 18  # at a time: what a core's cache holds
@@ -24,7 +24,7 @@ _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^file:", re.IGNORECASE)
 _INSIDE = "put the data inside it, or map a prefix to its folder in mirror.yaml"
 
 
-def locate(location: str, root: Path, access: Access, *, fresh: bool) -> Opened:
+def locate(location: str, root: Path, access: SourceAccess, *, fresh: bool) -> Opened:
     """The file that a location names, on this machine. `fresh` asks a server whether its file changed.
 
     Raises:
@@ -45,7 +45,7 @@ def locate(location: str, root: Path, access: Access, *, fresh: bool) -> Opened:
     )
 
 
-def location_waits(location: str, root: Path, access: Access) -> bool:
+def location_waits(location: str, root: Path, access: SourceAccess) -> bool:
     """Whether locating a file asks a server, or reads a large file to hash it."""
     try:
         path = mirrored_url(access.mirror, location) if access.mirror else None
@@ -72,7 +72,7 @@ def _local(location: str, root: Path) -> Path:
     """A path inside the catalogue folder, also when followed through links."""
     outside = location.lower().startswith("file:") or "\0" in location
     path = root / location
-    if outside or PurePosixPath(location).is_absolute() or not is_inside(path, root):
+    if outside or PurePosixPath(location).is_absolute() or not is_within(path, root):
         raise SourceError(f"path leaves the catalogue: {location}: {_INSIDE}")
     if not path.is_file():
         beside = path.parent.iterdir() if path.parent.is_dir() else ()
@@ -83,7 +83,7 @@ def _local(location: str, root: Path) -> Path:
     return path
 
 
-def digest_of(path: Path, access: Access) -> str:
+def digest_of(path: Path, access: SourceAccess) -> str:
     """The SHA-256 of a file, computed once while its size and time stay the same."""
     try:
         stat = path.stat()

@@ -11,10 +11,10 @@ from flancollect.cards.source_card import Source
 from flancollect.errors import SourceError, UsageError
 from flancollect.sources import waits
 from flancollect.sources.reshape import describe_shaped
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 Resolved = dict[str, SourceLock | SourceError]
-_Wanted = tuple[str, Source, Path, Access, SourceLock | None, str | None]
+_Wanted = tuple[str, Source, Path, SourceAccess, SourceLock | None, str | None]
 _Found = tuple[str, SourceLock | SourceError]
 
 
@@ -34,7 +34,7 @@ def load_lock(path: Path) -> Lock:
 
 def resolve_sources(
     sources: Mapping[str, tuple[Source, Path]],
-    access: Access,
+    access: SourceAccess,
     lock: Lock | None,
     frozen: bool,
     *,

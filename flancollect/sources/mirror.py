@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from flancollect.cards.paths import is_inside
+from flancollect.cards.paths import is_within
 from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.sources.reach import shown
 from flancollect.sources.table import Mirror
@@ -110,7 +110,7 @@ def _prefix_pattern(prefix: str) -> str:
 def _inside(mirror: Mirror, folder: Path, inside: str, asked: str) -> Path:
     """A path in a mirror folder; SourceError when it leads out, be it by `..` or by a link."""
     path = folder / inside
-    if "\0" in inside or not is_inside(path, folder):
+    if "\0" in inside or not is_within(path, folder):
         raise SourceError(
             f"{shown(asked)}: leads out of the folder {folder} that mirror {mirror.path} maps it to"
         )

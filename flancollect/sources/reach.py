@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flancollect.errors import SourceError
 
 if TYPE_CHECKING:
-    from flancollect.sources.table import Access
+    from flancollect.sources.table import SourceAccess
 
 T = TypeVar("T")
 Identity = tuple[str, int, int, int]  # path, inode, bytes, and time of the last change in ns
@@ -104,7 +104,7 @@ def shown(location: str) -> str:
 
 
 def persist(
-    what: str, host: str, access: Access, once: Callable[[], T], judge: Callable[[Exception], Failure]
+    what: str, host: str, access: SourceAccess, once: Callable[[], T], judge: Callable[[Exception], Failure]
 ) -> T:
     """Call `once` until it succeeds, `judge` finds no hope, the host is dead, or the retries are used up.
 

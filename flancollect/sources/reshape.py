@@ -25,7 +25,7 @@ from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.sources import describe, open_table, source_key
 from flancollect.sources.shapes import SHAPES
 from flancollect.sources.shapes.shape import RowShape, TableShape
-from flancollect.sources.table import Access, SourceTable, refuse_unknown, table_of_rows
+from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown, table_of_rows
 
 COUNTED_ROWS = 4096
 MOST_WHOLE_ROWS = 100_000
@@ -34,7 +34,7 @@ Ids = npt.NDArray[np.int64]
 
 
 def describe_shaped(
-    source: Source, root: Path, access: Access, shape: str | None, known: SourceLock | None = None
+    source: Source, root: Path, access: SourceAccess, shape: str | None, known: SourceLock | None = None
 ) -> SourceLock:
     """Like `sources.describe`, of the rows that the shape makes.
 
@@ -52,7 +52,7 @@ def describe_shaped(
 
 
 def open_shaped(
-    source: Source, split: str, root: Path, access: Access, lock: SourceLock | None, shape: str | None
+    source: Source, split: str, root: Path, access: SourceAccess, lock: SourceLock | None, shape: str | None
 ) -> SourceTable:
     """Like `sources.open_table`, of the rows that the shape makes. Raises SourceError."""
     table = open_table(source, split, root, access, lock)

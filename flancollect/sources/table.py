@@ -45,7 +45,7 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class SourceAccess:
     """How sources may be reached. `offline` forbids the network; `cache` keeps what was downloaded.
 
     `max_file_bytes` bounds one file, as downloaded and as unpacked. `reach` remembers what was learnt on the

@@ -13,7 +13,7 @@ from flancollect.artifacts import Manifest
 from flancollect.cards.catalog import load_catalog
 from flancollect.dataset.schemas import MIXTURE
 from flancollect.sources import open_table
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.small import CATALOGUE, EMPTY, built, command, wanted
 
 TALK = CATALOGUE / "talk" / "talk.tsv"
@@ -194,7 +194,7 @@ def animals():
 
 def reversals():
     task = load_catalog([CATALOGUE], EMPTY).tasks["reversals"]
-    table = open_table(task.card.source, "train", task.root, Access(), None)
+    table = open_table(task.card.source, "train", task.root, SourceAccess(), None)
     return table.take(np.arange(table.rows), ["items"])["items"].to_pylist()
 
 

@@ -10,7 +10,7 @@ import pytest
 from flancollect.building.cache_keys import job_files, settings_of
 from flancollect.building.scheduler import _units, render_all
 from flancollect.planning.prepare import prepare
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.building.test_build import files_of
 from tests.small import built, nothing_embedded, wanted
 
@@ -47,7 +47,7 @@ def test_one_task_on_two_workers_is_the_same_as_on_one(tmp_path):
 
 
 def test_what_is_there_is_not_rendered_again(tmp_path, plan):
-    settings = settings_of(plan, Access(), tmp_path)
+    settings = settings_of(plan, SourceAccess(), tmp_path)
     files = job_files(plan, settings)
     first = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
     again = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)

@@ -1,4 +1,4 @@
-"""run_over with workers that die: the functions here run in other processes."""
+"""map_unordered with workers that die: the functions here run in other processes."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.workers import load_early, run_over
+from flancollect.building.workers import load_early, map_unordered
 from tests.small import REPO
 
 
@@ -44,37 +44,37 @@ def fail(number):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_item_has_its_outcome(workers):
-    assert sorted(run_over(range(6), double, died, workers)) == [0, 2, 4, 6, 8, 10]
+    assert sorted(map_unordered(range(6), double, died, workers)) == [0, 2, 4, 6, 8, 10]
 
 
 def test_what_workers_needed_is_told():
-    peaks = {}
-    list(run_over(range(6), double, died, 2, peaks))
-    assert 1 <= len(peaks) <= 2
-    assert os.getpid() not in peaks
-    assert all(peak > 1000 for peak in peaks.values()), "an interpreter alone takes some MiB"
+    peak_memory = {}
+    list(map_unordered(range(6), double, died, 2, peak_memory))
+    assert 1 <= len(peak_memory) <= 2
+    assert os.getpid() not in peak_memory
+    assert all(peak > 1000 for peak in peak_memory.values()), "an interpreter alone takes some MiB"
 
 
 def test_no_items_are_no_work():
-    assert list(run_over([], double, died, 2)) == []
+    assert list(map_unordered([], double, died, 2)) == []
 
 
 def test_an_item_whose_worker_dies_once_is_done_again(tmp_path):
     work = partial(die_once, folder=str(tmp_path), victims=(1,))
-    assert sorted(run_over(range(8), work, died, 2)) == [2 * number for number in range(8)]
+    assert sorted(map_unordered(range(8), work, died, 2)) == [2 * number for number in range(8)]
     pids = {path.suffix for path in tmp_path.iterdir()}
     assert len(pids) <= 2 + 2 + 2, "only what was under way runs alone; the rest shares new workers"
 
 
 def test_an_item_whose_worker_always_dies_is_given_up_and_the_rest_goes_on():
-    outcomes = list(run_over(range(5), partial(die_always, victims=(2,)), died, 2))
+    outcomes = list(map_unordered(range(5), partial(die_always, victims=(2,)), died, 2))
     assert sorted(map(str, outcomes)) == ["0", "2", "2 died", "6", "8"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_is_raised_here(workers):
     with pytest.raises(ValueError, match="three is not wanted"):
-        list(run_over(range(6), fail, died, workers))
+        list(map_unordered(range(6), fail, died, workers))
 
 
 def environment(name):
@@ -85,17 +85,17 @@ def test_workers_see_the_environment_as_it_is_when_they_start(monkeypatch):
     load_early(["flancollect.building.workers"])
     for value in ("one", "two"):
         monkeypatch.setenv("FLANCOLLECT_TEST", value)
-        assert list(run_over(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [value, value]
+        assert list(map_unordered(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [value, value]
     monkeypatch.delenv("FLANCOLLECT_TEST")
-    assert list(run_over(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [None, None]
+    assert list(map_unordered(["FLANCOLLECT_TEST"] * 2, environment, died, 2)) == [None, None]
 
 
 START_AND_DIE = """
 import os, signal, sys, time
 from tests.building.test_workers import died, sleep_long
-from flancollect.building.workers import run_over
+from flancollect.building.workers import map_unordered
 
-for _ in run_over([sys.argv[1]] * 3, sleep_long, died, 2):
+for _ in map_unordered([sys.argv[1]] * 3, sleep_long, died, 2):
     while len(os.listdir(sys.argv[1])) < 2:
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.cards.paths import is_inside
+from flancollect.cards.paths import is_within
 
 
 @pytest.mark.parametrize(
@@ -41,18 +41,18 @@ def test_paths_and_folders_are_followed_through_links(tmp_path, path, inside, fo
     }
     for link, target in links.items():
         (tmp_path / link).symlink_to(tmp_path / target)
-    assert is_inside(tmp_path / path, tmp_path / folder) is inside
+    assert is_within(tmp_path / path, tmp_path / folder) is inside
 
 
 def test_relative_paths_start_from_the_working_folder(tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert is_inside(Path("home/a"), Path("home"))
-    assert is_inside(tmp_path / "home" / "a", Path("home"))
-    assert is_inside(Path("home/a"), tmp_path)
-    assert not is_inside(Path(), Path("home"))
+    assert is_within(Path("home/a"), Path("home"))
+    assert is_within(tmp_path / "home" / "a", Path("home"))
+    assert is_within(Path("home/a"), tmp_path)
+    assert not is_within(Path(), Path("home"))
 
 
 def test_everything_is_inside_the_root():
-    assert is_inside(Path("/etc/passwd"), Path("/"))
-    assert is_inside(Path("/"), Path("/"))
+    assert is_within(Path("/etc/passwd"), Path("/"))
+    assert is_within(Path("/"), Path("/"))

@@ -10,18 +10,18 @@ import pytest
 from flancollect.building.cache_keys import settings_of
 from flancollect.building.jobs import render_batches
 from flancollect.planning.plan import BuildPlan, TaskPlan
-from flancollect.planning.prepare import Wanted, prepare
+from flancollect.planning.prepare import BuildRequest, prepare
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 pytestmark = pytest.mark.shared
 
 
-def planned(name: str, task: str, folder: Path) -> tuple[BuildPlan, Access]:
-    access = Access(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=folder)
-    return prepare(Wanted(name=name, only=(task,), access=access))[1], access
+def planned(name: str, task: str, folder: Path) -> tuple[BuildPlan, SourceAccess]:
+    access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=folder)
+    return prepare(BuildRequest(name=name, only=(task,), access=access))[1], access
 
 
 def prompts(name: str, task: str, folder: Path) -> Iterator[tuple[TaskPlan, dict[str, object]]]:

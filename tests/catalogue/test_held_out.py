@@ -24,7 +24,7 @@ from flancollect.planning.prepare import key_of, with_lenders
 from flancollect.render.normalise import Row, normalise
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.reshape import open_shaped
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.catalogs import write
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -122,7 +122,7 @@ class Questions:
         return None
 
 
-def rows(task: Task, split: str, access: Access) -> list[Row]:
+def rows(task: Task, split: str, access: SourceAccess) -> list[Row]:
     slice_ = parse_split(split)
     table = open_shaped(task.card.source, slice_.name, task.root, access, None, task.card.reshape)
     ids = np.arange(*slice_.bounds(table.rows))
@@ -136,13 +136,13 @@ def texts(fields: Mapping[str, Any], answer: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def access(tmp_path_factory: pytest.TempPathFactory) -> Access:
+def access(tmp_path_factory: pytest.TempPathFactory) -> SourceAccess:
     cache = tmp_path_factory.mktemp("cache")
-    return Access(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=cache)
+    return SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=cache)
 
 
 @pytest.fixture(scope="module")
-def questions(catalog: Catalog, access: Access) -> Questions:
+def questions(catalog: Catalog, access: SourceAccess) -> Questions:
     asked: list[str] = []
     for task in catalog.tasks.values():
         if task.card.submix in HELD_OUT and "_cot_" not in task.card.task:
@@ -156,7 +156,7 @@ def questions(catalog: Catalog, access: Access) -> Questions:
 
 @pytest.mark.shared
 def test_no_training_row_holds_a_question_of_a_benchmark(
-    catalog: Catalog, access: Access, questions: Questions
+    catalog: Catalog, access: SourceAccess, questions: Questions
 ) -> None:
     assert len(questions) > 10_000
     seen: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 
 from flancollect.cli.app import app
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.prepare import Wanted, prepare
+from flancollect.planning.prepare import BuildRequest, prepare
 
 CAPS = {"muffin": 30_000, "t0": 20_000, "cot": 100_000, "niv2": 5_000}
 LADDER = ("flan2022-9", "flan2022-89", "flan2022-282", "flan2022-1836")
@@ -19,7 +19,7 @@ UNAVAILABLE = {
 
 
 def planned(name: str) -> BuildPlan:
-    return prepare(Wanted(name=name, known_from="declared"))[1]
+    return prepare(BuildRequest(name=name, known_from="declared"))[1]
 
 
 def shares(plan: BuildPlan) -> dict[str, float]:

@@ -16,7 +16,7 @@ from flancollect.errors import SourceError
 from flancollect.render.normalise import document_exemplars, normalise
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.reshape import open_shaped
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 SUBMIXES = ("flan2021", "dialog", "program", "cot", "niv2")
@@ -37,8 +37,8 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture
-def access(tmp_path: Path) -> Access:
-    return Access(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=tmp_path)
+def access(tmp_path: Path) -> SourceAccess:
+    return SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=tmp_path)
 
 
 def _tasks(catalog: Catalog, submix: str) -> list[Task]:
@@ -69,7 +69,7 @@ def test_cards_are_complete_enough_to_plan_with(catalog: Catalog, submix: str) -
 
 @pytest.mark.shared
 @pytest.mark.parametrize("submix", SUBMIXES)
-def test_every_expression_holds_on_real_rows(catalog: Catalog, access: Access, submix: str) -> None:
+def test_every_expression_holds_on_real_rows(catalog: Catalog, access: SourceAccess, submix: str) -> None:
     seen, wrong = 0, []
     for task in (task for task in _tasks(catalog, submix) if task.card.reason is None):
         for split, usable, dropped in _looked_at(task, access):
@@ -81,7 +81,7 @@ def test_every_expression_holds_on_real_rows(catalog: Catalog, access: Access, s
     assert seen >= {"flan2021": 100, "dialog": 5, "program": 0, "cot": 8, "niv2": 150}[submix]
 
 
-def _looked_at(task: Task, access: Access) -> Iterator[tuple[str, int, Counter[str]]]:
+def _looked_at(task: Task, access: SourceAccess) -> Iterator[tuple[str, int, Counter[str]]]:
     """For each split in the mirror: its name, usable rows among the first, and reasons of the others."""
     for split, text in task.card.splits.items():
         dropped: Counter[str] = Counter()

@@ -23,7 +23,7 @@ from flancollect.render.normalise import Row, normalise
 from flancollect.render.zero_shot import render_examples
 from flancollect.sources import open_table
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[2] / "shared"
@@ -49,8 +49,8 @@ def tasks(catalog: Catalog) -> dict[str, Task]:
 
 
 @pytest.fixture
-def access(tmp_path: Path) -> Access:
-    return Access(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=tmp_path)
+def access(tmp_path: Path) -> SourceAccess:
+    return SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=tmp_path)
 
 
 def _table() -> dict[str, dict[str, str]]:
@@ -111,7 +111,9 @@ def test_metrics_are_among_those_of_the_table(tasks: dict[str, Task]) -> None:
 
 
 @pytest.mark.shared
-def test_every_expression_and_template_holds_on_real_rows(tasks: dict[str, Task], access: Access) -> None:
+def test_every_expression_and_template_holds_on_real_rows(
+    tasks: dict[str, Task], access: SourceAccess
+) -> None:
     seen, wrong = 0, []
     for name, task in tasks.items():
         for split, rows, dropped in _looked_at(task, access):
@@ -124,7 +126,7 @@ def test_every_expression_and_template_holds_on_real_rows(tasks: dict[str, Task]
     assert seen >= 400
 
 
-def _looked_at(task: Task, access: Access) -> Iterator[tuple[str, list[Row], Counter[str]]]:
+def _looked_at(task: Task, access: SourceAccess) -> Iterator[tuple[str, list[Row], Counter[str]]]:
     """For each split in the mirror: its name, usable rows among the first, and reasons of the others."""
     for split, text in task.card.splits.items():
         dropped: Counter[str] = Counter()
@@ -153,7 +155,7 @@ def _ill_rendered(task: Task, rows: list[Row]) -> Iterator[str]:
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["qasc_is_correct_1", "race_middle_Is_this_the_right_answer"])
 def test_proposed_answers_are_right_where_the_label_says_so(
-    tasks: dict[str, Task], access: Access, name: str
+    tasks: dict[str, Task], access: SourceAccess, name: str
 ) -> None:
     task = tasks[name]
     table = open_table(task.card.source, "train", task.root, access, None)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from flancollect.dataset.folder import claim
+from flancollect.dataset.folder import acquire
 from flancollect.errors import UsageError
 
 RECIPE = {"mixture": {"mixture": "m", "size": 5}, "rows": 5, "seed": 0, "only": []}
@@ -10,7 +10,7 @@ OTHER = {**RECIPE, "seed": 1}
 
 
 def take(out, recipe=RECIPE, *, overwrite=False):
-    with claim(out, recipe, overwrite=overwrite) as work:
+    with acquire(out, recipe, overwrite=overwrite) as work:
         assert work.is_dir()
 
 
@@ -88,7 +88,7 @@ def test_what_killed_runs_left_is_swept_away(tmp_path):
 
 
 def test_one_build_at_a_time(tmp_path):
-    with claim(tmp_path, RECIPE, overwrite=False):
+    with acquire(tmp_path, RECIPE, overwrite=False):
         with pytest.raises(UsageError, match="another build is working in this folder"):
             take(tmp_path)
         (tmp_path / ".work" / "rendered" / ".x.arrow.1.tmp").touch()
@@ -99,7 +99,7 @@ def test_one_build_at_a_time(tmp_path):
 
 
 def test_another_build_that_runs_is_not_overwritten(tmp_path):
-    with claim(tmp_path, RECIPE, overwrite=False) as work:
+    with acquire(tmp_path, RECIPE, overwrite=False) as work:
         (work / "precious.arrow").touch()
         with pytest.raises(UsageError, match="another build is working in this folder"):
             take(tmp_path, OTHER, overwrite=True)

@@ -12,9 +12,9 @@ from flancollect.building.build import BuildOptions, build
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import UsageError
 from flancollect.importers import import_catalogue
-from flancollect.planning.prepare import Wanted
+from flancollect.planning.prepare import BuildRequest
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.conftest import SHARED
 from tests.importers import checkouts
 
@@ -39,8 +39,8 @@ OLD: dict[str, Any] = {
 
 
 def built(folder: Path, out: Path, rows: int | None = None) -> Manifest:
-    access = Access(mirror=load_mirror(folder / "mirror.yaml"), offline=True)
-    wanted = Wanted(name="natural_instructions", catalogs=(folder,), rows=rows, access=access)
+    access = SourceAccess(mirror=load_mirror(folder / "mirror.yaml"), offline=True)
+    wanted = BuildRequest(name="natural_instructions", catalogs=(folder,), rows=rows, access=access)
     return build(wanted, BuildOptions(out=out, workers=1)).manifest
 
 

@@ -13,9 +13,9 @@ from flancollect.building.build import BuildOptions, build
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import UsageError
 from flancollect.importers import import_catalogue
-from flancollect.planning.prepare import Wanted
+from flancollect.planning.prepare import BuildRequest
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.catalogs import write
 from tests.importers import checkouts
 
@@ -47,10 +47,10 @@ def test_the_tasks_build(tmp_path: Path) -> None:
     home.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(checkouts.FRUITS), home / "train.parquet")
     mirror = write(tmp_path, {"mirror.yaml": "hub: [hub]"}) / "mirror.yaml"
-    wanted = Wanted(
+    wanted = BuildRequest(
         name="p3_fruits_*",
         catalogs=(imported(tmp_path),),
-        access=Access(mirror=load_mirror(mirror), offline=True),
+        access=SourceAccess(mirror=load_mirror(mirror), offline=True),
     )
     built = build(wanted, BuildOptions(out=tmp_path / "built", workers=1))
     assert not built.manifest.skipped

@@ -8,7 +8,7 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
 from flancollect.lint.report import LINTS
 from flancollect.lint.samples import Sample, read_samples
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.catalogs import TASK, colours
 from tests.small import EMPTY
 
@@ -44,7 +44,7 @@ def catalogue(folder: Path, **parts: str) -> Catalog:
     return load_catalog((folder,), EMPTY)
 
 
-def said(name: str, folder: Path, **parts: str) -> list[str]:
+def diagnostic(name: str, folder: Path, **parts: str) -> list[str]:
     """What one lint says of the small catalogue, with the cases."""
     catalog, lint = catalogue(folder, **parts), LINTS[name]
     if lint.static is not None:
@@ -57,6 +57,6 @@ def said(name: str, folder: Path, **parts: str) -> list[str]:
 
 def samples(catalog: Catalog) -> list[Sample]:
     """Rows of every task of a catalogue."""
-    read, unread = read_samples(list(catalog.tasks.values()), Access(offline=True))
+    read, unread = read_samples(list(catalog.tasks.values()), SourceAccess(offline=True))
     assert not unread
     return read

@@ -19,7 +19,7 @@ def test_the_embedded_catalogue_has_no_problems() -> None:
     catalog = load_catalog()
     start = time.process_time()
     report = lint_catalogue(catalog)
-    assert [str(said) for said in report.of("problem")] == []
+    assert [str(diagnostic) for diagnostic in report.of("problem")] == []
     assert time.process_time() - start < 1.5
 
 
@@ -38,9 +38,9 @@ def test_every_lint_looks_at_cards_or_at_rows() -> None:
 def test_a_family_silences_a_lint_with_a_reason(tmp_path: Path) -> None:
     report = lint_catalogue(catalogue(tmp_path, family=FAMILY + SILENCE))
     assert "few_templates" not in report.counts("remark")
-    (said,) = report.silenced
-    assert said.lint == "few_templates"
-    assert str(said).endswith("[silenced: two are enough for a test]")
+    (diagnostic,) = report.silenced
+    assert diagnostic.lint == "few_templates"
+    assert str(diagnostic).endswith("[silenced: two are enough for a test]")
 
 
 def test_a_task_silences_a_lint_of_its_own_card(tmp_path: Path) -> None:
@@ -54,12 +54,12 @@ def test_a_task_silences_a_lint_of_its_own_card(tmp_path: Path) -> None:
 
 def test_a_silence_without_use_is_remarked(tmp_path: Path) -> None:
     family = FAMILY + "lint: {ignore: {no_inversion: there is one}}\n"
-    said = [
-        said
-        for said in lint_catalogue(catalogue(tmp_path, family=family)).said
-        if said.lint == "unused_silence"
+    diagnostic = [
+        diagnostic
+        for diagnostic in lint_catalogue(catalogue(tmp_path, family=family)).diagnostic
+        if diagnostic.lint == "unused_silence"
     ]
-    assert [f"{one.problem}".split("  ")[1] for one in said] == [
+    assert [f"{one.problem}".split("  ")[1] for one in diagnostic] == [
         "lint.ignore.no_inversion: the lint finds nothing here; take the silence out"
     ]
 
@@ -72,17 +72,17 @@ def test_a_silence_of_a_row_lint_is_judged_when_rows_are_read(tmp_path: Path) ->
 
 def test_silencing_what_is_no_lint_is_a_problem(tmp_path: Path) -> None:
     family = FAMILY + "lint: {ignore: {few_template: why}}\n"
-    (said,) = lint_catalogue(catalogue(tmp_path, family=family)).of("problem")
-    assert 'Did you mean "few_templates"' in said.problem.what
+    (diagnostic,) = lint_catalogue(catalogue(tmp_path, family=family)).of("problem")
+    assert 'Did you mean "few_templates"' in diagnostic.problem.what
 
 
 def test_cases_of_one_problem_are_told_together(tmp_path: Path) -> None:
     other = TASK.replace("task: colours", "task: shades").replace("license: mit", "license: unknown")
     task = TASK.replace("license: mit", "license: unknown")
     report = lint_catalogue(catalogue(tmp_path, task=task, more=other))
-    (said,) = [said for said in report.said if said.lint == "unknown_license"]
-    assert said.cases == ("colours", "shades")
-    assert "(2: colours, shades)" in str(said)
+    (diagnostic,) = [diagnostic for diagnostic in report.diagnostic if diagnostic.lint == "unknown_license"]
+    assert diagnostic.cases == ("colours", "shades")
+    assert "(2: colours, shades)" in str(diagnostic)
 
 
 def test_a_silence_changes_no_work_that_was_done(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flancollect.lint.samples import DRAWN, ROWS, read_samples
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.catalogs import TASK
 from tests.lint.small_cards import catalogue, samples
 
@@ -41,7 +41,7 @@ def test_what_cannot_be_read_says_why_and_stops_nothing(tmp_path: Path) -> None:
     lost = TASK.replace("task: colours", "task: lost") + "status: unavailable\nreason: lost at sea\n"
     catalog = catalogue(tmp_path, more=gone)
     lost_too = catalogue(tmp_path / "lost", more=lost)
-    read, unread = read_samples([*catalog.tasks.values(), lost_too.tasks["lost"]], Access(offline=True))
+    read, unread = read_samples([*catalog.tasks.values(), lost_too.tasks["lost"]], SourceAccess(offline=True))
     assert [sample.task.card.task for sample in read] == ["colours"]
     assert "nowhere.csv" in unread["gone"]
     assert unread["lost"] == "lost at sea"

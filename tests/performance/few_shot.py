@@ -20,7 +20,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from flancollect.cards.style_card import ShotStyle
 from flancollect.draw import Draws
 from flancollect.jinja.evaluate import render_columns
-from flancollect.render.few_shot import Shown, few_shot_prompts
+from flancollect.render.few_shot import ShotSelection, few_shot_prompts
 from flancollect.render.zero_shot import Example
 from tests.performance.measure import WORDS, Contestant, Timing, compare
 
@@ -148,5 +148,5 @@ def _examples(columns: Columns, start: int = 0, stop: int | None = None) -> list
 
 
 def _gathered(exemplars: list[Example], questions: list[Example], chosen: Places) -> pa.Array:
-    shown = Shown(places=chosen.ravel(), counts=np.full(len(chosen), SHOTS))
+    shown = ShotSelection(places=chosen.ravel(), counts=np.full(len(chosen), SHOTS))
     return few_shot_prompts(STYLE, exemplars, shown, questions, ROOM)[0]

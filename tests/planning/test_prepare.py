@@ -8,7 +8,7 @@ from flancollect.cards.select import Select
 from flancollect.errors import CheckError, UsageError
 from flancollect.planning.prepare import prepare, write_lock
 from flancollect.sources.lock import load_lock
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.small import CATALOGUE, command, nothing_embedded, wanted
 
 ALL = ["animal_quiz", "phrases", "reversals", "shop_talk", "town_mayors", "town_rivers", "weather_claims"]
@@ -88,7 +88,7 @@ def test_the_lock_pins_nothing_of_a_file_that_changed(tmp_path, copied):
     """Without --frozen, a build looks at files as they are; the lock only spares the reading."""
     lock = tmp_path / "lock.json"
     with nothing_embedded():
-        write_lock((), (copied,), Access(), lock)
+        write_lock((), (copied,), SourceAccess(), lock)
     with (copied / "talk" / "talk.tsv").open("a") as file:
         file.write("One more?\tNo.\tGood.\n")
     planned = plan("shop_talk", copied, lock=lock)
@@ -121,7 +121,9 @@ def test_a_recipe_of_which_something_is_gone_is_refused():
 
 def test_a_lock_says_revision_rows_and_columns_of_every_split(tmp_path):
     with nothing_embedded():
-        path, locked, failed = write_lock(("animal_quiz",), (CATALOGUE,), Access(), tmp_path / "new.json")
+        path, locked, failed = write_lock(
+            ("animal_quiz",), (CATALOGUE,), SourceAccess(), tmp_path / "new.json"
+        )
     assert (path, locked, failed) == (tmp_path / "new.json", 1, {})
     (entry,) = load_lock(path).sources.values()
     assert isinstance(entry, SourceLock)
@@ -141,21 +143,21 @@ def test_locking_twice_writes_the_same_bytes(tmp_path):
 def test_locking_some_keeps_the_others(tmp_path):
     lock = tmp_path / "lock.json"
     with nothing_embedded():
-        write_lock(("phrases",), (CATALOGUE,), Access(), lock)
-        write_lock(("town_*",), (CATALOGUE,), Access(), lock)
+        write_lock(("phrases",), (CATALOGUE,), SourceAccess(), lock)
+        write_lock(("town_*",), (CATALOGUE,), SourceAccess(), lock)
     assert len(json.loads(lock.read_text())["sources"]) == 3
 
 
 def test_a_lock_in_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with nothing_embedded(), pytest.raises(UsageError, match="cannot be written"):
-        write_lock((), (CATALOGUE,), Access(), tmp_path / "file" / "lock.json")
+        write_lock((), (CATALOGUE,), SourceAccess(), tmp_path / "file" / "lock.json")
 
 
 def test_a_lock_that_is_none_is_refused_untouched(tmp_path):
     (tmp_path / "lock.json").write_text("{}{")
     with nothing_embedded(), pytest.raises(UsageError, match="not a Lock of this version"):
-        write_lock((), (CATALOGUE,), Access(), tmp_path / "lock.json")
+        write_lock((), (CATALOGUE,), SourceAccess(), tmp_path / "lock.json")
     assert (tmp_path / "lock.json").read_text() == "{}{"
 
 

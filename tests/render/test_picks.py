@@ -13,7 +13,7 @@ from flancollect.cards.style_card import OptionStyle, ShotStyle
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import Row
-from flancollect.render.picks import Names, Pick, pick, pick_rows
+from flancollect.render.picks import DrawScope, Pick, pick, pick_rows
 
 STYLES = Styles(
     options={name: OptionStyle(item="{{ text }}") for name in "abc"},
@@ -52,7 +52,7 @@ TEMPLATES = [template("one"), template("two"), template("plain", shows_options=F
 
 
 def picked(variant: str, ids: Sequence[int], pool: Sequence[Row] = (), repeat: int = 0) -> list[Pick]:
-    names = Names(seed=0, task="t", variant=VARIANTS[variant], repeat=repeat)
+    names = DrawScope(seed=0, task="t", variant=VARIANTS[variant], repeat=repeat)
     return [pick(names, row(i), TEMPLATES, STYLES, pool, Shots(min=2, max=4)) for i in ids]
 
 
@@ -72,7 +72,7 @@ def test_no_options_and_no_shots_where_the_variant_has_none() -> None:
 @given(size=st.integers(0, 60), same=st.integers(1, 5))
 def test_exemplars_differ_from_the_row_and_from_each_other(size: int, same: int) -> None:
     pool = [row(i, content=i // same) for i in range(size)]
-    names = Names(seed=0, task="t", variant=VARIANTS["fs_opt"], repeat=0)
+    names = DrawScope(seed=0, task="t", variant=VARIANTS["fs_opt"], repeat=0)
     for question in pool[:10]:
         shown = pick(names, question, TEMPLATES, STYLES, pool, Shots(min=2, max=4)).exemplars
         contents = [exemplar.content for exemplar in shown]
@@ -90,7 +90,7 @@ def test_many_rows_are_picked_as_one_by_one() -> None:
         ("zs_opt", 400, 2),
     ):
         pool = [row(i, content=i // 2) for i in range(size)]
-        names = Names(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
+        names = DrawScope(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
         rows = [row(i) for i in (*range(40), 10**12)]
         shots = Shots(min=1, max=4)
         together = pick_rows(names, rows, TEMPLATES, STYLES, pool, shots)

@@ -11,7 +11,7 @@ from flancollect.cards.style_card import ShotStyle
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import normalise
-from flancollect.render.picks import Names, pick
+from flancollect.render.picks import DrawScope, pick
 from flancollect.render.prompts import EMPTY_PROMPT, EMPTY_TARGET, ExampleStore, Prompt, render_prompts
 from tests.catalogs import write
 
@@ -50,7 +50,7 @@ def prompts(tmp_path: Path, variant: str, dropped: Counter[str]) -> list[Prompt]
     )
     task = load_catalog([folder], embedded=folder / "none").tasks["chosen"]
     rows = normalise(task, range(len(ROWS)), ROWS, {}, dropped)
-    names = Names(seed=0, task="chosen", variant=VARIANTS[variant], repeat=0)
+    names = DrawScope(seed=0, task="chosen", variant=VARIANTS[variant], repeat=0)
     templates = task.family.templates
     picked = [(row, pick(names, row, templates, STYLES, rows, Shots(min=4, max=4))) for row in rows]
     return render_prompts(picked, ExampleStore(task.family, STYLES), STYLES, 1000, dropped)

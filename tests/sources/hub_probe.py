@@ -13,10 +13,10 @@ from flancollect.artifacts import SourceLock
 from flancollect.cards.source_card import HubSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
 
-def answer(access: Access, ask: dict) -> object:
+def answer(access: SourceAccess, ask: dict) -> object:
     source = HubSource(**{key: ask[key] for key in ("hub", "config", "revision") if key in ask})
     try:
         if ask["do"] == "describe":
@@ -30,5 +30,5 @@ def answer(access: Access, ask: dict) -> object:
 
 
 if __name__ == "__main__":
-    access = Access(cache=Path(sys.argv[1]), retries=1, timeout_s=5)
+    access = SourceAccess(cache=Path(sys.argv[1]), retries=1, timeout_s=5)
     print(json.dumps([answer(access, ask) for ask in json.load(sys.stdin)]))

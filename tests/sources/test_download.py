@@ -12,7 +12,7 @@ from fsspec.registry import _registry
 from flancollect.errors import SourceError
 from flancollect.sources import reach
 from flancollect.sources.download import downloaded
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.sources.loopback_files import Files, serving
 
 BIG = bytes(range(256)) * 20_000
@@ -27,7 +27,7 @@ def files():
 
 @pytest.fixture
 def access(tmp_path):
-    return Access(cache=tmp_path / "cache", timeout_s=5, retries=3)
+    return SourceAccess(cache=tmp_path / "cache", timeout_s=5, retries=3)
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_a_server_that_keeps_failing_is_given_up(files, access):
 
 def test_waits_are_capped(files, tmp_path, no_waiting):
     files.faults["/a.txt"] = [500] * 9
-    downloaded(f"{files.url}/a.txt", Access(cache=tmp_path, retries=9), fresh=False)
+    downloaded(f"{files.url}/a.txt", SourceAccess(cache=tmp_path, retries=9), fresh=False)
     assert max(no_waiting) == 8.0
 
 
@@ -143,14 +143,14 @@ def test_a_download_that_always_breaks_leaves_nothing_behind(files, access):
 
 
 def test_a_file_above_the_bound_is_refused(files, tmp_path):
-    access = Access(cache=tmp_path, max_file_bytes=1000)
+    access = SourceAccess(cache=tmp_path, max_file_bytes=1000)
     with pytest.raises(SourceError, match="/big: larger than the bound of 1,000 bytes for one file"):
         downloaded(f"{files.url}/big", access, fresh=False)
 
 
 def test_a_slow_server_times_out_and_is_tried_again(files, tmp_path):
     files.faults["/a.txt"] = [-1]
-    assert _read(f"{files.url}/a.txt", Access(cache=tmp_path, timeout_s=0.2)) == b"hello\n"
+    assert _read(f"{files.url}/a.txt", SourceAccess(cache=tmp_path, timeout_s=0.2)) == b"hello\n"
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "index"])
@@ -180,7 +180,7 @@ def test_threads_may_download_the_same_file_at_once(files, access):
 
 def test_offline_uses_the_cache_and_nothing_else(files, access, tmp_path):
     _read(f"{files.url}/a.txt", access)
-    offline = Access(cache=access.cache, offline=True)
+    offline = SourceAccess(cache=access.cache, offline=True)
     assert _read(f"{files.url}/a.txt", offline, fresh=True) == b"hello\n"
     with pytest.raises(SourceError, match="the network is switched off and the cache lacks it"):
         downloaded(f"{files.url}/big", offline, fresh=False)
@@ -190,7 +190,7 @@ def test_offline_uses_the_cache_and_nothing_else(files, access, tmp_path):
 def test_an_unwritable_cache_is_said(files, tmp_path):
     (tmp_path / "cache").write_text("a file, not a folder")
     with pytest.raises(SourceError, match="the cache cannot be written"):
-        downloaded(f"{files.url}/a.txt", Access(cache=tmp_path / "cache"), fresh=False)
+        downloaded(f"{files.url}/a.txt", SourceAccess(cache=tmp_path / "cache"), fresh=False)
 
 
 # --- dead hosts --------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_a_name_that_does_not_resolve_counts_as_dead(access, monkeypatch):
 
 def test_a_host_that_never_answers_counts_as_dead(files, tmp_path):
     files.faults["/a.txt"] = [-1] * 9
-    access = Access(cache=tmp_path, timeout_s=0.1, retries=9)
+    access = SourceAccess(cache=tmp_path, timeout_s=0.1, retries=9)
     with pytest.raises(SourceError, match=r"cannot be reached \(no answer in time\)"):
         downloaded(f"{files.url}/a.txt", access, fresh=False)
     assert access.reach.reason_dead(files.url.partition("//")[2]) == "no answer in time"
@@ -253,7 +253,7 @@ def test_worker_processes_start_from_what_their_parent_knew(access):
     assert copy.reach.reason_dead("127.0.0.1:9") == "the connection is refused"
     copy.reach.answered("127.0.0.1:9")
     assert access.reach.reason_dead("127.0.0.1:9")
-    assert Access().reach.reason_dead("127.0.0.1:9") is None
+    assert SourceAccess().reach.reason_dead("127.0.0.1:9") is None
 
 
 # --- other schemes -----------------------------------------------------------------------------------------
@@ -329,5 +329,5 @@ def test_errors_of_backends_are_said_plainly(bucket, access, monkeypatch, error,
 
 def test_the_cache_folder_may_start_with_a_tilde(files, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    path, _ = downloaded(f"{files.url}/a.txt", Access(cache=Path("~/kept")), fresh=False)
+    path, _ = downloaded(f"{files.url}/a.txt", SourceAccess(cache=Path("~/kept")), fresh=False)
     assert path.is_relative_to(tmp_path / "kept")

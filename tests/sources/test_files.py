@@ -14,7 +14,7 @@ from flancollect.errors import SourceError
 from flancollect.sources import locations
 from flancollect.sources.files import describe_files, open_files
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.sources.loopback_files import Files, serving
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -28,7 +28,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def access(tmp_path):
-    return Access(cache=tmp_path / "cache", offline=True)
+    return SourceAccess(cache=tmp_path / "cache", offline=True)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_a_mirror_answers_for_its_prefixes_without_a_network(tmp_path, root):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "a.txt").write_text("x\n")
     (tmp_path / "mirror.yaml").write_text('urls: {"https://host.invalid/": m, "private://corp/": m}\n')
-    access = Access(mirror=load_mirror(tmp_path / "mirror.yaml"), cache=tmp_path / "cache")
+    access = SourceAccess(mirror=load_mirror(tmp_path / "mirror.yaml"), cache=tmp_path / "cache")
     for url in ("https://host.invalid/a.txt", "private://corp/a.txt"):
         assert open_files(FileSource(files=url, format="text"), "train", root, access)[0].rows == 1
     with pytest.raises(SourceError, match=r"https://host.invalid/b.txt: source unavailable: not in mirror"):
@@ -252,9 +252,9 @@ def test_urls_that_no_mirror_maps_go_to_the_network(tmp_path, root):
     mirror = load_mirror(tmp_path / "mirror.yaml")
     with serving(Files(content={"/a.csv.gz": gzip.compress(b"a\nx\n")})) as files:
         source = FileSource(files=f"{files.url}/a.csv.gz", format="csv")
-        table, _ = open_files(source, "train", root, Access(mirror=mirror, cache=tmp_path / "cache"))
+        table, _ = open_files(source, "train", root, SourceAccess(mirror=mirror, cache=tmp_path / "cache"))
         assert table.rows == 1
-    offline = Access(mirror=mirror, cache=tmp_path / "other", offline=True)
+    offline = SourceAccess(mirror=mirror, cache=tmp_path / "other", offline=True)
     with pytest.raises(SourceError, match="the network is switched off"):
         open_files(source, "train", root, offline)
 
@@ -344,7 +344,7 @@ TASKS = SHARED / "data/natural_instructions_v2/tasks"
 @pytest.mark.shared
 @pytest.mark.skipif(not TASKS.is_dir(), reason="needs the folder shared beside the checkout")
 def test_every_natural_instructions_file_opens_with_all_its_instances(tmp_path):
-    access = Access(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=tmp_path)
+    access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=tmp_path)
     for path in sorted(TASKS.glob("*.json")):
         url = f"https://raw.githubusercontent.com/allenai/natural-instructions/master/tasks/{path.name}"
         source = FileSource(files=url, format="json", rows="Instances")

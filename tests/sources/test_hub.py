@@ -16,7 +16,7 @@ from flancollect.cards.source_card import HubSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, open_table
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.hub import Fault, Hub, repo_of, serving
 
 REPO = Path(__file__).resolve().parents[2]
@@ -216,14 +216,14 @@ def test_a_dead_hub_fails_fast_for_all_datasets_after_two_attempts(tmp_path):
 @pytest.mark.parametrize("switch", ["access", "environment"])
 def test_without_a_network_the_hub_is_not_tried(tmp_path, monkeypatch, switch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1" if switch == "environment" else "0")
-    access = Access(cache=tmp_path, offline=switch == "access")
+    access = SourceAccess(cache=tmp_path, offline=switch == "access")
     with pytest.raises(SourceError, match="the network is switched off"):
         describe(HubSource(hub="org/pairs"), tmp_path, access)
 
 
 def test_a_known_commit_needs_no_network(tmp_path):
     known = SourceLock(revision=OLD, splits={})
-    assert describe(HubSource(hub="org/pairs"), tmp_path, Access(offline=True), known) is known
+    assert describe(HubSource(hub="org/pairs"), tmp_path, SourceAccess(offline=True), known) is known
 
 
 def test_a_lock_of_another_kind_of_revision_does_not_hold_for_the_mirror(tmp_path, mirrored):
@@ -238,4 +238,4 @@ def mirrored(tmp_path):
     folder.mkdir(parents=True)
     pq.write_table(pa.table({"a": ["x"]}), folder / "train.parquet")
     (tmp_path / "mirror.yaml").write_text("hub: [hub]\n")
-    return Access(mirror=load_mirror(tmp_path / "mirror.yaml"), cache=tmp_path / "cache")
+    return SourceAccess(mirror=load_mirror(tmp_path / "mirror.yaml"), cache=tmp_path / "cache")

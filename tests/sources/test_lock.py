@@ -8,10 +8,10 @@ from flancollect.errors import SourceError, UsageError
 from flancollect.sources import lock, source_key, synthetic
 from flancollect.sources.lock import load_lock, resolve_sources, update_lock
 from flancollect.sources.reshape import describe_shaped
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 from tests.sources.loopback_files import Files, serving
 
-OFFLINE = Access(offline=True)
+OFFLINE = SourceAccess(offline=True)
 COMMIT = "a" * 40
 
 
@@ -39,7 +39,7 @@ def mixed(sources, tmp_path, tmp_path_factory):
         urls = [f"{files.url}{path}" for path in (*served, "/none.txt")]
         remote = [FileSource(files=url, format="text") for url in urls]
         found = sources | {source_key(source): (source, tmp_path) for source in remote}
-        yield found, Access(cache=tmp_path_factory.mktemp("cache"), retries=0)
+        yield found, SourceAccess(cache=tmp_path_factory.mktemp("cache"), retries=0)
 
 
 def test_the_result_is_the_same_for_any_number_of_threads(mixed):
@@ -77,7 +77,7 @@ def test_local_sources_do_not_wait_for_a_slow_server(sources, tmp_path):
         slow = FileSource(files=f"{files.url}/a.txt", format="text")
         before = []
         resolve_sources(
-            {source_key(slow): (slow, tmp_path), **sources}, Access(cache=tmp_path / "cache"), None, frozen=False,
+            {source_key(slow): (slow, tmp_path), **sources}, SourceAccess(cache=tmp_path / "cache"), None, frozen=False,
             progress=lambda done, total: before.append(len(files.log)),
         )  # fmt: skip
     assert before == [0] * 21 + [1]

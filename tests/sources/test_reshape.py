@@ -18,7 +18,7 @@ from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources.reshape import describe_shaped, open_shaped, reshaped
 from flancollect.sources.shapes.shape import RowShape, TableShape
-from flancollect.sources.table import Access, SourceTable, table_of
+from flancollect.sources.table import SourceAccess, SourceTable, table_of
 
 ADDS = pa.schema([("part", pa.string()), ("at", pa.int64())])
 SPLIT = RowShape(
@@ -33,7 +33,7 @@ UPPER = RowShape(
     rows=lambda row: [{"upper": row["words"].upper()}],
 )
 SHAPES = {"split": SPLIT, "upper": UPPER, "all": TableShape(adds=ADDS, table=lambda t: t.slice(0, 0))}
-OFFLINE = Access(offline=True)
+OFFLINE = SourceAccess(offline=True)
 
 
 @pytest.fixture(autouse=True)

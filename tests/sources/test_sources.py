@@ -7,9 +7,9 @@ from flancollect.cards.source_card import FileSource, HubSource, SyntheticSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, locations, open_table, source_key, waits
 from flancollect.sources.mirror import load_mirror
-from flancollect.sources.table import Access
+from flancollect.sources.table import SourceAccess
 
-OFFLINE = Access(offline=True)
+OFFLINE = SourceAccess(offline=True)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_different_sources_have_different_keys():
 
 # --- what waits --------------------------------------------------------------------------------------------
 
-ONLINE = Access()
+ONLINE = SourceAccess()
 COMMIT = SourceLock(revision="a" * 40, splits={})
 
 
@@ -124,7 +124,7 @@ def mirror(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(b"four")
     (tmp_path / "mirror.yaml").write_text('hub: [hub]\nurls: {"https://h/": mirrored}\n')
-    return Access(mirror=load_mirror(tmp_path / "mirror.yaml"))
+    return SourceAccess(mirror=load_mirror(tmp_path / "mirror.yaml"))
 
 
 # --- opening -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from flancollect.artifacts import Manifest
-from flancollect.exports.dataset_card.front import Shown, front_matter
+from flancollect.exports.dataset_card.front import ExportListing, front_matter
 from flancollect.exports.dataset_card.sources import license_table, source_table, source_uses
 from flancollect.exports.dataset_card.text import code, fenced, percent, prose, table
 
@@ -37,13 +37,15 @@ class LengthRow:
     max: int
 
 
-def dataset_card(manifest: Manifest, shown: Shown, lengths: Sequence[LengthRow], address: str = HERE) -> str:
+def dataset_card(
+    manifest: Manifest, listing: ExportListing, lengths: Sequence[LengthRow], address: str = HERE
+) -> str:
     """The card. `address` is what `load_dataset` is given: a Hub id, or a folder."""
     sections = [
         f"# {prose(title_of(manifest))}",
         _summary(manifest),
         "## Load it",
-        fenced(_loading(shown, address), "python"),
+        fenced(_loading(listing, address), "python"),
         "## What is in it",
         "![Rows by submixture and template style](composition.svg)",
         _submixes(manifest),
@@ -63,7 +65,7 @@ def dataset_card(manifest: Manifest, shown: Shown, lengths: Sequence[LengthRow],
         "## Bias and limits",
         _bias(manifest),
     ]
-    return front_matter(manifest, title_of(manifest), shown) + "\n" + "\n\n".join(sections) + "\n"
+    return front_matter(manifest, title_of(manifest), listing) + "\n" + "\n\n".join(sections) + "\n"
 
 
 def title_of(manifest: Manifest) -> str:
@@ -86,8 +88,8 @@ def _summary(manifest: Manifest) -> str:
     )
 
 
-def _loading(shown: Shown, address: str) -> str:
-    names = list(shown.configs())
+def _loading(listing: ExportListing, address: str) -> str:
+    names = list(listing.configs())
     lines = ["from datasets import load_dataset", "", f'rows = load_dataset("{address}", split="train")']
     if len(names) > 1:
         lines.append(f'part = load_dataset("{address}", "{names[1]}", split="train")')
@@ -132,10 +134,10 @@ def _languages(manifest: Manifest) -> str:
     rows: Counter[str] = Counter()
     for task in manifest.tasks:
         rows[", ".join(task.languages)] += task.rows
-    shown = _largest_first(rows)[:20]
+    listing = _largest_first(rows)[:20]
     return table(
         ("languages of the task", "rows", "share"),
-        [(prose(name), rows[name], percent(rows[name], manifest.rows)) for name in shown],
+        [(prose(name), rows[name], percent(rows[name], manifest.rows)) for name in listing],
     )
 
 

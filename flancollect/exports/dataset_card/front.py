@@ -34,7 +34,7 @@ LARGER = ((10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ExportListing:
     """What a card says of an export's data files: the schema that `datasets` sees, and the files."""
 
     schema: pa.Schema
@@ -49,7 +49,7 @@ class Shown:
         return found
 
 
-def front_matter(manifest: Manifest, title: str, shown: Shown) -> str:
+def front_matter(manifest: Manifest, title: str, listing: ExportListing) -> str:
     """The block between the `---` lines, those included."""
     hub = hub_license(manifest.license)
     named = {"license_name": hub.name, "license_link": "ATTRIBUTION.md"} if hub.id == OTHER else {}
@@ -61,8 +61,8 @@ def front_matter(manifest: Manifest, title: str, shown: Shown) -> str:
         "task_categories": categories(manifest),
         "size_categories": [size_category(manifest.rows)],
         "tags": list(TAGS),
-        "configs": [_config(name, files) for name, files in shown.configs().items()],
-        "dataset_info": [_info(name, files, shown.schema) for name, files in shown.configs().items()],
+        "configs": [_config(name, files) for name, files in listing.configs().items()],
+        "dataset_info": [_info(name, files, listing.schema) for name, files in listing.configs().items()],
     }
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=110)
     return f"---\n{text}---\n"

@@ -16,7 +16,7 @@ from flancollect.artifacts import ExportFile, LicenseRows, Skipped
 from flancollect.dataset.schemas import MIXTURE
 from flancollect.exports import messages
 from flancollect.exports.dataset_card.card import LengthRow, dataset_card, rebuild_command
-from flancollect.exports.dataset_card.front import Shown, size_category
+from flancollect.exports.dataset_card.front import ExportListing, size_category
 from flancollect.exports.dataset_card.picture import picture
 from flancollect.exports.dataset_card.sources import attribution, bibliography, citation_key, source_uses
 from flancollect.exports.dataset_card.text import code, fenced, link, percent, prose, table
@@ -72,7 +72,9 @@ def shown(schema=MIXTURE):
         ExportFile(file=f"{name}/train-0.parquet", config=name, rows=rows, values_bytes=9, bytes=5, sha256="")
         for name, rows in (("default", 120), ("flan2021_zs_opt", 80))
     ]
-    return Shown(schema=schema, files=[*files, ExportFile(file="x.tsv", rows=120, bytes=3, sha256="")])
+    return ExportListing(
+        schema=schema, files=[*files, ExportFile(file="x.tsv", rows=120, bytes=3, sha256="")]
+    )
 
 
 def card_of(manifest, **changes):
