@@ -102,6 +102,7 @@ def _task_rows(name: tuple[str, str], record: JobRecord, revision: str) -> TaskR
         task_source="Flan2021",
         family="qa",
         license="cc-by-4.0",
+        metric="exact_match",
         languages=["en"],
         source_key=f"hub:org/{name[0]}",
         revision=revision,

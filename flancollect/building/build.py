@@ -269,6 +269,7 @@ def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
             license=card.license,
             citation=card.citation,
             cluster=card.cluster,
+            metric=card.metric,
             languages=card.languages,
             source_key=plan.source_key,
             revision=plan.lock.revision,
