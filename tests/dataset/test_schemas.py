@@ -24,7 +24,7 @@ def with_column(name, values):
 
 def test_mixture_is_rendered_without_order():
     assert columns_of(RENDERED) == {"order": "uint64"} | columns_of(MIXTURE)
-    assert RENDERED == rendered_schema(MIXTURE)
+    assert rendered_schema(MIXTURE) == RENDERED
 
 
 def test_a_benchmark_is_a_mixture_with_questions():
