@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flancollect.cards.card import Card, Count, Metric, Name, Positive, Texts
+from flancollect.cards.card import Card, Count, Name, Positive, Texts
 from flancollect.cards.select import Select
 from flancollect.cards.style_card import StyleKind
 from flancollect.cards.variants import VariantName
@@ -33,6 +33,7 @@ class BenchmarkCard(Card):
     """A set of questions. `hold_out`: what of it training mixtures that hold it out must not contain.
 
     `hold_out_tasks` names, by globs, further tasks: those of other submixes that were made from its data.
+    Each answer is scored by the `metric` of the task that asks, so one benchmark may mix several.
     """
 
     benchmark: Name
@@ -41,6 +42,5 @@ class BenchmarkCard(Card):
     split: SplitName = "test"
     rows_per_task: Positive | None = None
     ask: Ask = Ask()
-    score: Metric = "exact_match"
     hold_out: list[Literal["tasks", "rows", "templates"]] = Field(default_factory=list)
     hold_out_tasks: Texts = Field(default_factory=list)
