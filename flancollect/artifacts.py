@@ -23,6 +23,9 @@ M = TypeVar("M", bound=BaseModel)
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
 
+BuildKind = Literal["mixture", "benchmark", "tasks"]
+"""What was built: a mixture card, a benchmark card, or tasks that were named on the command line."""
+
 VERSION = "0.1.0"
 """The version of flancollect, as manifests name it; the package's `__version__`."""
 
@@ -130,7 +133,8 @@ class JobRecord(Artifact):
 class TaskRows(Artifact):
     """What one task gave in one variant. `dropped` counts the rows that were drawn and not used, by reason.
 
-    `rows_sha256` is over the mixture's columns of its rows, so that two builds compare by task.
+    `metric` and `cluster` are the card's; `subject` is the part of a benchmark that the task is of.
+    `rows_sha256` is over the build's columns of its rows, so that two builds compare by task.
     """
 
     task: str
@@ -140,6 +144,8 @@ class TaskRows(Artifact):
     license: str
     citation: str | None = None
     cluster: str = ""
+    subject: str = ""
+    metric: str
     languages: list[str]
     source_key: str
     revision: str
@@ -186,7 +192,7 @@ class Manifest(Artifact):
     format: Literal[1] = 1
     flancollect: str
     render_version: int
-    kind: Literal["mixture", "benchmark", "tasks"]
+    kind: BuildKind
     mixture: str
     seed: int
     rows_asked: int

@@ -1,18 +1,19 @@
 """Small rendered tables and finished builds for tests of what reads and writes them."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from flancollect.artifacts import Coverage, JobRecord, Manifest, TaskRows, fingerprint
+from flancollect.artifacts import BuildKind, Coverage, JobRecord, Manifest, TaskRows, fingerprint
 from flancollect.building.mix import write_shards
 from flancollect.dataset.dataset_files import seal
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.job_file import write_rendered
 from flancollect.dataset.row_codec import encode
-from flancollect.dataset.schemas import MIXTURE, RENDERED, columns_of
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE, RENDERED, columns_of, rendered_schema, schema_of
 from flancollect.draw import draws, key
 
 Jobs = Mapping[tuple[str, str], pa.Table]
@@ -51,9 +52,35 @@ def _row(task: str, variant: str, i: int, order: int, text: str) -> dict[str, ob
     }
 
 
+def question_rows(task: str, variant: str, rows: int, text: str = "") -> pa.Table:
+    """`rendered_rows` with a question each; every third one is answered in free text."""
+    plain = rendered_rows(task, variant, rows, text).to_pylist()
+    return pa.Table.from_pylist(
+        [row | {"question": _question(row, i)} for i, row in enumerate(plain)],
+        schema=rendered_schema(BENCHMARK),
+    )
+
+
+def _question(row: dict[str, object], i: int) -> dict[str, object]:
+    choices = [] if i % 3 == 2 else ["sí", "no", "vielleicht 日本"][: 2 + i % 2]
+    return {
+        "id": f"{row['task_name']}/test/{i}",
+        "choices": choices,
+        "labels": ["(A)", "(B)", "(C)"][: len(choices)],
+        "answer": i % len(choices) if choices else -1,
+        "accepted": [row["targets"], "ünother"][: 1 + i % 2],
+        "metric": "accuracy" if choices else "exact_match",
+        "cluster": "reading",
+        "languages": ["en", "de"][: 1 + i % 2],
+        "subject": "" if i % 4 else "anatomy",
+        "prompt_sha256": sha256(str(row["inputs"]).encode()).hexdigest(),
+    }
+
+
 def write_job(path: Path, rows: pa.Table) -> JobRecord:
     """Write the file of a job that has these rows."""
-    return write_rendered(path, [encode(batch) for batch in rows.to_batches()], {}, {})
+    schema = BENCHMARK if "question" in rows.column_names else MIXTURE
+    return write_rendered(path, [encode(batch) for batch in rows.to_batches()], {}, {}, schema)
 
 
 def small_jobs(rows: int = 40) -> dict[tuple[str, str], pa.Table]:
@@ -62,7 +89,21 @@ def small_jobs(rows: int = 40) -> dict[tuple[str, str], pa.Table]:
     return {name: rendered_rows(*name, rows) for name in names}
 
 
-def build(out: Path, jobs: Jobs, *, shard_bytes: int = 3400, seed: int = 0, revision: str = "1") -> Manifest:
+def question_jobs(rows: int = 12) -> dict[tuple[str, str], pa.Table]:
+    """Two jobs of two tasks of a benchmark."""
+    names = [("mmlu_anatomy", "zs_opt"), ("tydiqa", "fs_noopt")]
+    return {name: question_rows(*name, rows) for name in names}
+
+
+def build(
+    out: Path,
+    jobs: Jobs,
+    *,
+    kind: BuildKind = "mixture",
+    shard_bytes: int = 3400,
+    seed: int = 0,
+    revision: str = "1",
+) -> Manifest:
     """Write and seal a build of these jobs, as `flancollect build` does."""
     work = out / ".work" / "rendered"
     work.mkdir(parents=True, exist_ok=True)
@@ -70,21 +111,22 @@ def build(out: Path, jobs: Jobs, *, shard_bytes: int = 3400, seed: int = 0, revi
     for (task, variant), table in sorted(jobs.items()):
         path = work / f"{task}.{variant}.rows"
         files.append((path, write_job(path, table)))
-    shards = write_shards(files, out, shard_bytes=shard_bytes)
+    schema = schema_of(kind)
+    shards = write_shards(files, out, schema=schema, shard_bytes=shard_bytes)
     rows = sum(shard.rows for shard in shards)
     manifest = Manifest(
         flancollect="0.1.0",
         render_version=1,
-        kind="mixture",
+        kind=kind,
         mixture="small",
         seed=seed,
         rows_asked=rows + 2,
         rows=rows,
         short=2,
-        content_hash=content_hash(MIXTURE, shards),
+        content_hash=content_hash(schema, shards),
         recipe_hash=fingerprint("recipe"),
         catalogue_hash=fingerprint("catalogue"),
-        columns=columns_of(MIXTURE),
+        columns=columns_of(schema),
         shards=shards,
         tasks=[
             _task_rows(name, record, revision) for name, (_, record) in zip(sorted(jobs), files, strict=True)
@@ -102,6 +144,7 @@ def _task_rows(name: tuple[str, str], record: JobRecord, revision: str) -> TaskR
         task_source="Flan2021",
         family="qa",
         license="cc-by-4.0",
+        metric="exact_match",
         languages=["en"],
         source_key=f"hub:org/{name[0]}",
         revision=revision,

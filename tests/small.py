@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.build import BuildOptions, Built, build
+from flancollect.building.build import BuildOptions, BuildResult, build
 from flancollect.cards import catalog
 from flancollect.cli import main
-from flancollect.planning import prepare
-from flancollect.planning.prepare import BuildRequest
+from flancollect.planning import resolve
+from flancollect.planning.request import BuildRequest
 
 REPO = Path(__file__).resolve().parent.parent
 CATALOGUE = REPO / "tests" / "data" / "catalogue"
@@ -43,20 +43,20 @@ class Ran:
 def nothing_embedded() -> Iterator[None]:
     """No card but those of `--catalog` folders, and an empty lock."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (catalog, prepare):
+        for module in (catalog, resolve):
             patch.setattr(module, "embedded_root", lambda: EMPTY)
         yield
 
 
-def wanted(name: str = "small", catalogue: Path = CATALOGUE, **more: object) -> BuildRequest:
+def request(name: str = "small", catalogue: Path = CATALOGUE, **more: object) -> BuildRequest:
     """What to plan, from the small catalogue."""
-    return BuildRequest(name=name, catalogs=(catalogue,), **more)  # type: ignore[arg-type]
+    return BuildRequest(name, catalogs=(catalogue,), **more)  # type: ignore[arg-type]
 
 
-def built(out: Path, what: BuildRequest | None = None, **options: object) -> Built:
+def built(out: Path, what: BuildRequest | None = None, **options: object) -> BuildResult:
     """Build in this process."""
     with nothing_embedded():
-        return build(what or wanted(), BuildOptions(out=out, **options))  # type: ignore[arg-type]
+        return build(what or request(), out, BuildOptions(**options))  # type: ignore[arg-type]
 
 
 def command(*arguments: object, catalogue: Path | None = CATALOGUE) -> Ran:
@@ -121,6 +121,6 @@ if __name__ == "__main__":
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if "KILL_AT_RENAME" in os.environ:
         _kill_at_rename(int(os.environ["KILL_AT_RENAME"]))
-    for module in (catalog, prepare):
+    for module in (catalog, resolve):
         module.embedded_root = lambda: EMPTY
     main()

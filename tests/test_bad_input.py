@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import built, command, wanted
+from tests.small import built, command, request
 
 FAMILY = """\
 family: echo
@@ -476,7 +476,7 @@ def test_a_folder_of_other_files_is_never_touched(mine, tmp_path, overwrite):
 
 def test_another_build_is_replaced_only_when_asked(tmp_path, copied):
     out = tmp_path / "out"
-    built(out, wanted(rows=50))
+    built(out, request(rows=50))
     before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
     line = ("build", "small", "--out", out, "--rows", 60)
     for other in ((*line, "--seed", 0), (*line[:-1], 50, "--seed", 1), (*line[:-1], 50, "--only", "phrases")):

@@ -7,306 +7,223 @@ command goes on where it was: finished jobs lie in `.work/rendered`, named by wh
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import (
-    VERSION,
-    Coverage,
-    LicenseRows,
-    Manifest,
-    Progress,
-    Report,
-    ShardInfo,
-    Skipped,
-    TaskRows,
-    fingerprint,
-    write_artifact,
+from flancollect.artifacts import VERSION, Manifest, Progress, Report, ShardInfo, TaskRows, write_artifact
+from flancollect.building.cache_keys import (
+    JobFiles,
+    RenderSettings,
+    delete_unused,
+    job_files,
+    render_settings,
 )
-from flancollect.building.cache_keys import JobFiles, delete_unused, job_files, settings_of
-from flancollect.building.jobs import TaskDone
+from flancollect.building.jobs import TaskOutcome
+from flancollect.building.manifest import make_manifest, make_report, task_rows
 from flancollect.building.mix import write_shards
 from flancollect.building.scheduler import render_all
 from flancollect.building.workers import PeakMemory, load_early
-from flancollect.cards.licenses import combined
 from flancollect.dataset.dataset_files import refresh, seal
 from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.folder import acquire
-from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
-from flancollect.dataset.schemas import MIXTURE, columns_of
+from flancollect.dataset.schemas import schema_of
 from flancollect.dataset.shards import SHARD_BYTES, shard_count
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.jinja.evaluate import RENDER_VERSION
-from flancollect.planning.candidates import EXPECTED_SKIPS, Skip
-from flancollect.planning.plan import BuildPlan, TaskPlan
-from flancollect.planning.prepare import BuildRequest, prepare
-from flancollect.render.batch import TASK_SOURCES
+from flancollect.planning.plan import BuildPlan, plan
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.selection import EXPECTED_SKIPS, Skip
 from flancollect.render.examples import check_examples
 
 REPORT = "report.json"
-WORKERS_NEED = ("flancollect.building.scheduler", "flancollect.building.mix")
+WORKER_MODULES = ("flancollect.building.scheduler", "flancollect.building.mix")
+MOST_FAILURES_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """How to build. None of these changes a byte of the dataset, save `shard_bytes`."""
+    """How to build. None of these changes a byte of the dataset, save `shard_bytes`.
 
-    out: Path
+    `strict` stops at a task that must be skipped, `overwrite` replaces another build in the folder, `discard_work`
+    deletes what a later build could reuse.
+    """
+
     workers: int = 1
     strict: bool = False
     overwrite: bool = False
     discard_work: bool = False
     shard_bytes: int = SHARD_BYTES
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if self.workers < 1:
+            raise UsageError(f"--workers {self.workers}: at least one is needed")
+
+
+DEFAULTS = BuildOptions()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A finished build."""
+class BuildResult:
+    """A finished build: what it holds, and how the run went."""
 
     manifest: Manifest
     report: Report
 
 
-def build(wanted: BuildRequest, options: BuildOptions, progress: Progress | None = None) -> Built:
+def build(
+    request: BuildRequest, out: Path, options: BuildOptions = DEFAULTS, progress: Progress | None = None
+) -> BuildResult:
     """Build a mixture or benchmark into a folder.
 
     Raises UsageError when the folder cannot be used, CheckError when the license policy takes no task,
     CardError for bad cards and templates, SourceError when no task could be built, or, with `strict`, when
-    any task was skipped.
-    Interrupting leaves the folder ready to resume.
+    any task was skipped. Interrupting leaves the folder ready to resume.
     """
+    out = Path(out)
     started = time.monotonic()
-    if options.workers < 1:
-        raise UsageError(f"--workers {options.workers}: at least one is needed")
     if options.workers > 1:
-        load_early(WORKERS_NEED)
-    _, plan = prepare(wanted, progress)
+        load_early(WORKER_MODULES)
+    build_plan = plan(request, progress)
+    refuse_empty(build_plan, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
+    check_examples(
+        {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}.values()
+    )
     planned = time.monotonic()
-    _refuse_hopeless(plan.skipped, plan, strict=options.strict)
-    check_examples({task.task.family.name: task.task.family for task in plan.tasks if task.jobs}.values())
+    recipe = build_plan.recipe.model_dump(mode="json")
     with (
-        disk_errors(options.out, "finished tasks are kept"),
-        acquire(options.out, plan.recipe, overwrite=options.overwrite) as work,
+        disk_errors(out, "finished tasks are kept"),
+        acquire(out, recipe, overwrite=options.overwrite) as work,
     ):
-        settings, peak_memory = settings_of(plan, wanted.access, work), PeakMemory()
-        files = job_files(plan, settings)
-        outcomes = render_all(plan, settings, files, options.workers, peak_memory)
-        done = _watched(outcomes, plan, options, progress)
+        settings = render_settings(build_plan, request.access, work)
+        files = job_files(build_plan, settings)
+        peak_memory = PeakMemory()
+        outcomes = _render(build_plan, settings, files, options, peak_memory, progress)
         rendered = time.monotonic()
-        skipped = tuple(sorted([*plan.skipped, *(task.skip for task in done if task.skip is not None)]))
-        _refuse_hopeless(skipped, plan, strict=options.strict, built=sum(task.skip is None for task in done))
-        manifest = _write(plan, files, done, skipped, options, peak_memory)
-        finished = time.monotonic()
-        report = _report(
-            {"plan": planned - started, "render": rendered - planned, "write": finished - rendered},
-            manifest,
-            done,
-            options.workers,
-            peak_memory,
-        )
-        write_artifact(options.out / REPORT, report)
+        manifest = _write(build_plan, files, outcomes, out, options, peak_memory)
+        written = time.monotonic()
+        seconds = {"plan": planned - started, "render": rendered - planned, "write": written - rendered}
+        report = make_report(seconds, manifest, outcomes, options.workers, peak_memory)
+        write_artifact(out / REPORT, report)
         if options.discard_work:
-            shutil.rmtree(options.out / WORK_FOLDER)
+            shutil.rmtree(out / WORK_FOLDER)
         elif not manifest.coverage.skipped_tasks:
-            delete_unused(work, [job.path for task in done for job in task.jobs])
-    return Built(manifest=manifest, report=report)
+            # A skipped task may be back tomorrow, and its rows of yesterday with it.
+            delete_unused(work, [job.path for outcome in outcomes for job in outcome.jobs])
+    return BuildResult(manifest=manifest, report=report)
 
 
-def _watched(
-    outcomes: Iterable[TaskDone], plan: BuildPlan, options: BuildOptions, progress: Progress | None
-) -> list[TaskDone]:
-    """Every task's outcome, sorted by name; each is told as it comes."""
-    total = sum(bool(task.jobs) for task in plan.tasks)
-    done: list[TaskDone] = []
-    for outcome in outcomes:
-        done.append(outcome)
+def _render(
+    build_plan: BuildPlan,
+    settings: RenderSettings,
+    files: JobFiles,
+    options: BuildOptions,
+    peak_memory: PeakMemory,
+    progress: Progress | None,
+) -> list[TaskOutcome]:
+    """Every task's outcome, sorted by name; progress is told as they come. Raises as `build` does."""
+    total = sum(bool(task.jobs) for task in build_plan.tasks)
+    outcomes: list[TaskOutcome] = []
+    for outcome in render_all(build_plan, settings, files, options.workers, peak_memory):
+        outcomes.append(outcome)
         if progress is not None:
-            progress("tasks", len(done), total)
+            progress("tasks", len(outcomes), total)
         if options.strict and outcome.skip is not None:
             raise _failure([outcome.skip])
-    return sorted(done, key=lambda outcome: outcome.task)
+    built = sum(outcome.skip is None for outcome in outcomes)
+    refuse_empty(build_plan, _skips(build_plan, outcomes), rows=built, strict=options.strict)
+    return sorted(outcomes, key=lambda outcome: outcome.task)
+
+
+def _skips(build_plan: BuildPlan, outcomes: Sequence[TaskOutcome]) -> list[Skip]:
+    """The tasks that are not in the build, those that planning skipped and those that rendering did."""
+    return sorted([*build_plan.skipped, *(outcome.skip for outcome in outcomes if outcome.skip is not None)])
 
 
 def _write(
-    plan: BuildPlan,
+    build_plan: BuildPlan,
     files: JobFiles,
-    done: Sequence[TaskDone],
-    skipped: Sequence[Skip],
+    outcomes: Sequence[TaskOutcome],
+    out: Path,
     options: BuildOptions,
     peak_memory: PeakMemory,
 ) -> Manifest:
     """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
-    plans = {task.name: task for task in plan.tasks}
-    tasks = [row for task in done if task.skip is None for row in _task_rows(plans[task.task], task)]
-    jobs = [(job.path, job.record) for task in done for job in task.jobs]
+    plans, skipped = {task.name: task for task in build_plan.tasks}, _skips(build_plan, outcomes)
+    built = [outcome for outcome in outcomes if outcome.skip is None]
+    tasks = [rows for outcome in built for rows in task_rows(plans[outcome.task], outcome)]
+    jobs = [(job.path, job.record) for outcome in built for job in outcome.jobs]
     count = shard_count(sum(record.bytes for _, record in jobs), options.shard_bytes)
-    standing = _standing(options.out, plan, tasks, count)
-    if standing is not None:
-        manifest = _manifest(plan, files, tasks, skipped, standing)
-        refresh(options.out, manifest)
+    shards = _unchanged_shards(out, build_plan, tasks, count)
+    if shards is not None:
+        manifest = make_manifest(build_plan, files, tasks, skipped, shards)
+        refresh(out, manifest)
         return manifest
     shards = write_shards(
-        jobs, options.out, shard_bytes=options.shard_bytes, workers=options.workers, peak_memory=peak_memory
+        jobs,
+        out,
+        shard_bytes=options.shard_bytes,
+        workers=options.workers,
+        peak_memory=peak_memory,
+        schema=schema_of(build_plan.recipe.kind),
     )
-    manifest = _manifest(plan, files, tasks, skipped, shards)
-    seal(options.out, manifest)
+    manifest = make_manifest(build_plan, files, tasks, skipped, shards)
+    seal(out, manifest)
     return manifest
 
 
-def _standing(out: Path, plan: BuildPlan, tasks: Sequence[TaskRows], count: int) -> list[ShardInfo] | None:
+def _unchanged_shards(
+    out: Path, build_plan: BuildPlan, tasks: Sequence[TaskRows], count: int
+) -> list[ShardInfo] | None:
     """The shards of a finished build in the folder, if these rows would give the same ones again."""
     try:
         old = read_manifest(out)
         sizes = [(out / shard.file).stat().st_size for shard in old.shards]
     except (FlancollectError, OSError):
         return None
-    same = (old.flancollect, old.render_version, old.seed) == (VERSION, RENDER_VERSION, plan.seed)
-    same = same and _rows_of(old.tasks) == _rows_of(tasks) and len(old.shards) == count
+    # What decides over shards: which rows, in which order of jobs, shuffled by which seed, in how many files.
+    old_rows, new_rows = (
+        [(task.task, task.variant, task.rows_sha256) for task in rows] for rows in (old.tasks, tasks)
+    )
+    same = (
+        (old.flancollect, old.render_version, old.seed) == (VERSION, RENDER_VERSION, build_plan.recipe.seed)
+        and old_rows == new_rows
+        and len(old.shards) == count
+    )
     return old.shards if same and sizes == [shard.bytes for shard in old.shards] else None
 
 
-def _rows_of(tasks: Iterable[TaskRows]) -> list[tuple[str, str, str]]:
-    """What decides over shards: which rows, in which order of jobs."""
-    return [(task.task, task.variant, task.rows_sha256) for task in tasks]
-
-
-def _refuse_hopeless(
-    skips: Sequence[Skip], plan: BuildPlan, *, strict: bool, built: int | None = None
-) -> None:
-    """Stop when nothing can be built, and in strict mode when anything cannot."""
-    wrong = [skip for skip in skips if skip.kind not in EXPECTED_SKIPS]
-    nothing = (not plan.rows) if built is None else (not built)
-    if (strict and wrong) or (nothing and wrong):
-        raise _failure(wrong)
-    refused = [skip for skip in skips if skip.kind == "license"]
-    if nothing and refused:
-        shown = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:20])
-        raise CheckError(f"{plan.name}: the license policy leaves nothing to build\n{shown}")
-    if nothing:
-        raise UsageError(f"{plan.name}: nothing is left to build; every task is held out")
+def refuse_empty(build_plan: BuildPlan, skipped: Sequence[Skip], *, rows: int, strict: bool) -> None:
+    """Raise when nothing can be built, and in strict mode when anything cannot."""
+    failures = [skip for skip in skipped if skip.kind not in EXPECTED_SKIPS]
+    if failures and (strict or not rows):
+        raise _failure(failures)
+    if rows:
+        return
+    refused = [skip for skip in skipped if skip.kind == "license"]
+    if refused:
+        reasons = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:MOST_FAILURES_LISTED])
+        raise CheckError(f"{build_plan.name}: the license policy leaves nothing to build\n{reasons}")
+    raise UsageError(f"{build_plan.name}: nothing is left to build; every task is held out")
 
 
 def _failure(skips: Sequence[Skip]) -> FlancollectError:
     """The error that a list of skipped tasks amounts to: of cards if every one is, of sources otherwise."""
-    shown = [f"{skip.task}: {skip.reason}" for skip in skips[:20]]
-    rest = [f"... and {len(skips) - 20} more tasks"] if len(skips) > 20 else []
-    text = "\n".join([*shown, *rest])
-    if all(skip.kind == "card" for skip in skips):
-        return MisfitError(text)
-    return SourceError(text)
+    lines = [f"{skip.task}: {skip.reason}" for skip in skips[:MOST_FAILURES_LISTED]]
+    if len(skips) > MOST_FAILURES_LISTED:
+        lines.append(f"... and {len(skips) - MOST_FAILURES_LISTED} more tasks")
+    misfit = all(skip.kind == "card" for skip in skips)
+    return (MisfitError if misfit else SourceError)("\n".join(lines))
 
 
 class MisfitError(FlancollectError):
     """Tasks whose cards do not fit their sources; same exit code as CardError."""
 
     exit_code = CardError.exit_code
-
-
-def _manifest(
-    plan: BuildPlan,
-    files: JobFiles,
-    tasks: list[TaskRows],
-    skipped: Sequence[Skip],
-    shards: Sequence[ShardInfo],
-) -> Manifest:
-    rows = sum(shard.rows for shard in shards)
-    jobs = {f"{task}/{variant}": file.path.stem for (task, variant), file in files.items()}
-    wrong = [skip for skip in skipped if skip.kind not in EXPECTED_SKIPS]
-    whole = combined(row.license for row in tasks if row.rows)
-    built = len({task.task for task in tasks})
-    return Manifest(
-        flancollect=VERSION,
-        render_version=RENDER_VERSION,
-        kind=plan.kind,
-        mixture=plan.name,
-        seed=plan.seed,
-        rows_asked=plan.asked,
-        rows=rows,
-        short=plan.rows - rows,
-        content_hash=content_hash(MIXTURE, shards),
-        recipe_hash=fingerprint(dict(plan.recipe)),
-        catalogue_hash=fingerprint(jobs),
-        columns=columns_of(MIXTURE),
-        shards=list(shards),
-        tasks=tasks,
-        skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
-        coverage=Coverage(planned_tasks=built + len(wrong), built_tasks=built, skipped_tasks=len(wrong)),
-        license=whole.id,
-        license_reason=whole.reason,
-        licenses=license_rows(tasks),
-        recipe=dict(plan.recipe),
-    )
-
-
-def license_rows(tasks: Iterable[TaskRows]) -> list[LicenseRows]:
-    """Rows and tasks by the license that their cards name, the most rows first."""
-    rows: Counter[str] = Counter()
-    names: dict[str, set[str]] = {}
-    for task in tasks:
-        rows[task.license] += task.rows
-        names.setdefault(task.license, set()).add(task.task)
-    return [
-        LicenseRows(license=name, rows=rows[name], tasks=len(names[name]))
-        for name in sorted(rows, key=lambda name: (-rows[name], name))
-    ]
-
-
-def _task_rows(plan: TaskPlan, done: TaskDone) -> Iterator[TaskRows]:
-    card = plan.task.card
-    for job in done.jobs:
-        yield TaskRows(
-            task=card.task,
-            submix=card.submix,
-            task_source=TASK_SOURCES.get(card.submix, card.submix),
-            family=card.family,
-            license=card.license,
-            citation=card.citation,
-            cluster=card.cluster,
-            languages=card.languages,
-            source_key=plan.source_key,
-            revision=plan.lock.revision,
-            variant=job.variant,
-            planned=job.planned,
-            rows=job.record.rows,
-            dropped=job.record.dropped,
-            rows_sha256=job.record.rows_sha256,
-        )
-
-
-def _report(
-    times: dict[str, float],
-    manifest: Manifest,
-    done: Sequence[TaskDone],
-    workers: int,
-    peak_memory: PeakMemory,
-) -> Report:
-    wall = sum(times.values())
-    jobs = [job for task in done for job in task.jobs]
-    return Report(
-        times={stage: round(seconds, 3) for stage, seconds in times.items()},
-        wall_s=round(wall, 3),
-        rows_per_s=round(manifest.rows / wall, 1),
-        peak_rss_mb=round(_peak_rss_mb(peak_memory), 1),
-        workers=workers,
-        rendered_jobs=sum(not job.reused for job in jobs),
-        reused_jobs=sum(job.reused for job in jobs),
-        copied_rows=sum(job.copied for job in jobs),
-        fallbacks=dict(sorted(sum((Counter(job.fallbacks) for job in jobs), Counter[str]()).items())),
-    )
-
-
-def _peak_rss_mb(peak_memory: PeakMemory) -> float:
-    """Peak resident memory of this process plus that of the largest worker, in MiB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (own + max(peak_memory.values(), default=0)) * unit / (1024 * 1024)
 
 
 def default_workers() -> int:

@@ -1,7 +1,7 @@
-"""How a job's file is named: by all that its rows depend on, and by nothing else.
+"""A job's cache key: a hash of all that its rows depend on, and of nothing else. Its file is named by it.
 
-A name has two parts: what every row of the job depends on, and what only some do (how many rows, which
-templates). A file whose name fits is the job, done; one of which only the first part fits is an earlier run of
+A key has two parts: what every row of the job depends on, and what only some do (how many rows, which
+templates). A file whose name fits is the job, done; one of which only the first part fits is a previous run of
 it, with rows that may still be right.
 """
 
@@ -13,25 +13,47 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from flancollect.artifacts import fingerprint
+import pyarrow as pa
+
+from flancollect.artifacts import BuildKind, fingerprint
 from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import Shots
 from flancollect.cards.splits import SplitSlice
 from flancollect.cards.styles import Styles
+from flancollect.dataset.schemas import schema_of
 from flancollect.jinja.evaluate import RENDER_VERSION
-from flancollect.planning.plan import BuildPlan, Job, TaskPlan
+from flancollect.planning.plan import BuildPlan
+from flancollect.planning.task_plan import Job, TaskPlan
 from flancollect.sources.table import SourceAccess
 
 SUFFIX = ".rows"
-_PART = 32
-"""Hex digits of each part of a name: 128 bits, so that no two jobs ever share one."""
+_PART_DIGITS = 32
+"""Hex digits of each part of a key: 128 bits, so that no two jobs ever share one."""
+
+_NOT_RENDERED = {
+    "source",
+    "templates",
+    "rows",
+    "license",
+    "citation",
+    "reason",
+    "substitute",
+    "original_rows",
+    "note",
+    "lint",
+}
+"""Keys of a card that no row depends on, or that are hashed as what they stand for."""
+
+_NOT_IN_MIXTURES = {"metric", "cluster", "languages", "subject"}
+"""Keys of a card that only the questions of a benchmark hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class RenderSettings:
     """What all tasks of one build share. `work` is the folder of the jobs' files."""
 
+    kind: BuildKind
     seed: int
     max_repeat: int
     shots: Shots
@@ -39,13 +61,25 @@ class Settings:
     access: SourceAccess
     work: Path
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the build's rows."""
+        return schema_of(self.kind)
 
-def settings_of(plan: BuildPlan, access: SourceAccess, work: Path) -> Settings:
+    @property
+    def scoring(self) -> bool:
+        """Whether rows are questions, with what scoring needs."""
+        return self.kind == "benchmark"
+
+
+def render_settings(plan: BuildPlan, access: SourceAccess, work: Path) -> RenderSettings:
     """The settings that a plan's tasks share."""
-    return Settings(
-        seed=plan.seed,
-        max_repeat=plan.max_repeat,
-        shots=plan.shots,
+    recipe = plan.recipe
+    return RenderSettings(
+        kind=recipe.kind,
+        seed=recipe.seed,
+        max_repeat=recipe.max_repeat,
+        shots=recipe.shots,
         styles=plan.styles,
         access=access,
         work=work,
@@ -54,27 +88,30 @@ def settings_of(plan: BuildPlan, access: SourceAccess, work: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """Where a job's rows are or will be, and the files of earlier runs of the job."""
+    """Where a job's rows are or will be, and the files of previous runs of the job."""
 
     path: Path
-    earlier: tuple[Path, ...] = ()
+    previous: tuple[Path, ...] = ()
 
 
 JobFiles = Mapping[tuple[str, str], JobFile]
 """The files of a plan's jobs by task and variant."""
 
 
-def job_files(plan: BuildPlan, settings: Settings) -> dict[tuple[str, str], JobFile]:
+def job_files(plan: BuildPlan, settings: RenderSettings) -> dict[tuple[str, str], JobFile]:
     """The file of every job of a plan. Equal names mean equal rows, on any machine."""
-    styles, there = _styles_hashes(settings.styles), _by_first_part(settings.work)
+    styles = _styles_hashes(settings.styles)
+    by_first_part: dict[str, list[Path]] = {}
+    for path in sorted(settings.work.glob(f"*{SUFFIX}")):
+        by_first_part.setdefault(path.name[:_PART_DIGITS], []).append(path)
     files = {}
     for task in plan.tasks:
-        card = fingerprint(_meaning(task.task))
+        card = fingerprint(rendered_keys(task.task, scoring=settings.scoring))
         for job in task.jobs:
-            first = fingerprint(_rows_part(task, job, settings, card, styles[_styles_used(task, job)]))
-            name = f"{first[:_PART]}-{fingerprint(_rest(job, settings))[:_PART]}{SUFFIX}"
-            earlier = [path for path in there.get(first[:_PART], ()) if path.name != name]
-            files[task.name, job.variant.name] = JobFile(path=settings.work / name, earlier=tuple(earlier))
+            first = fingerprint(_every_row(task, job, settings, card, styles[_styles_used(task, job)]))
+            name = f"{first[:_PART_DIGITS]}-{fingerprint(_some_rows(job, settings))[:_PART_DIGITS]}{SUFFIX}"
+            previous = [path for path in by_first_part.get(first[:_PART_DIGITS], ()) if path.name != name]
+            files[task.name, job.variant.name] = JobFile(path=settings.work / name, previous=tuple(previous))
     return files
 
 
@@ -96,34 +133,7 @@ def styles_for(plan: TaskPlan, styles: Styles) -> Styles:
     return styles if has_turns else Styles(options=styles.options, shots=styles.shots)
 
 
-# --- inside ------------------------------------------------------------------------------------------------
-
-
-_SAID_ABOUT = {
-    "source",
-    "templates",
-    "rows",
-    "license",
-    "citation",
-    "metric",
-    "reason",
-    "substitute",
-    "original_rows",
-    "note",
-    "lint",
-}
-"""Keys of a card that no row depends on, or that are hashed as what they stand for."""
-
-
-def _by_first_part(work: Path) -> dict[str, list[Path]]:
-    """The files that are there, by the first part of their names."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(work.glob(f"*{SUFFIX}")):
-        found.setdefault(path.name[:_PART], []).append(path)
-    return found
-
-
-def _rest(job: Job, settings: Settings) -> dict[str, object]:
+def _some_rows(job: Job, settings: RenderSettings) -> dict[str, object]:
     """What only some rows of a job depend on."""
     return {
         "quota": job.quota,
@@ -132,18 +142,27 @@ def _rest(job: Job, settings: Settings) -> dict[str, object]:
     }
 
 
-def _rows_part(plan: TaskPlan, job: Job, settings: Settings, card: str, styles: str) -> dict[str, object]:
+def _every_row(
+    plan: TaskPlan, job: Job, settings: RenderSettings, card: str, styles: str
+) -> dict[str, object]:
     """Everything that the text of a row depends on, but for its own template."""
     few_shot = job.variant.few_shot
+    exemplars = plan.exemplar_source if few_shot else None
     return {
         "render_version": RENDER_VERSION,
+        "columns": settings.schema.names,
         "seed": settings.seed,
         "card": card,
         "source": [plan.source_key, plan.lock.revision],
-        "split": _slice_of(plan.split),
-        "pool": _slice_of(plan.pool) if few_shot else None,
-        "lender": _lender(plan) if few_shot else None,
-        "hold_out": [_slice_of(slice_) for slice_ in plan.hold_out],
+        "split": _slice(plan.split),
+        "pool": _slice(plan.pool) if few_shot else None,
+        "exemplar_source": exemplars
+        and [
+            exemplars.source_key,
+            exemplars.lock.revision,
+            rendered_keys(exemplars.task, scoring=settings.scoring),
+        ],
+        "hold_out": [_slice(hold_out) for hold_out in plan.hold_out],
         "needs": dict(plan.task.family.needs),
         "options": plan.task.family.options,
         "variant": job.variant.name,
@@ -152,19 +171,14 @@ def _rows_part(plan: TaskPlan, job: Job, settings: Settings, card: str, styles: 
     }
 
 
-def _meaning(task: Task) -> dict[str, object]:
-    """All of a card that its rows depend on."""
-    return task.card.model_dump(mode="json", exclude=_SAID_ABOUT)
+def rendered_keys(task: Task, *, scoring: bool) -> dict[str, object]:
+    """All of a card that its rows depend on; with `scoring`, also what their questions hold."""
+    exclude = _NOT_RENDERED if scoring else _NOT_RENDERED | _NOT_IN_MIXTURES
+    return task.card.model_dump(mode="json", exclude=exclude)
 
 
-def _lender(plan: TaskPlan) -> list[object] | None:
-    if plan.lender is None:
-        return None
-    return [plan.lender.source_key, plan.lender.lock.revision, _meaning(plan.lender.task)]
-
-
-def _slice_of(slice_: SplitSlice) -> list[str | None]:
-    return [slice_.name, slice_.start, slice_.stop]
+def _slice(split: SplitSlice) -> list[str | None]:
+    return [split.name, split.start, split.stop]
 
 
 def _styles_used(plan: TaskPlan, job: Job) -> tuple[bool, ...]:
@@ -175,11 +189,12 @@ def _styles_used(plan: TaskPlan, job: Job) -> tuple[bool, ...]:
 
 def _styles_hashes(styles: Styles) -> dict[tuple[bool, ...], str]:
     """A hash of the styles that rows depend on, for every answer of `_styles_used`."""
+    # Some 4,000 jobs ask for one of eight combinations: each is hashed once.
     kinds = [
         {name: style.model_dump() for name, style in kind.items()}
         for kind in (styles.options, styles.shots, styles.dialogs)
     ]
     return {
-        used: fingerprint([kind if wanted else {} for kind, wanted in zip(kinds, used, strict=True)])
+        used: fingerprint([kind if is_used else {} for kind, is_used in zip(kinds, used, strict=True)])
         for used in product((True, False), repeat=3)
     }

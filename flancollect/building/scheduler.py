@@ -1,7 +1,7 @@
-"""All tasks of a plan rendered: what is there already is taken, the rest is spread over workers.
+"""All tasks of a plan rendered: jobs whose files are there are reused, the rest is spread over workers.
 
 A task is the unit of work, the longest first; one that alone would keep a worker busy long after the others
-is taken apart into its variants. None of that changes a byte.
+is split into its variants. None of that changes a byte.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from flancollect.building.cache_keys import JobFiles, Settings
-from flancollect.building.jobs import JobDone, TaskDone, render_task, rendered_before
+from flancollect.building.cache_keys import JobFiles, RenderSettings
+from flancollect.building.jobs import JobOutcome, TaskOutcome, finished_job, render_task
 from flancollect.building.workers import PeakMemory, map_unordered
-from flancollect.planning.candidates import Skip
-from flancollect.planning.plan import BuildPlan, TaskPlan
+from flancollect.planning.plan import BuildPlan
+from flancollect.planning.selection import Skip
+from flancollect.planning.task_plan import TaskPlan
 
 SPLIT_ABOVE = 4
-"""A task with more than this part (1/n) of one worker's rows is taken apart."""
+"""A task with more than this part (1/n) of one worker's rows is split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,61 +33,58 @@ class _Unit:
 
 
 def render_all(
-    plan: BuildPlan, settings: Settings, files: JobFiles, workers: int, peak_memory: PeakMemory | None = None
-) -> Iterator[TaskDone]:
+    plan: BuildPlan,
+    settings: RenderSettings,
+    files: JobFiles,
+    workers: int,
+    peak_memory: PeakMemory | None = None,
+) -> Iterator[TaskOutcome]:
     """Every task that has rows to give, as each is done, in any order. A task that fails says why as a skip.
 
-    `files` are those of the plan's jobs (`job_files`), `peaks` is that of `run_over`.
+    `files` are those of the plan's jobs (`job_files`), `peak_memory` is that of `map_unordered`.
     """
     tasks = {task.name: task for task in plan.tasks if task.jobs}
-    there = {name: _there(task, files) for name, task in tasks.items()}
-    units = _units([_without(task, there[name]) for name, task in tasks.items()], workers)
-    waiting = Counter(unit.plan.name for unit in units)
-    parts: dict[str, list[tuple[int, TaskDone]]] = {name: [] for name in tasks}
+    finished: dict[str, dict[str, JobOutcome]] = {}
     for name, task in tasks.items():
-        if not waiting[name]:
-            yield _whole(task, there[name], [])
+        jobs = (finished_job(job, files[name, job.variant.name], settings.schema) for job in task.jobs)
+        finished[name] = {job.variant: job for job in jobs if job is not None}
+    unfinished = [
+        replace(task, jobs=tuple(job for job in task.jobs if job.variant.name not in finished[name]))
+        for name, task in tasks.items()
+    ]
+    units = _units(unfinished, workers)
+    pending = Counter(unit.plan.name for unit in units)
+    for name, task in tasks.items():
+        if not pending[name]:
+            yield _whole(task, finished[name], [])
+    parts: dict[str, list[tuple[int, TaskOutcome]]] = {name: [] for name in tasks}
     render = partial(_render, settings=settings, files=files)
-    for number, part in map_unordered(units, render, _died, workers, peak_memory):
+    for number, part in map_unordered(units, render, _worker_died, workers, peak_memory):
         parts[part.task].append((number, part))
-        if len(parts[part.task]) == waiting[part.task]:
-            yield _whole(tasks[part.task], there[part.task], parts.pop(part.task))
-
-
-def _there(task: TaskPlan, files: JobFiles) -> dict[str, JobDone]:
-    """The jobs of a task that are done already, by variant."""
-    found = (rendered_before(job, files[task.name, job.variant.name]) for job in task.jobs)
-    return {job.variant: job for job in found if job is not None}
-
-
-def _without(task: TaskPlan, there: dict[str, JobDone]) -> TaskPlan:
-    """The task with only those jobs that are not there."""
-    return replace(task, jobs=tuple(job for job in task.jobs if job.variant.name not in there))
+        if len(parts[part.task]) == pending[part.task]:
+            yield _whole(tasks[part.task], finished[part.task], parts.pop(part.task))
 
 
 def _units(tasks: Sequence[TaskPlan], workers: int) -> list[_Unit]:
-    """What is left to do, the longest first, so that no long unit is left for last."""
+    """What remains to do, the longest first, so that no long unit comes last."""
+    # Two workers and 80,000 rows: 40,000 rows a worker, so a task of more than 10,000 rows is split into its
+    # variants. With the longest first, the last units are short and workers end at about the same time.
     most = sum(task.quota for task in tasks) / workers / SPLIT_ABOVE
-    units = [
-        _Unit(plan=part, number=number)
-        for task in tasks
-        for number, part in enumerate(_parts(task) if workers > 1 and task.quota > most else [task])
-        if part.jobs
-    ]
+    units = []
+    for task in tasks:
+        split = workers > 1 and task.quota > most
+        parts = [replace(task, jobs=(job,)) for job in task.jobs] if split else [task]
+        units += [_Unit(plan=part, number=number) for number, part in enumerate(parts) if part.jobs]
     return sorted(units, key=lambda unit: (-unit.plan.quota, unit.plan.name, unit.number))
 
 
-def _parts(task: TaskPlan) -> list[TaskPlan]:
-    return [replace(task, jobs=(job,)) for job in task.jobs]
-
-
-def _render(unit: _Unit, settings: Settings, files: JobFiles) -> tuple[int, TaskDone]:
-    with _uncollected():
+def _render(unit: _Unit, settings: RenderSettings, files: JobFiles) -> tuple[int, TaskOutcome]:
+    with _without_gc():
         return unit.number, render_task(unit.plan, settings, files)
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _without_gc() -> Iterator[None]:
     """No search for cycles: rows are millions of small objects without any, and it took a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -97,21 +95,23 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _died(unit: _Unit) -> tuple[int, TaskDone]:
+def _worker_died(unit: _Unit) -> tuple[int, TaskOutcome]:
     name, reason = unit.plan.name, "the worker that built it died twice (killed, or out of memory)"
-    return unit.number, TaskDone(task=name, skip=Skip(task=name, kind="source", reason=reason))
+    return unit.number, TaskOutcome(task=name, skip=Skip(task=name, kind="source", reason=reason))
 
 
-def _whole(task: TaskPlan, there: dict[str, JobDone], parts: Sequence[tuple[int, TaskDone]]) -> TaskDone:
+def _whole(
+    task: TaskPlan, finished: dict[str, JobOutcome], parts: Sequence[tuple[int, TaskOutcome]]
+) -> TaskOutcome:
     """A task put together again. A variant may come out empty (few-shot needs a second row), not all of them."""
     ordered = [part for _, part in sorted(parts, key=lambda part: part[0])]
-    failed = next((part for part in ordered if part.skip is not None), None)
-    if failed is not None:
-        return failed
-    by_variant = there | {job.variant: job for part in ordered for job in part.jobs}
+    failure = next((part for part in ordered if part.skip is not None), None)
+    if failure is not None:
+        return failure
+    by_variant = finished | {job.variant: job for part in ordered for job in part.jobs}
     jobs = tuple(by_variant[job.variant.name] for job in task.jobs)
     if any(job.record.rows for job in jobs):
-        return TaskDone(task=task.name, jobs=jobs)
+        return TaskOutcome(task=task.name, jobs=jobs)
     reasons = "; ".join(f"{n} rows: {why}" for why, n in jobs[0].record.dropped.items())
     what = f"{task.source_key}: none of {task.rows} rows is usable ({reasons})"
-    return TaskDone(task=task.name, skip=Skip(task=task.name, kind="source", reason=what))
+    return TaskOutcome(task=task.name, skip=Skip(task=task.name, kind="source", reason=what))

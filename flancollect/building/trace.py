@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flancollect.artifacts import Manifest
 from flancollect.building.task_source import TaskSource
-from flancollect.cards.benchmark_card import BenchmarkCard
-from flancollect.cards.mixture_card import MixtureCard
 from flancollect.dataset.reader import read_manifest, shard_tables
 from flancollect.errors import CheckError, UsageError
-from flancollect.planning.plan import BuildPlan, TaskPlan
-from flancollect.planning.prepare import BuildRequest, prepare
+from flancollect.planning.plan import BuildPlan, plan_again
+from flancollect.planning.recipe import Recipe
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.normalise import Row, document_exemplars
 from flancollect.render.picks import Pick
 from flancollect.render.prompts import ExampleStore, Prompt, render_prompts
@@ -55,20 +54,23 @@ class Trace:
         return asdict(self)
 
 
-def why(out: Path, row: int, wanted: BuildRequest) -> Trace:
+ANY_REQUEST = BuildRequest("")
+
+
+def why(build: Path, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
     """Trace one row (0-based, in the order of `load_from_disk`) back to its source and render it again.
 
-    Of `wanted` only catalogues, access and lock count; the rest is the build's own recipe. Raises UsageError
+    Of the request only catalogues, access and lock count; the rest is the build's own recipe. Raises UsageError
     for a row that is not there, CheckError when task, template or source row are gone or have changed.
     """
-    manifest = read_manifest(out)
-    stored = _stored_row(out, manifest, row)
-    plan = _plan_again(manifest, stored, wanted)
-    task = _task_plan(plan, stored)
-    source = TaskSource(plan=task, seed=plan.seed, shots=plan.shots, access=wanted.access)
-    made_from, prompts = _render_again(plan, source, stored)
+    manifest = read_manifest(build)
+    stored = _stored_row(build, row)
+    recipe = Recipe.model_validate(manifest.recipe)
+    plan = plan_again(recipe, stored["task_name"], request)
+    task = _task_plan(plan, stored["task_name"])
+    source = TaskSource(task, recipe.seed, recipe.shots, request.access)
+    source_row, prompts = _render_again(plan, source, stored)
     template = prompts[0].pick.template if prompts else None
-    provenance = stored["provenance"]
     return Trace(
         row=row,
         task=stored["task_name"],
@@ -78,59 +80,48 @@ def why(out: Path, row: int, wanted: BuildRequest) -> Trace:
         variant=stored["template_type"],
         template=stored["template_id"],
         template_at=f"{template.file}:{template.line}" if template else "",
-        fields=made_from.fields,
+        fields=source_row.fields,
         inputs=stored["inputs"],
         targets=stored["targets"],
         rendered_again=[(p.inputs, p.targets) for p in prompts] == [(stored["inputs"], stored["targets"])],
-        **provenance,
+        **stored["provenance"],
     )
 
 
-def _stored_row(out: Path, manifest: Manifest, row: int) -> dict[str, Any]:
+def _stored_row(build: Path, row: int) -> dict[str, Any]:
+    manifest = read_manifest(build)
     if not 0 <= row < manifest.rows:
-        raise UsageError(f"{out}: no row {row}; rows are 0..{manifest.rows - 1}")
-    for table in shard_tables(out, manifest, list(manifest.columns)):
+        raise UsageError(f"{build}: no row {row}; rows are 0..{manifest.rows - 1}")
+    for table in shard_tables(build, manifest, list(manifest.columns)):
         if row < table.num_rows:
             stored: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
             return stored
         row -= table.num_rows
     raise CheckError(
-        f"{out}: the shards hold fewer rows than the manifest says; `flancollect verify` says more"
+        f"{build}: the shards hold fewer rows than the manifest says; `flancollect verify` says more"
     )
 
 
-def _plan_again(manifest: Manifest, stored: Mapping[str, Any], wanted: BuildRequest) -> BuildPlan:
-    recipe = manifest.recipe
-    card = (
-        MixtureCard.model_validate(recipe["mixture"])
-        if "mixture" in recipe
-        else BenchmarkCard.model_validate(recipe["benchmark"])
-    )
-    settings = replace(
-        wanted, name=manifest.mixture, seed=manifest.seed, rows=None, only=(stored["task_name"],)
-    )
-    return prepare(settings, card=card)[1]
-
-
-def _task_plan(plan: BuildPlan, stored: Mapping[str, Any]) -> TaskPlan:
+def _task_plan(plan: BuildPlan, name: str) -> TaskPlan:
     for task in plan.tasks:
-        if task.name == stored["task_name"]:
+        if task.name == name:
             return task
     reasons = "; ".join(skip.reason for skip in plan.skipped) or "it is not in the catalogue"
-    raise CheckError(f"task {stored['task_name']} cannot be read again: {reasons}")
+    raise CheckError(f"task {name} cannot be read again: {reasons}")
 
 
 def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]) -> tuple[Row, list[Prompt]]:
+    """The source row, and the prompt that its recorded decisions make of it; none where it falls away now."""
     provenance = stored["provenance"]
     family = source.plan.task.family
-    template = next((w for w in family.templates if w.id == stored["template_id"]), None)
+    template = next((t for t in family.templates if t.id == stored["template_id"]), None)
     if template is None:
         raise CheckError(f"template {stored['template_id']} is not in the catalogue any more")
     for kind in ("option", "shot", "dialog"):
         style = provenance[f"{kind}_style"]
         if style is not None and style not in plan.styles.names(f"{kind}s"):
             raise CheckError(f"{kind} style {style} is not in the catalogue any more")
-    row = _read_one(source, provenance["split"], provenance["source_row"])
+    row = _read_row(source, provenance["split"], provenance["source_row"])
     pick = Pick(
         template=template,
         option_style=provenance["option_style"],
@@ -139,23 +130,26 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
         exemplars=tuple(_exemplars(source, provenance)),
     )
     store = ExampleStore(family, plan.styles)
-    return row, render_prompts([(row, pick)], store, plan.styles, plan.shots.max_input_bytes, Counter())
+    most_bytes = plan.recipe.shots.max_input_bytes
+    return row, render_prompts([(row, pick)], store, plan.styles, most_bytes, Counter())
 
 
 def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Row]:
-    numbers, lender = provenance["exemplars"], source.lender()
+    """The rows that were shown, from wherever their numbers count."""
+    numbers, pool_source = provenance["exemplars"], source.exemplar_source()
+    split = pool_source.plan.pool.name
     if provenance["exemplar_source"] == "card":
-        table = lender.table(lender.plan.pool.name)
-        own = {row.id: row for row in document_exemplars(lender.plan.task, table.doc, Counter())}
-        return [own[number] for number in numbers if number in own]
-    return [_read_one(lender, lender.plan.pool.name, number) for number in numbers]
+        rows = document_exemplars(pool_source.plan.task, pool_source.table(split).doc, Counter())
+        by_number = {row.id: row for row in rows}
+        return [by_number[number] for number in numbers if number in by_number]
+    return [_read_row(pool_source, split, number) for number in numbers]
 
 
-def _read_one(source: TaskSource, split: str, number: int) -> Row:
-    lost: Counter[str] = Counter()
-    rows = source.read(split, np.array([number], dtype=np.int64), lost)
+def _read_row(source: TaskSource, split: str, number: int) -> Row:
+    dropped: Counter[str] = Counter()
+    rows = source.read(split, np.array([number], dtype=np.int64), dropped)
     if not rows:
         raise CheckError(
-            f"{source.plan.source_key}: row {number} of {split} is unusable now: {', '.join(lost)}"
+            f"{source.plan.source_key}: row {number} of {split} is unusable now: {', '.join(dropped)}"
         )
     return rows[0]

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-_Done = tuple[R, int, int]
-"""An outcome, and the worker's process id and peak so far."""
-
 
 PeakMemory = dict[int, int]
 """Peak resident memory of workers by process id, in the unit of `resource.getrusage`."""
+
+_Answer = tuple[R, int, int]
+"""An outcome, and the worker's process id and peak memory so far."""
 
 
 def map_unordered(
@@ -35,21 +35,29 @@ def map_unordered(
     """Yield `work(item)` for every item, as each is done.
 
     With one worker everything runs in this process. When a worker dies (out of memory, killed), the items
-    that were under way run once more, each alone in a process of its own; one that dies again is given to
+    that were under way run once more, each alone in a process of its own; one that dies again is passed to
     `died`, and the rest goes on. Exceptions of `work` are raised here. Interrupting, or closing the
-    iterator, ends the workers at once. A worker is given `work` once, so what it holds on to (caches, hosts
-    found dead) lasts from item to item. `peaks` takes what workers needed: nobody else can tell, as they are
+    iterator, ends the workers at once. A worker gets `work` once, so what it holds on to (caches, dead
+    hosts) lasts from item to item. `peak_memory` takes what workers needed: nobody else can tell, as they are
     no children of this process.
     """
     peak_memory = {} if peak_memory is None else peak_memory
     if workers == 1 or len(items) <= 1:
         yield from map(work, items)
         return
-    left = list(items)
-    while left:
+    remaining = list(items)
+    while remaining:
         done: set[int] = set()
-        with _pool(min(workers, len(left)), work) as pool:
-            futures: dict[Future[_Done[R]], int] = _submitted(pool, left)
+        with _executor(min(workers, len(remaining)), work) as executor:
+            futures: dict[Future[_Answer[R]], int] = {}
+            with _sigint_blocked():
+                for number, item in enumerate(remaining):
+                    try:
+                        futures[executor.submit(_run, item)] = number
+                    except (
+                        BrokenProcessPool
+                    ):  # a worker died this early; what was submitted is looked at below
+                        break
             for future in as_completed(futures):
                 try:
                     outcome, pid, peak = future.result()
@@ -58,91 +66,80 @@ def map_unordered(
                 peak_memory[pid] = peak
                 done.add(futures[future])
                 yield outcome
-        left = [item for place, item in enumerate(left) if place not in done]
-        # Work is begun in order, so whatever was under way when a worker died stands first.
-        for item in left[:workers]:
-            yield _alone(item, work, died)
-        left = left[workers:]
+        remaining = [item for number, item in enumerate(remaining) if number not in done]
+        # Items are handed out in order, so whatever was under way when a worker died stands first.
+        for item in remaining[:workers]:
+            yield _run_alone(item, work, died)
+        remaining = remaining[workers:]
 
 
 def load_early(modules: Sequence[str]) -> None:
-    """Start to import what workers will need, in the background: they are there at once when work begins."""
+    """Start to import what workers will need, in the background: it is there at once when work begins."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
-    with _interrupts_held():
+    with _sigint_blocked():
         forkserver.ensure_running()
 
 
-def _submitted(pool: ProcessPoolExecutor, items: Sequence[T]) -> dict[Future[_Done[R]], int]:
-    """The futures of all items by place; fewer, if a worker dies this early."""
-    futures: dict[Future[_Done[R]], int] = {}
-    with _interrupts_held():
-        for place, item in enumerate(items):
-            try:
-                futures[pool.submit(_do, item)] = place
-            except BrokenProcessPool:
-                break
-    return futures
-
-
-def _alone(item: T, work: Callable[[T], R], died: Callable[[T], R]) -> R:
-    with _pool(1, work) as pool:
+def _run_alone(item: T, work: Callable[[T], R], died: Callable[[T], R]) -> R:
+    with _executor(1, work) as executor:
         try:
-            with _interrupts_held():
-                future: Future[_Done[R]] = pool.submit(_do, item)
+            with _sigint_blocked():
+                future: Future[_Answer[R]] = executor.submit(_run, item)
             return future.result()[0]
         except BrokenProcessPool:
             return died(item)
 
 
 @contextmanager
-def _pool(workers: int, work: Callable[[T], R]) -> Iterator[ProcessPoolExecutor]:
+def _executor(workers: int, work: Callable[[T], R]) -> Iterator[ProcessPoolExecutor]:
     """Workers forked off a process that only imports, as threads survive no fork. An error cancels what waits."""
     context = multiprocessing.get_context("forkserver")
     before = set(multiprocessing.active_children())
-    given = (work, dict(os.environ))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given) as pool:
+    setup = (work, dict(os.environ))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up, initargs=setup) as executor:
         try:
-            yield pool
+            yield executor
         except BaseException as stop:
-            pool.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
             if not isinstance(stop, Exception):
+                # Ctrl-C, or an iterator that is closed: nobody waits for what is under way.
                 for worker in set(multiprocessing.active_children()) - before:
                     worker.terminate()
             raise
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _sigint_blocked() -> Iterator[None]:
     """Hold Ctrl-C back while workers start: they inherit that, so none dies of it with a traceback."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-_given: list[Callable[[Any], Any]] = []
-"""In a worker: the one function that its items are done with."""
+_work: list[Callable[[Any], Any]] = []
+"""The one function that a worker's items are done with; set once, by the pool's initializer."""
 
 
-def _begin(work: Callable[[Any], Any], environment: Mapping[str, str]) -> None:
-    """In a worker: Ctrl-C reaches it too, and ends it without a word; the main process speaks for all.
+def _set_up(work: Callable[[Any], Any], environment: Mapping[str, str]) -> None:
+    """Make a process a worker: Ctrl-C ends it without a word, as the main process speaks for all.
 
     The environment is that of the main process now, not when the process began that workers are forked off.
     """
     os.environ.clear()
     os.environ.update(environment)
-    Thread(target=_end_with, args=[multiprocessing.parent_process()], daemon=True).start()
+    Thread(target=_exit_with, args=[multiprocessing.parent_process()], daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    _given.append(work)
+    _work.append(work)
 
 
-def _end_with(parent: BaseProcess) -> None:
+def _exit_with(parent: BaseProcess) -> None:
     """End this process when its parent has ended, however that was killed: nobody waits for its work."""
     parent.join()
-    os._exit(1)
+    os._exit(1)  # `sys.exit` in a thread would end the thread alone
 
 
-def _do(item: Any) -> Any:
-    return _given[0](item), os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _run(item: Any) -> Any:
+    return _work[0](item), os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flancollect.cards.card import Card, Count, Metric, Name, Positive, Texts
+from flancollect.cards.card import Card, Count, Name, Positive, Texts
 from flancollect.cards.select import Select
 from flancollect.cards.style_card import StyleKind
 from flancollect.cards.variants import VariantName
 
 SplitName = Literal["train", "validation", "test"]
+TemplateChoice = Literal["trained", "hold_out", "all"] | list[str]
+"""Which of a family's templates: those of training, those held out from it, all, or some by name."""
 
 
 class Ask(Card):
@@ -22,7 +24,7 @@ class Ask(Card):
     """
 
     variant: VariantName = "zs_opt"
-    templates: Literal["trained", "hold_out", "all"] | list[str] = "all"
+    templates: TemplateChoice = "all"
     shots: Count = 0
     exemplars: Literal["drawn", "first"] = "drawn"
     max_input_bytes: Positive = 7600
@@ -33,6 +35,7 @@ class BenchmarkCard(Card):
     """A set of questions. `hold_out`: what of it training mixtures that hold it out must not contain.
 
     `hold_out_tasks` names, by globs, further tasks: those of other submixes that were made from its data.
+    Each answer is scored by the `metric` of the task that asks, so one benchmark may mix several.
     """
 
     benchmark: Name
@@ -41,6 +44,5 @@ class BenchmarkCard(Card):
     split: SplitName = "test"
     rows_per_task: Positive | None = None
     ask: Ask = Ask()
-    score: Metric = "exact_match"
     hold_out: list[Literal["tasks", "rows", "templates"]] = Field(default_factory=list)
     hold_out_tasks: Texts = Field(default_factory=list)

@@ -7,7 +7,7 @@ here gives it its type; so `[no, yes]` stays two words and `weight: 0.40` become
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -40,15 +40,27 @@ class LintRules(Card):
     ignore: Annotated[dict[Name, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
-def chosen_by_key(what: str, kinds: Mapping[str, type[Card]]) -> BeforeValidator:
+def keys_naming_kinds(kinds: Mapping[str, type[Card]], value: Mapping[Any, Any]) -> list[str]:
+    """The keys of a value that say which kind of card it is, in the order of `kinds`.
+
+    Kinds by their naming key: `{text: ..., choices: ...}` is of the kind `text` alone, although `choices` names
+    a kind too, because a text answer has a field `choices` and a choices answer has no field `text`.
+    """
+    keys = [key for key in kinds if key in value]
+    return [
+        key for key in keys if not any(key in kinds[other].model_fields for other in keys if other != key)
+    ]
+
+
+def model_by_key(what: str, kinds: Mapping[str, type[Card]]) -> BeforeValidator:
     """Picks the model by the key that names it, so that errors speak of that model alone."""
 
-    def choose(value: object) -> object:
+    def validate(value: object) -> object:
         if isinstance(value, Card) or not isinstance(value, dict):
             return value
-        named = [key for key in kinds if key in value]
-        if len(named) != 1:
+        keys = keys_naming_kinds(kinds, value)
+        if len(keys) != 1:
             raise ValueError(f"{what} needs exactly one of the keys: {', '.join(kinds)}")
-        return kinds[named[0]].model_validate(value)
+        return kinds[keys[0]].model_validate(value)
 
-    return BeforeValidator(choose)
+    return BeforeValidator(validate)

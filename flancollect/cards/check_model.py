@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from flancollect.cards.card import keys_naming_kinds
 from flancollect.cards.source_card import SOURCES
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.task_card import ANSWERS
@@ -51,7 +52,7 @@ def _keys_at(model: type[BaseModel], value: Any, loc: Loc) -> list[str]:
     for part in loc:
         value = value[part] if isinstance(value, dict) and part in value else None
         found = (
-            _chosen(_models_in(model.model_fields[str(part)].annotation), value)
+            _model_of(_models_in(model.model_fields[str(part)].annotation), value)
             if part in model.model_fields
             else model
         )
@@ -68,13 +69,9 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
-def _chosen(models: Iterator[type[BaseModel]], value: Any) -> type[BaseModel] | None:
+def _model_of(models: Iterator[type[BaseModel]], value: Any) -> type[BaseModel] | None:
     """Of a union's models, the one whose naming key the value has."""
-    candidates: Sequence[type[BaseModel]] = list(models)
-    named = [
-        m
-        for m in candidates
-        for key, kind in (SOURCES | ANSWERS).items()
-        if kind is m and key in (value or {})
-    ]
-    return next(iter(named or candidates), None)
+    candidates = list(models)
+    kinds = {key: kind for key, kind in (SOURCES | ANSWERS).items() if kind in candidates}
+    keys = keys_naming_kinds(kinds, value or {})
+    return kinds[keys[0]] if keys else next(iter(candidates), None)

@@ -84,9 +84,8 @@ def expressions(card: TaskCard) -> Iterator[tuple[str, str]]:
 
 def _answer_expressions(answer: Answer) -> Iterator[tuple[str, str]]:
     if isinstance(answer, TextAnswer):
-        yield "answer.text", answer.text
-        if answer.also is not None:
-            yield "answer.also", answer.also
+        parts = {"text": answer.text, "also": answer.also, "choices": answer.choices, "labels": answer.labels}
+        yield from ((f"answer.{name}", text) for name, text in parts.items() if text is not None)
     elif isinstance(answer, ChoicesAnswer | OptionsAnswer):
         if isinstance(answer, OptionsAnswer):
             yield "answer.options", answer.options

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from flancollect.cards.card import Card, Count, Positive, chosen_by_key
+from flancollect.cards.card import Card, Count, Positive, model_by_key
 
 
 class HubSource(Card):
@@ -73,4 +73,4 @@ class SyntheticSource(Card):
 
 
 SOURCES: dict[str, type[Card]] = {"hub": HubSource, "files": FileSource, "synthetic": SyntheticSource}
-Source = Annotated[HubSource | FileSource | SyntheticSource, chosen_by_key("a source", SOURCES)]
+Source = Annotated[HubSource | FileSource | SyntheticSource, model_by_key("a source", SOURCES)]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from flancollect.cards.card import Card, Count, ExpressionText, LintRules, Metric, Name, Texts, chosen_by_key
+from flancollect.cards.card import Card, Count, ExpressionText, LintRules, Metric, Name, Texts, model_by_key
 from flancollect.cards.source_card import Source
 
 CardSplit = Literal["train", "validation", "test", "exemplars"]
@@ -30,10 +30,23 @@ class OptionsAnswer(Card):
 
 
 class TextAnswer(Card):
-    """Free text; `also` gives a list of further accepted answers (for scoring, never for training)."""
+    """Free text. The other keys are for scoring, never for training: they leave every rendered row as it is.
+
+    `also` gives a list of further accepted answers. `choices` gives the list of answer texts that the question
+    itself lists, in its order; it is empty for a row that lists none. `labels` gives, for each of them, what the
+    target would be if it were the right one; without it, that is the choices themselves.
+    """
 
     text: ExpressionText
     also: ExpressionText | None = None
+    choices: ExpressionText | None = None
+    labels: ExpressionText | None = None
+
+    @model_validator(mode="after")
+    def _labels_of_choices(self) -> TextAnswer:
+        if self.labels is not None and self.choices is None:
+            raise ValueError("`labels` goes with `choices`")
+        return self
 
 
 class RenderedAnswer(Card):
@@ -52,7 +65,7 @@ ANSWERS: dict[str, type[Card]] = {
     "rendered": RenderedAnswer,
 }
 Answer = Annotated[
-    ChoicesAnswer | OptionsAnswer | TextAnswer | RenderedAnswer, chosen_by_key("an answer", ANSWERS)
+    ChoicesAnswer | OptionsAnswer | TextAnswer | RenderedAnswer, model_by_key("an answer", ANSWERS)
 ]
 
 
@@ -81,6 +94,9 @@ class TaskCard(Card):
     see those. `templates` narrows the family's templates to the named ones. `exemplars` gives a list of rows
     inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
 
+    `metric` is how answers are scored. `subject` says what part of a benchmark the task is: a field of study, a
+    subtask or a language.
+
     A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.
     `substitute` says which source stands for the original one, `original_rows` how many rows the published
     collection counts, `note` what else differs.
@@ -107,6 +123,7 @@ class TaskCard(Card):
     license: str
     languages: Texts
     cluster: str
+    subject: str | None = None
     citation: str | None = None
     substitute: str | None = None
     original_rows: Count | None = None

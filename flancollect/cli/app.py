@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flancollect.cli import build, cards, export, importers, inspect, publish
+from flancollect.cli import build, cards, export, importers, inspect, plan, publish
 
 app = typer.Typer(
     name="flancollect",
@@ -39,7 +39,7 @@ def _root(
 app.add_typer(cards.app, name="cards")
 for command in (
     build.build,
-    build.plan,
+    plan.plan,
     build.lock,
     inspect.preview,
     inspect.why,

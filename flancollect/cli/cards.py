@@ -93,14 +93,14 @@ def sources(catalog: Catalogs = None) -> None:
 
 
 def _row(task: Any) -> dict[str, object]:
-    from flancollect.planning.prepare import key_of
+    from flancollect.planning.resolve import source_keys
 
     card = task.card
     return {
         "task": card.task,
         "submix": card.submix,
         "family": card.family,
-        "source": key_of(task),
+        "source": source_keys([task])[card.task],
         "license": card.license,
         "languages": card.languages,
         "cluster": card.cluster,

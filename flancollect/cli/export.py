@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flancollect.cli.options import Json, print_json
+from flancollect.exports.formats import FORMATS
 
 if TYPE_CHECKING:
     from flancollect.exports.export import Exported
@@ -17,11 +18,11 @@ def export(
     build: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to export to.")],
     format_: Annotated[
-        Literal["parquet", "jsonl", "trl", "messages", "seqio"],
+        str,
         typer.Option(
             "--format",
-            help="parquet: Hub layout; jsonl: all columns; trl: prompt and completion; "
-            "messages: conversations; seqio: inputs and targets as TSV and JSONL.",
+            metavar=f"[{'|'.join(FORMATS)}]",
+            help="; ".join(f"{name}: {content}" for name, content in FORMATS.items()) + ".",
         ),
     ] = "parquet",
     provenance: Annotated[

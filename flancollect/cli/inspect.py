@@ -48,8 +48,8 @@ def preview(
 
     from flancollect.building.preview import preview as show
 
-    wanted = request_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
-    rows = show(wanted, n, variant)
+    request = request_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
+    rows = show(request, n, variant)
     if json:
         print_json([asdict(row) for row in rows])
         return

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flancollect.cards.licenses import PolicyName
+
 if TYPE_CHECKING:
-    from flancollect.cards.licenses import PolicyName
-    from flancollect.planning.prepare import BuildRequest, KnownFrom
+    from flancollect.planning.request import BuildRequest, ResolveFrom
     from flancollect.sources.table import SourceAccess
 
+MixtureName = Annotated[
+    str, typer.Argument(metavar="MIXTURE", help="A mixture, benchmark, submix, or task (globs too).")
+]
 Catalogs = Annotated[
     list[Path] | None,
     typer.Option("--catalog", metavar="DIR", help="A folder of further cards; may be repeated."),
@@ -45,7 +51,7 @@ Only = Annotated[
     typer.Option("--only", metavar="GLOB", help="Only tasks that match; may be repeated, !GLOB excludes."),
 ]
 LicensePolicy = Annotated[
-    Literal["commercial", "permissive", "any"] | None,
+    PolicyName | None,
     typer.Option(
         "--license-policy",
         help="Skip tasks by license. commercial: no nc, no nd; permissive: no share-alike either; "
@@ -72,7 +78,7 @@ def request_of(
     catalog: list[Path] | None,
     access: SourceAccess,
     lock: Path | None,
-    known_from: KnownFrom = "sources",
+    resolve_from: ResolveFrom = "sources",
     *,
     rows: int | None = None,
     seed: int = 0,
@@ -80,10 +86,10 @@ def request_of(
     license_policy: PolicyName | None = None,
 ) -> BuildRequest:
     """What to plan, from the options."""
-    from flancollect.planning.prepare import BuildRequest
+    from flancollect.planning.request import BuildRequest
 
     return BuildRequest(
-        name=name,
+        name,
         catalogs=tuple(catalog or ()),
         rows=rows,
         seed=seed,
@@ -91,7 +97,7 @@ def request_of(
         license_policy=license_policy,
         access=access,
         lock=lock,
-        known_from=known_from,
+        resolve_from=resolve_from,
     )
 
 
@@ -100,3 +106,25 @@ def print_json(value: Any) -> None:
     import json
 
     print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+MOST_SKIPS_PRINTED = 10
+_PATHS = re.compile(r"\S*[/:]\S*")
+
+
+def print_skips(skips: Iterable[tuple[str, str, str]]) -> None:
+    """Print skipped tasks (task, kind, reason): those that differ only in names and paths in one line.
+
+    The commonest reason comes first.
+    """
+    # A dead host skips 1,500 tasks for reasons that differ in the file alone: without paths they are one reason.
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for task, kind, reason in skips:
+        groups.setdefault((kind, _PATHS.sub("", reason)), []).append((task, reason))
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (kind, _), group in ordered[:MOST_SKIPS_PRINTED]:
+        task, reason = group[0]
+        tasks = task if len(group) == 1 else f"{len(group)} tasks, such as {task}"
+        print(f"skipped ({kind}): {tasks}: {reason}")
+    if len(ordered) > MOST_SKIPS_PRINTED:
+        print(f"skipped: {len(ordered) - MOST_SKIPS_PRINTED} further reasons; --json lists them all")

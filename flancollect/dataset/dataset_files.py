@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import Manifest, write_artifact, write_atomically
 from flancollect.dataset.reader import MANIFEST, SHARD_FILES
-from flancollect.dataset.schemas import MIXTURE
+from flancollect.dataset.schemas import schema_of
 from flancollect.dataset.shards import staging
 from flancollect.errors import FlancollectError
 
@@ -53,7 +53,7 @@ def dataset_files(manifest: Manifest) -> dict[str, str]:
     """Name and text of the files that `datasets.load_from_disk` reads beside the shards."""
     files = [shard.file for shard in manifest.shards]
     return {
-        "dataset_info.json": _json(_info(MIXTURE)),
+        "dataset_info.json": _json(_info(schema_of(manifest.kind))),
         "state.json": _json(_state(files, manifest.content_hash)),
     }
 

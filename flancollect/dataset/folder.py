@@ -87,19 +87,13 @@ def _recipe_of(out: Path) -> Mapping[str, Any] | None:
     return recipe
 
 
-def _identity(recipe: Mapping[str, Any]) -> tuple[object, ...]:
-    settings = (recipe.get(name) for name in ("rows", "seed", "license_policy"))
-    return (_name(recipe), *settings, tuple(recipe.get("only", ())))
-
-
-def _name(recipe: Mapping[str, Any]) -> str:
-    for kind in ("mixture", "benchmark"):
-        if kind in recipe:
-            return f"{kind} {recipe[kind][kind]}"
-    return "unknown"
+def _identity(recipe: Mapping[str, Any]) -> list[object]:
+    """What tells builds apart: a changed card brings a build up to date, another name or seed is another build."""
+    return [recipe.get(key) for key in ("kind", "name", "rows", "seed", "license_policy", "only")]
 
 
 def _described(recipe: Mapping[str, Any]) -> str:
+    rows = "all rows" if recipe.get("rows") is None else f"{recipe['rows']:,} rows"
     only = f", only {' '.join(recipe['only'])}" if recipe.get("only") else ""
     policy = f", license policy {recipe['license_policy']}" if recipe.get("license_policy") else ""
-    return f"{_name(recipe)}, {recipe.get('rows'):,} rows, seed {recipe.get('seed')}{only}{policy}"
+    return f"{recipe.get('kind')} {recipe.get('name')}, {rows}, seed {recipe.get('seed')}{only}{policy}"

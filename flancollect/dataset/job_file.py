@@ -15,13 +15,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from flancollect.artifacts import JobRecord, RunInfo, fingerprint
-from flancollect.dataset.row_codec import ENTRY, REPEAT, SOURCE_ROW, Block, concat, part, take
+from flancollect.dataset.row_codec import REPEAT, SOURCE_ROW, Block, concat, part, row_layout, take
 from flancollect.dataset.schemas import MIXTURE, columns_of
 from flancollect.errors import FlancollectError
 
@@ -30,30 +30,47 @@ MAGIC = b"flanrows"
 TAIL_BYTES = 8 + len(MAGIC)
 PROBE_BYTES = 4096  # most records fit into what is read first
 
+SortKey = tuple[npt.NDArray[np.generic], ...]
+
 
 def write_rendered(
-    path: Path, blocks: Iterable[Block], dropped: Mapping[str, int], templates: Mapping[str, str]
+    path: Path,
+    blocks: Iterable[Block],
+    dropped: Mapping[str, int],
+    templates: Mapping[str, str],
+    schema: pa.Schema = MIXTURE,
 ) -> JobRecord:
     """Write a job's rows in runs sorted by (order, source_row, repeat), and say what was written.
 
-    `dropped` is looked at when the rows have run out. The file appears whole or not at all; a killed run
-    leaves at most a hidden `.tmp` file. Raises FlancollectError for one row given twice.
+    `schema` is the build's. `dropped` is looked at when the rows have run out. The file appears whole or not at
+    all; a killed run leaves at most a hidden `.tmp` file. Raises FlancollectError when a row comes twice, and
+    for rows of another schema.
     """
+    layout = row_layout(schema)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    digest, runs, keys = _Digest(), [], []
+    entries_digest, payload_digest = hashlib.sha256(), hashlib.sha256()
+    runs: list[RunInfo] = []
+    keys: list[SortKey] = []
     try:
         with temporary.open("wb") as file:
-            for run in map(_sorted, _runs(blocks)):
-                digest.add(run)
-                keys.append(_keys(run))
+            for unsorted_run in _runs(blocks):
+                if unsorted_run.layout is not layout:
+                    raise FlancollectError(f"{path}: its rows are not of the schema that it is written for")
+                run = take(unsorted_run, np.lexsort(_sort_key(unsorted_run)))
+                # The file's bytes depend on where runs are cut, the two streams of values do not.
+                entries_digest.update(run.entries.data)
+                payload_digest.update(run.payload.data)
+                keys.append(_sort_key(run))
                 for section in (run.payload, run.entries, run.offsets()[1:], run.order):
                     file.write(np.ascontiguousarray(section).data)
                 runs.append(RunInfo(rows=run.rows, bytes=run.payload.nbytes))
-            _refuse_twins(keys, path)
+            _refuse_duplicates(keys, path)
+            rows = sum(run.rows for run in runs)
+            digests = [entries_digest.hexdigest(), payload_digest.hexdigest()]
             record = JobRecord(
-                rows=sum(run.rows for run in runs),
-                bytes=sum(run.bytes + run.rows * ENTRY.itemsize for run in runs),
-                rows_sha256=digest.hex(),
+                rows=rows,
+                bytes=sum(run.bytes for run in runs) + rows * layout.entry.itemsize,
+                rows_sha256=fingerprint([list(columns_of(schema).items()), rows, *digests]),
                 dropped=dict(sorted(dropped.items())),
                 templates=dict(templates),
                 runs=runs,
@@ -66,26 +83,49 @@ def write_rendered(
     return record
 
 
-def read_record(path: Path) -> JobRecord | None:
-    """The record of a finished job; None where there is no file, or one that is cut short or damaged."""
+def read_record(path: Path, schema: pa.Schema = MIXTURE) -> JobRecord | None:
+    """The record of a finished job for a build of this schema.
+
+    None where there is no file, one that is cut short or damaged, or one of another schema's rows.
+    """
     try:
         with path.open("rb") as file:
-            text, size = _record_text(file)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - PROBE_BYTES, 0))
+            end = file.read()
+            length = int.from_bytes(end[-TAIL_BYTES : -len(MAGIC)], "little")
+            # A file of noise may name any length: nothing is read that does not end with MAGIC and fit.
+            if not end.endswith(MAGIC) or length + TAIL_BYTES > size:
+                return None
+            if length + TAIL_BYTES > len(end):
+                file.seek(size - TAIL_BYTES - length)
+                end = file.read()
+        text = end[-TAIL_BYTES - length : -TAIL_BYTES]
         record = JobRecord.model_validate_json(text)
     except (OSError, ValueError):
         return None
-    end = max((place.stop for place in places(record.runs)), default=0)
-    return record if size == end + len(text) + TAIL_BYTES else None
+    rows_end = max((run.stop for run in run_sections(record.runs, schema)), default=0)
+    return record if size == rows_end + len(text) + TAIL_BYTES else None
 
 
-def runs_of(path: Path, record: JobRecord) -> list[Block]:
+def runs_of(path: Path, record: JobRecord, schema: pa.Schema = MIXTURE) -> list[Block]:
     """The runs of a job's file, memory-mapped: pages are read when rows are."""
-    held = np.memmap(path, dtype=np.uint8, mode="r") if record.runs else np.zeros(0, np.uint8)
-    return [_block(held, place) for place in places(record.runs)]
+    layout = row_layout(schema)
+    # An empty file cannot be mapped, and a job without rows has no runs to look for.
+    data = np.memmap(path, dtype=np.uint8, mode="r") if record.runs else np.zeros(0, np.uint8)
+    return [
+        Block(
+            layout=layout,
+            order=data[run.order : run.stop].view(np.uint64),
+            entries=data[run.entries : run.ends].view(layout.entry),
+            payload=data[run.payload : run.entries],
+        )
+        for run in run_sections(record.runs, schema)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RunSections:
     """Where the sections of a run begin in its file, in bytes, and its number of rows."""
 
     rows: int
@@ -96,62 +136,51 @@ class Place:
     stop: int
 
 
-def places(runs: Iterable[RunInfo]) -> Iterator[Place]:
-    """The places of a file's runs, one after the other."""
-    at = 0
+def run_sections(runs: Iterable[RunInfo], schema: pa.Schema = MIXTURE) -> Iterator[RunSections]:
+    """The sections of a file's runs, one run after the other.
+
+    With entries of 80 bytes, runs of 2 rows with 14 bytes of cells and of 1 row with 9 bytes lie so:
+
+        run 0: payload 0, entries 14, ends 174, order 190, stop 206
+        run 1: payload 206, entries 215, ends 295, order 303, stop 311; here the record begins
+    """
+    entry_bytes = row_layout(schema).entry.itemsize
+    start = 0
     for run in runs:
-        entries = at + run.bytes
-        ends = entries + run.rows * ENTRY.itemsize
+        entries = start + run.bytes
+        ends = entries + run.rows * entry_bytes
         order = ends + run.rows * 8
         stop = order + run.rows * 8
-        yield Place(rows=run.rows, payload=at, entries=entries, ends=ends, order=order, stop=stop)
-        at = stop
-
-
-class _Digest:
-    """SHA-256 over rows in their order: over entries and cells as two streams, whatever the blocks."""
-
-    def __init__(self) -> None:
-        self._entries, self._payload, self._rows = hashlib.sha256(), hashlib.sha256(), 0
-
-    def add(self, block: Block) -> None:
-        self._entries.update(block.entries.data)
-        self._payload.update(block.payload.data)
-        self._rows += block.rows
-
-    def hex(self) -> str:
-        columns = list(columns_of(MIXTURE).items())
-        return fingerprint([columns, self._rows, self._entries.hexdigest(), self._payload.hexdigest()])
+        yield RunSections(rows=run.rows, payload=start, entries=entries, ends=ends, order=order, stop=stop)
+        start = stop
 
 
 def _runs(blocks: Iterable[Block]) -> Iterator[Block]:
     """The rows in the order they come, cut at the row that brings their cells to `RUN_BYTES`."""
-    held: list[Block] = []
+    parts: list[Block] = []
     size = 0
     for block in blocks:
-        left = block
-        while size + left.payload.nbytes >= RUN_BYTES:
-            rows = int(np.searchsorted(left.offsets(), RUN_BYTES - size))
-            yield concat([*held, part(left, 0, rows)])
-            left, held, size = part(left, rows, left.rows), [], 0
-        if left.rows:
-            held.append(left)
-            size += left.payload.nbytes
-    if held:
-        yield concat(held)
+        rest = block
+        while size + rest.payload.nbytes >= RUN_BYTES:
+            # With 10 bytes to go and rows that end at [0, 4, 9, 15], the first 3 rows end the run.
+            rows = int(np.searchsorted(rest.offsets(), RUN_BYTES - size))
+            yield concat([*parts, part(rest, 0, rows)])
+            rest, parts, size = part(rest, rows, rest.rows), [], 0
+        if rest.rows:
+            parts.append(rest)
+            size += rest.payload.nbytes
+    if parts:
+        yield concat(parts)
 
 
-def _keys(run: Block) -> tuple[npt.NDArray[np.generic], ...]:
-    """What rows are sorted by, the last first, as `np.lexsort` wants it; copied, so that no run is held by it."""
+def _sort_key(run: Block) -> SortKey:
+    """What rows are sorted by, the last first, as `np.lexsort` takes it."""
+    # Copied: a view of two columns would keep all entries of the run in memory until the job is done.
     return run.entries[REPEAT].copy(), run.entries[SOURCE_ROW].copy(), run.order
 
 
-def _sorted(run: Block) -> Block:
-    return take(run, np.lexsort(_keys(run)))
-
-
-def _refuse_twins(keys: Sequence[tuple[npt.NDArray[np.generic], ...]], path: Path) -> None:
-    """Raise FlancollectError for two rows alike in order, source_row and repeat, in whatever runs."""
+def _refuse_duplicates(keys: Sequence[SortKey], path: Path) -> None:
+    """Raise FlancollectError for two rows of equal order, source_row and repeat, in whatever runs."""
     if not keys:
         return
     repeat, source_row, order = (np.concatenate(column) for column in zip(*keys, strict=True))
@@ -160,29 +189,7 @@ def _refuse_twins(keys: Sequence[tuple[npt.NDArray[np.generic], ...]], path: Pat
     for column in (order, source_row, repeat):
         same &= column[index[1:]] == column[index[:-1]]
     if same.any():
-        at = index[int(np.argmax(same))]
+        row = index[int(np.argmax(same))]
         raise FlancollectError(
-            f"{path}: source row {source_row[at]}, repeat {repeat[at]} came twice with one order number"
+            f"{path}: source row {source_row[row]}, repeat {repeat[row]} came twice with one order number"
         )
-
-
-def _record_text(file: BinaryIO) -> tuple[bytes, int]:
-    """The JSON at the end of a job's file, and the file's size. Raises ValueError where there is none."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(size - PROBE_BYTES, 0))
-    end = file.read()
-    length = int.from_bytes(end[-TAIL_BYTES : -len(MAGIC)], "little")
-    if not end.endswith(MAGIC) or length + TAIL_BYTES > size:
-        raise ValueError("no record")
-    if length + TAIL_BYTES > len(end):
-        file.seek(size - TAIL_BYTES - length)
-        end = file.read()
-    return end[-TAIL_BYTES - length : -TAIL_BYTES], size
-
-
-def _block(held: npt.NDArray[np.uint8], place: Place) -> Block:
-    return Block(
-        order=held[place.order : place.stop].view(np.uint64),
-        entries=held[place.entries : place.ends].view(ENTRY),
-        payload=held[place.payload : place.entries],
-    )

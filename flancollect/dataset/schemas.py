@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from flancollect.artifacts import BuildKind
 from flancollect.errors import FlancollectError
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table
@@ -28,6 +29,21 @@ PROVENANCE = pa.struct(
     ]
 )
 
+QUESTION = pa.struct(
+    [
+        ("id", pa.string()),  # "task/split/row", such as "mmlu_anatomy/test/17"; equal in every variant
+        ("choices", pa.list_(pa.string())),  # all answer texts in order, shown or not; empty for free text
+        ("labels", pa.list_(pa.string())),  # what each choice is answered with here; as long as `choices`
+        ("answer", pa.int32()),  # position of the right choice, 0-based; -1 where there are no choices
+        ("accepted", pa.list_(pa.string())),  # every right answer, the target first
+        ("metric", pa.string()),  # how answers are scored: the card's `metric`
+        ("cluster", pa.string()),  # the card's `cluster`; "" where it has none
+        ("languages", pa.list_(pa.string())),  # the card's `languages`
+        ("subject", pa.string()),  # part of the benchmark: a subject, subtask or language; "" where none
+        ("prompt_sha256", pa.string()),  # SHA-256 (hex) of `inputs` in UTF-8
+    ]
+)
+
 MIXTURE = pa.schema(
     [
         ("inputs", pa.string()),  # the prompt
@@ -40,12 +56,30 @@ MIXTURE = pa.schema(
     ]
 )
 
-RENDERED = pa.schema(
+BENCHMARK = pa.schema(
     [
-        ("order", pa.uint64()),  # keyed position in the mixture: rows are shuffled by sorting on it
         *MIXTURE,
+        ("question", QUESTION),  # what scoring needs to know of the row; never null
     ]
 )
+
+
+def schema_of(kind: BuildKind) -> pa.Schema:
+    """The columns of a build of this kind, as its manifest names it."""
+    return BENCHMARK if kind == "benchmark" else MIXTURE
+
+
+def rendered_schema(schema: pa.Schema) -> pa.Schema:
+    """The columns that a job renders for a build of this schema: the same, behind the row's `order`."""
+    return pa.schema(
+        [
+            ("order", pa.uint64()),  # keyed position in the mixture: rows are shuffled by sorting on it
+            *schema,
+        ]
+    )
+
+
+RENDERED = rendered_schema(MIXTURE)
 
 # Everything else must be there in every row; lists and structs are never null, only empty.
 NULLABLE = frozenset(
@@ -60,7 +94,17 @@ def columns_of(schema: pa.Schema) -> dict[str, str]:
 
 def check_schema(rows: Rows, schema: pa.Schema) -> None:
     """Raise FlancollectError naming every missing, extra, misplaced or differently typed column."""
-    problems = _differences(rows.schema, schema)
+    actual, expected = columns_of(rows.schema), columns_of(schema)
+    problems = [f"no column {name} ({kind})" for name, kind in expected.items() if name not in actual]
+    problems += [f"unknown column {name} ({kind})" for name, kind in actual.items() if name not in expected]
+    problems += [
+        f"column {name} is {actual[name]}, not {kind}"
+        for name, kind in expected.items()
+        if actual.get(name, kind) != kind
+    ]
+    # Dictionaries hide a repeated column, and are equal in any order; batches are read by position.
+    if not problems and rows.schema.names != schema.names:
+        problems.append(f"columns stand as {', '.join(rows.schema.names)}, not {', '.join(schema.names)}")
     if problems:
         raise FlancollectError("the table has not the columns it should have: " + "; ".join(problems))
 
@@ -79,26 +123,13 @@ def check_rows(rows: Rows, schema: pa.Schema) -> None:
         raise FlancollectError(f"null where every row needs a value: {', '.join(sorted(nulls))}")
 
 
-def _differences(found: pa.Schema, wanted: pa.Schema) -> list[str]:
-    has, wants = columns_of(found), columns_of(wanted)
-    problems = [f"no column {name} ({kind})" for name, kind in wants.items() if name not in has]
-    problems += [f"unknown column {name} ({kind})" for name, kind in has.items() if name not in wants]
-    problems += [
-        f"column {name} is {has[name]}, not {kind}"
-        for name, kind in wants.items()
-        if has.get(name, kind) != kind
-    ]
-    if not problems and found.names != wanted.names:
-        problems.append(f"columns stand as {', '.join(found.names)}, not {', '.join(wanted.names)}")
-    return problems
-
-
 def _nulls(column: pa.Array, path: str) -> list[str]:
     """Dotted paths of the columns and struct fields that hold nulls they may not hold."""
-    found = [path] if column.null_count and path not in NULLABLE else []
+    nulls = [path] if column.null_count and path not in NULLABLE else []
     if pa.types.is_struct(column.type):
+        # `flatten` gives a struct's own nulls to its children; `field` would hide them.
         for field, child in zip(column.type, column.flatten(), strict=True):
-            found += _nulls(child, f"{path}.{field.name}")
+            nulls += _nulls(child, f"{path}.{field.name}")
     elif pa.types.is_list(column.type):
-        found += _nulls(column.flatten(), f"{path}[]")
-    return found
+        nulls += _nulls(column.flatten(), f"{path}[]")
+    return nulls

@@ -27,11 +27,11 @@ def shard_count(values_bytes: int, shard_bytes: int) -> int:
     return max(1, -(-values_bytes // shard_bytes))
 
 
-def write_shard(path: Path, batches: Iterable[pa.RecordBatch]) -> ShardInfo:
+def write_shard(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema = MIXTURE) -> ShardInfo:
     """Write one shard of tidy batches of `BATCH_ROWS`, whole or not at all, and describe it."""
     temporary = path.with_suffix(".tmp")
-    digest = RowsDigest(MIXTURE)
-    with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, MIXTURE) as writer:
+    digest = RowsDigest(schema)
+    with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             digest.add(batch)
             writer.write_batch(batch)
@@ -46,11 +46,11 @@ def staging(out: Path) -> Path:
     return out / WORK_FOLDER / "shards"
 
 
-def shard_rows(path: Path) -> tuple[int, str]:
+def shard_rows(path: Path, schema: pa.Schema = MIXTURE) -> tuple[int, str]:
     """Row count and hash of a shard's rows. Raises as `open_shard`, FlancollectError for another schema."""
-    digest = RowsDigest(MIXTURE)
+    digest = RowsDigest(schema)
     with open_shard(path) as reader:
-        check_schema(reader, MIXTURE)
+        check_schema(reader, schema)
         for batch in reader:
             digest.add(tidy_batch(batch))
     return digest.rows, digest.hex()
@@ -66,5 +66,5 @@ def sorted_rows(block: Block) -> Iterator[pa.RecordBatch]:
     """The rows by (order, job, place in its file): rows with equal `order` stay as they came."""
     index = np.argsort(block.order, kind="stable")
     decoder = Decoder(block)
-    for at in range(0, len(index), BATCH_ROWS):
-        yield decoder.rows(index[at : at + BATCH_ROWS])
+    for start in range(0, len(index), BATCH_ROWS):
+        yield decoder.rows(index[start : start + BATCH_ROWS])

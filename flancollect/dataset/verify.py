@@ -13,7 +13,7 @@ from flancollect.artifacts import Manifest, ShardInfo
 from flancollect.dataset.dataset_files import dataset_files
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import SHARD_FILES, read_manifest, shard_tables
-from flancollect.dataset.schemas import MIXTURE, columns_of
+from flancollect.dataset.schemas import columns_of, schema_of
 from flancollect.dataset.shards import file_sha256, shard_rows
 from flancollect.errors import CheckError, FlancollectError
 
@@ -35,7 +35,11 @@ def verify(out: Path) -> Verified:
     problems = [
         *_manifest_problems(manifest),
         *_folder_problems(out, manifest),
-        *(problem for shard in manifest.shards for problem in _shard_problems(out / shard.file, shard)),
+        *(
+            problem
+            for shard in manifest.shards
+            for problem in _shard_problems(out / shard.file, shard, schema_of(manifest.kind))
+        ),
     ]
     problems = problems or list(_task_problems(out, manifest))
     if problems:
@@ -45,9 +49,10 @@ def verify(out: Path) -> Verified:
 
 def _manifest_problems(manifest: Manifest) -> Iterator[str]:
     """Where the manifest contradicts itself or this version's tables."""
-    if manifest.columns != columns_of(MIXTURE):
-        yield f"manifest.json: columns are {manifest.columns}, not {columns_of(MIXTURE)}"
-    if manifest.content_hash != content_hash(MIXTURE, manifest.shards):
+    schema = schema_of(manifest.kind)
+    if manifest.columns != columns_of(schema):
+        yield f"manifest.json: columns are {manifest.columns}, not {columns_of(schema)}"
+    if manifest.content_hash != content_hash(schema, manifest.shards):
         yield "manifest.json: content_hash is not that of the shards it lists"
     shards, tasks = sum(shard.rows for shard in manifest.shards), sum(task.rows for task in manifest.tasks)
     if not manifest.rows == shards == tasks:
@@ -68,7 +73,7 @@ def _folder_problems(out: Path, manifest: Manifest) -> Iterator[str]:
             yield f"{name}: not what the manifest implies"
 
 
-def _shard_problems(path: Path, shard: ShardInfo) -> Iterator[str]:
+def _shard_problems(path: Path, shard: ShardInfo, schema: pa.Schema) -> Iterator[str]:
     """What is wrong with one shard. Rows are read only from the very bytes that were written."""
     if not path.is_file():
         yield f"{shard.file}: missing"
@@ -79,12 +84,12 @@ def _shard_problems(path: Path, shard: ShardInfo) -> Iterator[str]:
     elif (found := file_sha256(path)) != shard.sha256:
         yield f"{shard.file}: changed since it was written: sha256 {found}, not {shard.sha256}"
     else:
-        yield from _row_problems(path, shard)
+        yield from _row_problems(path, shard, schema)
 
 
-def _row_problems(path: Path, shard: ShardInfo) -> Iterator[str]:
+def _row_problems(path: Path, shard: ShardInfo, schema: pa.Schema) -> Iterator[str]:
     try:
-        rows, logical = shard_rows(path)
+        rows, logical = shard_rows(path, schema)
     except (pa.ArrowInvalid, FlancollectError) as problem:
         yield f"{shard.file}: not a shard of this version: {problem}"
         return

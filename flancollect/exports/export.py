@@ -21,6 +21,7 @@ from flancollect.artifacts import (
 )
 from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.reader import read_manifest
+from flancollect.dataset.schemas import schema_of
 from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.stats import stats
 from flancollect.errors import CheckError
@@ -31,7 +32,7 @@ from flancollect.exports.dataset_card.picture import picture
 from flancollect.exports.dataset_card.sources import attribution, bibliography
 from flancollect.exports.files import write_files
 from flancollect.exports.folder import acquire, discard, finished, seal
-from flancollect.exports.formats import Format, FormatName, format_of
+from flancollect.exports.formats import Format, format_of
 
 EXPORT_VERSION = 1  # raised when equal builds give other files
 BUILD_MANIFEST = "build-manifest.json"
@@ -42,7 +43,7 @@ class ExportOptions:
     """Where to and in which shape. `address` is what the card tells `load_dataset` to open."""
 
     out: Path
-    format: FormatName = "parquet"
+    format: str = "parquet"
     provenance: bool = True
     address: str = HERE
 
@@ -63,7 +64,7 @@ def export(build: Path, options: ExportOptions, progress: Progress | None = None
     """
     manifest = read_manifest(build)
     _check_sizes(build, manifest)
-    form = format_of(options.format, provenance=options.provenance)
+    form = format_of(options.format, schema_of(manifest.kind), provenance=options.provenance)
     key = _key(manifest, options)
     with (
         disk_errors(options.out, "finished files are kept"),

@@ -57,7 +57,7 @@ def _write_config(
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f"{path.name}.tmp")
-            write(temporary, batches, form.schema)
+            write(temporary, batches)
             temporary.replace(path)
         yield ExportFile(
             file=name,

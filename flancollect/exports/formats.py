@@ -1,29 +1,36 @@
-"""The formats that a build can be exported to."""
+"""The formats that a build can be exported to: a module of this folder each, named in `FORMATS`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, TypeAlias
 
-import pyarrow as pa
+from flancollect.errors import UsageError, did_you_mean
 
-from flancollect.dataset.schemas import MIXTURE
-from flancollect.exports import messages, seqio, trl
-from flancollect.exports.jsonl import write_jsonl
-from flancollect.exports.parquet import write_parquet
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-FormatName = Literal["parquet", "jsonl", "trl", "messages", "seqio"]
-Write = Callable[[Path, Iterable[pa.RecordBatch], pa.Schema], None]
+Write: TypeAlias = "Callable[[Path, Iterable[pa.RecordBatch]], None]"
+
+# The command line offers these names, and must not wait for pyarrow: modules are imported when a format is used.
+FORMATS = {
+    "parquet": "Hub layout",
+    "jsonl": "all columns",
+    "trl": "prompt and completion",
+    "messages": "conversations",
+    "seqio": "inputs and targets as TSV and JSONL",
+}
+"""What the files of a format hold. `flancollect.exports.<name>.format_for(schema)` makes the Format of a build."""
 
 TEXTS = ("inputs", "targets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How rows become files.
+    """How the rows of a build become files.
 
     `columns` are read from the build, `schema` is what `datasets` sees of the result. `writers` go by file
     suffix; the first one's files are what `load_dataset` opens. `by_style`: also one configuration per
@@ -32,7 +39,7 @@ class Format:
 
     columns: tuple[str, ...]
     schema: pa.Schema
-    writers: dict[str, Write]
+    writers: Mapping[str, Write]
     by_style: bool = False
 
     @property
@@ -41,39 +48,14 @@ class Format:
         return next(iter(self.writers))
 
 
-def _text(write: Callable[[Path, Iterable[pa.RecordBatch]], None]) -> Write:
-    """A writer of lines, which need no schema."""
-    return lambda path, batches, _schema: write(path, batches)
+def format_of(name: str, schema: pa.Schema, *, provenance: bool) -> Format:
+    """The format of this name for a build of this schema, on request without the `provenance` column.
 
-
-FORMATS: dict[FormatName, Format] = {
-    "parquet": Format(
-        columns=tuple(MIXTURE.names), schema=MIXTURE, writers={"parquet": write_parquet}, by_style=True
-    ),
-    "jsonl": Format(columns=tuple(MIXTURE.names), schema=MIXTURE, writers={"jsonl": _text(write_jsonl)}),
-    "trl": Format(
-        columns=TEXTS,
-        schema=trl.SCHEMA,
-        writers={"jsonl": _text(partial(write_jsonl, shaped=trl.prompt_completion))},
-    ),
-    "messages": Format(
-        columns=TEXTS,
-        schema=messages.SCHEMA,
-        writers={"jsonl": _text(partial(write_jsonl, shaped=messages.conversation))},
-    ),
-    "seqio": Format(
-        columns=TEXTS,
-        schema=seqio.SCHEMA,
-        writers={"jsonl": _text(write_jsonl), "tsv": _text(seqio.write_tsv)},
-    ),
-}
-
-
-def format_of(name: FormatName, *, provenance: bool) -> Format:
-    """A format, on request without the `provenance` column."""
-    found = FORMATS[name]
-    if provenance or "provenance" not in found.columns:
-        return found
-    kept = tuple(column for column in found.columns if column != "provenance")
-    schema = pa.schema([found.schema.field(column) for column in kept])
-    return Format(columns=kept, schema=schema, writers=found.writers, by_style=found.by_style)
+    Raises UsageError for a name that is not in `FORMATS`.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"--format {name}: no such format." + did_you_mean(name, FORMATS, "Formats"))
+    if not provenance:
+        schema = schema.remove(schema.get_field_index("provenance"))
+    form: Format = import_module(f"flancollect.exports.{name}").format_for(schema)
+    return form

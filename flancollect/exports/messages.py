@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from flancollect.exports.formats import TEXTS, Format
+from flancollect.exports.jsonl import write_jsonl
+
 SCHEMA = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))])
+
+
+def format_for(_: pa.Schema) -> Format:
+    """The same for every build."""
+    return Format(columns=TEXTS, schema=SCHEMA, writers={"jsonl": partial(write_jsonl, convert=conversation)})
 
 
 def conversation(row: dict[str, Any]) -> dict[str, list[dict[str, str]]]:

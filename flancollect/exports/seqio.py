@@ -11,11 +11,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.exports.jsonl import rows_of
+from flancollect.exports.formats import TEXTS, Format
+from flancollect.exports.jsonl import rows_of, write_jsonl
 
 SCHEMA = pa.schema([("inputs", pa.string()), ("targets", pa.string())])
 
 _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))  # the backslash must come first
+
+
+def format_for(_: pa.Schema) -> Format:
+    """The same for every build."""
+    return Format(columns=TEXTS, schema=SCHEMA, writers={"jsonl": write_jsonl, "tsv": write_tsv})
 
 
 def write_tsv(path: Path, batches: Iterable[pa.RecordBatch]) -> None:

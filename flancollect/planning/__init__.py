@@ -1,1 +1,1 @@
-"""From a request to a plan: which tasks, from what sources, how many rows of each."""
+"""From a request to a plan. Read `request`, `recipe`, `selection`, `resolve`, `task_plan`, `quota`, `plan`."""

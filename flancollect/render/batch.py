@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from flancollect.dataset.schemas import PROVENANCE, RENDERED
-from flancollect.draw import draws
+from flancollect.cards.styles import Styles
+from flancollect.cards.task_card import TaskCard
+from flancollect.dataset.schemas import BENCHMARK, PROVENANCE, QUESTION, rendered_schema
+from flancollect.draw import Ints, draws
+from flancollect.render.options import answer_text
 from flancollect.render.picks import DrawScope
 from flancollect.render.prompts import Prompt
 
@@ -24,41 +29,95 @@ TASK_SOURCES = {
 
 
 def to_batch(
-    prompts: Sequence[Prompt], names: DrawScope, submix: str, split: str, exemplar_source: str
+    prompts: Sequence[Prompt],
+    scope: DrawScope,
+    card: TaskCard,
+    split: str,
+    exemplar_source: str,
+    *,
+    schema: pa.Schema,
+    styles: Styles,
 ) -> pa.RecordBatch:
-    """The rows of schema RENDERED. `exemplar_source` says what exemplar numbers count: "pool" or "card"."""
+    """The rows of a build's schema, MIXTURE or BENCHMARK, with their `order` before them.
+
+    `exemplar_source` says what exemplar numbers count: "pool" or "card".
+    """
     ids = np.array([prompt.row.id for prompt in prompts], dtype=np.int64)
     columns = {
-        "order": draws(names.key("order"), ids),
+        "order": draws(scope.key("order"), ids),
         "inputs": [prompt.inputs for prompt in prompts],
         "targets": [prompt.targets for prompt in prompts],
-        "task_source": pa.repeat(TASK_SOURCES.get(submix, submix), len(prompts)),
-        "task_name": pa.repeat(names.task, len(prompts)),
-        "template_type": pa.repeat(names.variant.name, len(prompts)),
+        "task_source": pa.repeat(TASK_SOURCES.get(card.submix, card.submix), len(prompts)),
+        "task_name": pa.repeat(scope.task, len(prompts)),
+        "template_type": pa.repeat(scope.variant.name, len(prompts)),
         "template_id": [prompt.pick.template.id for prompt in prompts],
-        "provenance": _provenance(prompts, ids, names, split, exemplar_source),
+        "provenance": _provenance(prompts, ids, scope, split, exemplar_source),
     }
-    arrays = [_array(columns[field.name], field.type) for field in RENDERED]
-    return pa.RecordBatch.from_arrays(arrays, schema=RENDERED)
+    if schema is BENCHMARK:
+        columns["question"] = _questions(prompts, card, split, styles)
+    full = rendered_schema(schema)
+    return pa.RecordBatch.from_arrays(
+        [_array(columns[field.name], field.type) for field in full], schema=full
+    )
 
 
 def _provenance(
-    prompts: Sequence[Prompt], ids: np.ndarray, names: DrawScope, split: str, exemplar_source: str
+    prompts: Sequence[Prompt], ids: Ints, scope: DrawScope, split: str, exemplar_source: str
 ) -> pa.StructArray:
     columns = {
         "split": pa.repeat(split, len(prompts)),
         "source_row": ids,
-        "repeat": pa.repeat(pa.scalar(names.repeat, pa.int32()), len(prompts)),
+        "repeat": pa.repeat(pa.scalar(scope.repeat, pa.int32()), len(prompts)),
         "option_style": [prompt.pick.option_style for prompt in prompts],
         "shot_style": [prompt.pick.shot_style for prompt in prompts],
         "dialog_style": [prompt.pick.dialog_style for prompt in prompts],
-        "exemplar_source": [exemplar_source if prompt.shown else None for prompt in prompts],
-        "exemplars": [[row.id for row in prompt.shown] for prompt in prompts],
+        "exemplar_source": [exemplar_source if prompt.exemplars else None for prompt in prompts],
+        "exemplars": [[row.id for row in prompt.exemplars] for prompt in prompts],
         "options": [prompt.row.options if prompt.pick.option_style else () for prompt in prompts],
         "answer": [prompt.row.answer or prompt.targets for prompt in prompts],
     }
     arrays = [_array(columns[field.name], field.type) for field in PROVENANCE]
     return pa.StructArray.from_arrays(arrays, fields=list(PROVENANCE))
+
+
+def _questions(prompts: Sequence[Prompt], card: TaskCard, split: str, styles: Styles) -> pa.StructArray:
+    """What scoring needs to know of each prompt."""
+    answers = [_answers(prompt, styles) for prompt in prompts]
+    of_card = {
+        "metric": card.metric,
+        "cluster": card.cluster,
+        "languages": card.languages,
+        "subject": card.subject or "",
+    }
+    columns: dict[str, list[Any]] = {
+        "id": [f"{card.task}/{split}/{prompt.row.id}" for prompt in prompts],
+        "choices": [choices for choices, _, _, _ in answers],
+        "labels": [labels for _, labels, _, _ in answers],
+        "answer": [answer for _, _, answer, _ in answers],
+        "accepted": [accepted for _, _, _, accepted in answers],
+        "prompt_sha256": [sha256(prompt.inputs.encode()).hexdigest() for prompt in prompts],
+        **{name: [value] * len(prompts) for name, value in of_card.items()},
+    }
+    arrays = [pa.array(columns[field.name], field.type) for field in QUESTION]
+    return pa.StructArray.from_arrays(arrays, fields=list(QUESTION))
+
+
+def _answers(prompt: Prompt, styles: Styles) -> tuple[Sequence[str], Sequence[str], int, Sequence[str]]:
+    """Choices, the label of each, the position of the right one (-1 for none), and all accepted answers."""
+    row, pick, scoring = prompt.row, prompt.pick, prompt.row.scoring
+    if scoring is None or pick.template.direction == "inverted" or not row.answer:
+        # An inverted template asks for the question, and a rendered answer is the target, whatever the card says.
+        return (), (), -1, (prompt.targets,)
+    if row.options:
+        style = None if pick.option_style is None else styles.options[pick.option_style]
+        labels = [answer_text(style, option, i) for i, option in enumerate(row.options)]
+        position = -1 if row.index is None else row.index
+        # Shown as "(A) Paris (B) Rome", both "A" and "Paris" are right, unless "Paris" is the label of another choice.
+        texts = [row.answer] if row.answer not in labels else []
+        return row.options, labels, position, (labels[position], *texts)
+    position = scoring.labels.index(row.answer) if row.answer in scoring.labels else -1
+    accepted = dict.fromkeys((row.answer, *scoring.also))
+    return scoring.choices, scoring.labels, position, tuple(accepted)
 
 
 def _array(column: object, kind: pa.DataType) -> pa.Array:

@@ -15,6 +15,12 @@ from flancollect.render.zero_shot import Example, render_examples
 PLAIN_OPTIONS = OptionStyle(header="Options:", item="- {{ text }}")
 PLAIN_DIALOG = DialogStyle(speakers=["A", "B"], turn="{{ speaker }}: {{ text }}")
 
+_STYLE_PARTS = {
+    "options": ("item", "label"),
+    "shots": ("intro", "exemplar", "query"),
+    "dialogs": ("turn",),
+}
+
 
 def check_examples(families: Iterable[Family]) -> None:
     """Render every template of these families on their examples. Raises CardError with all that fail."""
@@ -36,23 +42,20 @@ def example_problems(family: Family) -> Iterator[Problem]:
             continue
         for part, text in (("input", example.input), ("target", example.target)):
             if not text.strip():
-                yield Problem(
-                    template.file,
-                    template.line,
-                    f"{template.direction}.{template.name}.{part}: comes out empty",
-                )
+                what = f"{template.direction}.{template.name}.{part}: comes out empty"
+                yield Problem(template.file, template.line, what)
 
 
 def not_compiled(catalog: Catalog) -> tuple[list[Problem], int]:
     """The texts of templates and styles that reference Jinja renders, with the reason, and how many compile."""
-    found = []
+    problems = []
     compiled = 0
     for file, line, place, text in _texts(catalog):
         reason = why_not_compiled(text)
         compiled += reason is None
         if reason is not None:
-            found.append(Problem(file, line, f"{place}: {reason}"))
-    return found, compiled
+            problems.append(Problem(file, line, f"{place}: {reason}"))
+    return problems, compiled
 
 
 def _texts(catalog: Catalog) -> Iterator[tuple[str, int, str, str]]:
@@ -68,34 +71,27 @@ def _texts(catalog: Catalog) -> Iterator[tuple[str, int, str, str]]:
         for name, style in getattr(catalog.styles, kind).items():
             for part in parts:
                 if getattr(style, part):
+                    # Styles of several catalogues are merged, and the line of each is not kept.
                     yield "templates/_styles.yaml", 0, f"{kind}.{name}.{part}", getattr(style, part)
-
-
-_STYLE_PARTS = {
-    "options": ("item", "label"),
-    "shots": ("intro", "exemplar", "query"),
-    "dialogs": ("turn",),
-}
 
 
 def render_example(family: Family, template: Template, style: OptionStyle | None) -> Example:
     """One template on the family's example; options are listed in `style` where the template shows any."""
-    shown = style if template.shows_options else None
-    return render_examples([example_row(family)], template, family, shown, PLAIN_DIALOG)[0]
+    option_style = style if template.shows_options else None
+    return render_examples([example_row(family)], template, family, option_style, PLAIN_DIALOG)[0]
 
 
 def example_row(family: Family) -> Row:
     """The family's example as a row; turns are written out line by line."""
-    fields = {name: _typed(family.example[name], kind) for name, kind in family.needs.items()}
+    fields = {}
+    for name, kind in family.needs.items():
+        value = family.example[name]
+        # Strict YAML gives text for every scalar; a number is one only where the family says so.
+        if kind == "number" and isinstance(value, str):
+            value = float(value) if "." in value else int(value)
+        fields[name] = value
     options = tuple(family.example.get("options", ()))
     answer = str(family.example["answer"])
     index = options.index(answer) if answer in options else None
     (content,) = contents_of([fields])
     return Row(id=0, fields=fields, answer=answer, options=options, index=index, content=content)
-
-
-def _typed(value: object, kind: str) -> object:
-    """Strict YAML gives text; a number is written as one."""
-    if kind == "number" and isinstance(value, str):
-        return float(value) if "." in value else int(value)
-    return value

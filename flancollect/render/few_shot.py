@@ -25,27 +25,30 @@ from flancollect.render.zero_shot import Example
 class ShotSelection:
     """Which exemplars each of many questions shows, in order.
 
-    `places` counts in a list of exemplars, all questions one after the other; `counts` is how many each has.
+    `exemplars` holds numbers in a list of exemplars, those of all questions one after the other; `counts` is how many
+    each question has.
     """
 
-    places: Ints
+    # Two questions, the first with exemplars 4 and 7, the second with 4 alone:
+    #   exemplars [4, 7, 4], counts [2, 1], positions() [0, 1, 0]
+    exemplars: Ints
     counts: Ints
 
     def positions(self) -> Ints:
-        """For each of `places` its position in its own prompt, from 0."""
+        """For each of `exemplars` its position in its own prompt, from 0."""
         starts = np.cumsum(self.counts) - self.counts
-        return np.arange(len(self.places)) - np.repeat(starts, self.counts)
+        return np.arange(len(self.exemplars)) - np.repeat(starts, self.counts)
 
     def first(self, counts: Ints) -> ShotSelection:
         """The same with no more than so many exemplars each."""
-        kept = self.positions() < np.repeat(counts, self.counts)
-        return ShotSelection(places=self.places[kept], counts=np.minimum(counts, self.counts))
+        fits = self.positions() < np.repeat(counts, self.counts)
+        return ShotSelection(exemplars=self.exemplars[fits], counts=np.minimum(counts, self.counts))
 
 
 def few_shot_prompts(
     style: ShotStyle,
     exemplars: Sequence[Example],
-    shown: ShotSelection,
+    selection: ShotSelection,
     questions: Sequence[Example],
     max_input_bytes: int,
 ) -> tuple[pa.StringArray, Ints]:
@@ -54,89 +57,100 @@ def few_shot_prompts(
     Where none fits, the prompt is empty and the number 0. Exemplars are numbered from 1 and the question
     after them, so dropping the last ones keeps the count right.
     """
-    intros, opened = _intros(style, questions)
+    intros, intro_of = _intros(style, questions)
     while True:
-        pieces, used = _written(style, exemplars, shown)
-        queries = _texts(_queries(style, questions, shown.counts + 1))
-        room = max_input_bytes - _sizes(queries) - np.append(_sizes(intros), 0)[opened]
-        fitting = _fitting(shown, _sizes(pieces)[used], room)
-        if (fitting == shown.counts).all() or not _is_numbered(style.query):
-            return _gathered((intros, pieces, queries), opened, used, shown, fitting), fitting
-        # A shorter prompt has another number before its question, which may be shorter or longer itself.
-        shown = shown.first(np.maximum(fitting, shown.counts - 1))
+        pieces, piece_of = _pieces(style, exemplars, selection)
+        numbers = (selection.counts + 1).tolist()
+        inputs = [question.input for question in questions]
+        queries = _texts(render_columns(style.query, {"input": inputs, "number": numbers}, len(questions)))
+        # A question without an intro has -1, which picks the 0 appended to the sizes.
+        room = max_input_bytes - _sizes(queries) - np.append(_sizes(intros), 0)[intro_of]
+        fitting = _fitting(selection, _sizes(pieces)[piece_of], room)
+        if (fitting == selection.counts).all() or not _is_numbered(style.query):
+            prompts = _gather((intros, pieces, queries), intro_of, piece_of, selection, fitting)
+            return prompts, fitting
+        # A shorter prompt has another number before its question, which may be shorter or longer itself: so
+        # no more than one exemplar is given up at a time.
+        selection = selection.first(np.maximum(fitting, selection.counts - 1))
 
 
 def few_shot_prompt(
     style: ShotStyle, exemplars: Sequence[Example], question: Example, max_input_bytes: int
 ) -> tuple[str, int]:
     """`few_shot_prompts` for one question that shows all of these exemplars, if they fit."""
-    shown = ShotSelection(places=np.arange(len(exemplars)), counts=np.array([len(exemplars)]))
-    prompts, counts = few_shot_prompts(style, exemplars, shown, [question], max_input_bytes)
+    selection = ShotSelection(exemplars=np.arange(len(exemplars)), counts=np.array([len(exemplars)]))
+    prompts, counts = few_shot_prompts(style, exemplars, selection, [question], max_input_bytes)
     return prompts[0].as_py(), int(counts[0])
 
 
-def _written(
-    style: ShotStyle, exemplars: Sequence[Example], shown: ShotSelection
+def _pieces(
+    style: ShotStyle, exemplars: Sequence[Example], selection: ShotSelection
 ) -> tuple[pa.StringArray, Ints]:
-    """Every exemplar as the style writes it, and which of these texts each of `shown.places` is."""
-    most = int(shown.counts.max(initial=1))
-    numbers = shown.positions() if _is_numbered(style.exemplar) else np.zeros_like(shown.places)
-    names = shown.places * most + numbers
-    taken = np.zeros(len(exemplars) * most, dtype=bool)
-    taken[names] = True
-    distinct = np.flatnonzero(taken)
-    used = (np.cumsum(taken) - 1)[names]
-    chosen = [exemplars[place] for place in (distinct // most).tolist()]
+    """Every exemplar as the style writes it, and which of these texts each of `selection.exemplars` is."""
+    # Exemplar 4 second and exemplar 7 first, at most 2 shots: keys 4 * 2 + 1 = 9 and 7 * 2 + 0 = 14. Of keys
+    # [9, 14, 9] the distinct ones are [9, 14], written once each, and piece_of is [0, 1, 0].
+    most = int(selection.counts.max(initial=1))
+    positions = selection.positions() if _is_numbered(style.exemplar) else np.zeros_like(selection.exemplars)
+    keys = selection.exemplars * most + positions
+    used = np.zeros(len(exemplars) * most, dtype=bool)
+    used[keys] = True
+    distinct = np.flatnonzero(used)
+    piece_of = (np.cumsum(used) - 1)[keys]
+    written = [exemplars[number] for number in (distinct // most).tolist()]
     columns: dict[str, list[Any]] = {
-        "input": [exemplar.input for exemplar in chosen],
-        "target": [exemplar.target for exemplar in chosen],
+        "input": [exemplar.input for exemplar in written],
+        "target": [exemplar.target for exemplar in written],
         "number": (distinct % most + 1).tolist(),
     }
-    return _texts(render_columns(style.exemplar, columns, len(chosen)), style.between), used
+    return _texts(render_columns(style.exemplar, columns, len(written)), style.between), piece_of
 
 
 def _intros(style: ShotStyle, questions: Sequence[Example]) -> tuple[pa.StringArray, Ints]:
     """The openings of prompts, and which one each question has; -1 where its template has none."""
-    places: dict[str, int] = {}
-    opened = [places.setdefault(q.intro, len(places)) if q.intro else -1 for q in questions]
-    columns: dict[str, list[Any]] = {"intro": list(places), "number": [0] * len(places)}
-    written = render_columns(style.intro, columns, len(places))
-    return _texts(written, style.between), np.array(opened, dtype=np.int64)
+    numbers: dict[str, int] = {}
+    intro_of = [numbers.setdefault(q.intro, len(numbers)) if q.intro else -1 for q in questions]
+    columns: dict[str, list[Any]] = {"intro": list(numbers), "number": [0] * len(numbers)}
+    intros = render_columns(style.intro, columns, len(numbers))
+    return _texts(intros, style.between), np.array(intro_of, dtype=np.int64)
 
 
-def _queries(style: ShotStyle, questions: Sequence[Example], numbers: Ints) -> list[str]:
-    columns: dict[str, list[Any]] = {"input": [q.input for q in questions], "number": numbers.tolist()}
-    return render_columns(style.query, columns, len(questions))
-
-
-def _fitting(shown: ShotSelection, sizes: Ints, room: Ints) -> Ints:
+def _fitting(selection: ShotSelection, sizes: Ints, room: Ints) -> Ints:
     """How many of each question's first exemplars fit into its room, by their sizes."""
-    upto = np.cumsum(sizes)
-    before = np.repeat(np.concatenate([[0], upto])[np.cumsum(shown.counts) - shown.counts], shown.counts)
-    fits = upto - before <= np.repeat(room, shown.counts)
-    owners = np.repeat(np.arange(len(room)), shown.counts)
+    # Two questions with exemplars of 30, 50 and 20, 20, 20 bytes and room for 60 and 45:
+    #   running sums over all      [30, 80, 100, 120, 140]
+    #   less those before its own  [30, 80,  20,  40,  60]
+    #   within its question's room [ y,  n,   y,   y,   n]  -> 1 and 2
+    sums = np.cumsum(sizes)
+    firsts = np.cumsum(selection.counts) - selection.counts
+    before = np.repeat(np.concatenate([[0], sums])[firsts], selection.counts)
+    fits = sums - before <= np.repeat(room, selection.counts)
+    owners = np.repeat(np.arange(len(room)), selection.counts)
     return np.bincount(owners[fits], minlength=len(room))
 
 
-def _gathered(
+def _gather(
     texts: tuple[pa.StringArray, pa.StringArray, pa.StringArray],
-    opened: Ints,
-    used: Ints,
-    shown: ShotSelection,
+    intro_of: Ints,
+    piece_of: Ints,
+    selection: ShotSelection,
     counts: Ints,
 ) -> pa.StringArray:
     """Opening, exemplars and question of each prompt, side by side; nothing where it shows no exemplar."""
+    # Two prompts: the first with an opening and two exemplars, the second with one exemplar and no opening. Of
+    # all texts (opening 0, exemplars 1 and 2, questions 3 and 4) the order is
+    #   [0, 1, 2, 3,   1, 4]   with ends [4, 6]: bytes of texts 0..3 are the first prompt, of 4..5 the second.
+    # `take` lays the bytes end to end, so the prompts need no further copy: only every end is an offset of theirs.
     intros, pieces, queries = texts
-    asked = counts > 0
-    has_intro = (asked & (opened >= 0)).astype(np.int64)
-    ends = np.cumsum(np.where(asked, has_intro + counts + 1, 0))
+    has_shots = counts > 0
+    has_intro = (has_shots & (intro_of >= 0)).astype(np.int64)
+    ends = np.cumsum(np.where(has_shots, has_intro + counts + 1, 0))
     starts = np.concatenate([[0], ends[:-1]])
     order = np.empty(int(ends[-1]), dtype=np.int64)
-    order[starts[has_intro > 0]] = opened[has_intro > 0]
-    positions = shown.positions()
-    kept = positions < np.repeat(counts, shown.counts)
-    order[(np.repeat(starts + has_intro, shown.counts) + positions)[kept]] = used[kept] + len(intros)
-    order[ends[asked] - 1] = np.flatnonzero(asked) + len(intros) + len(pieces)
+    order[starts[has_intro > 0]] = intro_of[has_intro > 0]
+    positions = selection.positions()
+    fits = positions < np.repeat(counts, selection.counts)
+    order[(np.repeat(starts + has_intro, selection.counts) + positions)[fits]] = piece_of[fits] + len(intros)
+    order[ends[has_shots] - 1] = np.flatnonzero(has_shots) + len(intros) + len(pieces)
     parts = pa.concat_arrays([intros, pieces, queries]).take(pa.array(order))
     _, offsets, data = parts.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int32)[np.concatenate([[0], ends])]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias
@@ -16,7 +16,14 @@ from typing import Any, TypeAlias
 from flancollect.cards.columns import DOC, ROW
 from flancollect.cards.cross_check import expressions
 from flancollect.cards.entries import Task
-from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer, RenderedAnswer, TaskCard, TextAnswer
+from flancollect.cards.task_card import (
+    Answer,
+    ChoicesAnswer,
+    RenderedAnswer,
+    TaskCard,
+    TextAnswer,
+)
+from flancollect.jinja.evaluate import evaluate_columns
 from flancollect.jinja.expression import ExpressionError, compile_expression
 
 Content: TypeAlias = Hashable
@@ -24,16 +31,26 @@ Content: TypeAlias = Hashable
 MOST_REASONS = 20
 OTHER_REASONS = "other reasons"
 
-Evaluate: TypeAlias = Callable[[str, Mapping[str, Sequence[Any]], int], list[Any]]
-"""An expression's values over columns of so many rows, with an ExpressionError where a row fails."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """What scoring needs of a row beyond its answer, as its card says it.
+
+    `choices` are the answers that a free-text question lists itself, `labels` what the target would be for each;
+    `also` are further right answers.
+    """
+
+    choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One usable row. `options` is empty and `index` None for free-text answers.
 
-    `answer` is empty where the target that a template renders is the answer.
-    `content` is the values of the fields alone: rows that ask the same thing share it.
+    `answer` is empty where the target that a template renders is the answer. `content` is the values of the
+    fields alone: rows that ask the same thing share it. `scoring` is None in rows that are not asked for it.
     """
 
     id: int
@@ -42,6 +59,7 @@ class Row:
     options: tuple[str, ...]
     index: int | None
     content: Content
+    scoring: Scoring | None = None
 
 
 def normalise(
@@ -55,9 +73,9 @@ def normalise(
     """`normalise_columns` for rows that are mappings, each with columns of its own."""
     usable: list[Row] = []
     for names, group in groupby(zip(ids, rows, strict=True), key=lambda pair: tuple(pair[1])):
-        alike = list(group)
-        columns = {name: [row[name] for _, row in alike] for name in names}
-        usable += normalise_columns(task, [id_ for id_, _ in alike], columns, doc, dropped, banned)
+        pairs = list(group)
+        columns = {name: [row[name] for _, row in pairs] for name in names}
+        usable += normalise_columns(task, [id_ for id_, _ in pairs], columns, doc, dropped, banned)
     return usable
 
 
@@ -69,145 +87,139 @@ def normalise_columns(
     dropped: Counter[str],
     banned: Collection[Content] = (),
     *,
-    evaluate: Evaluate | None = None,
+    scoring: bool = False,
 ) -> list[Row]:
     """The usable rows, in the order given; the others are counted in `dropped` by reason.
 
-    `banned` holds the contents of rows that a benchmark keeps to itself. Without `evaluate`, expressions are
-    evaluated by reference Jinja, row by row.
+    `banned` holds the contents of rows that a benchmark keeps to itself. With `scoring`, rows carry what the
+    card says for it, and one whose further answers or choices cannot be worked out falls away too.
     """
-    given = _Given(columns=_scope(task.card, columns, doc, len(ids)), rows=len(ids), run=evaluate or _each)
-    reasons = _where(task.card, given)
-    kept = [place for place in range(len(ids)) if place not in reasons]
-    usable, unusable = _usable(task, [ids[place] for place in kept], given.only(kept), banned)
-    reasons |= {kept[i]: reason for i, reason in unusable.items()}
-    for place in sorted(reasons):
-        count_dropped(dropped, reasons[place])
+    scope = _Scope(columns=_scope_columns(task.card, columns, doc, len(ids)), rows=len(ids))
+    reasons = _where_reasons(task.card, scope)
+    # Positions within `ids`: rows that `where` leaves out are gone before any field is evaluated, as fields
+    # may fail on them. Of ids 7, 3, 9 with row 3 left out, `positions` is [0, 2]; a failure at 1 among these
+    # is that of position 2, row 9.
+    positions = [position for position in range(len(ids)) if position not in reasons]
+    usable, unusable = _usable(
+        task, [ids[position] for position in positions], scope.select(positions), banned, scoring=scoring
+    )
+    reasons |= {positions[i]: reason for i, reason in unusable.items()}
+    for position in sorted(reasons):
+        count_dropped(dropped, reasons[position])
     return usable
 
 
 def count_dropped(dropped: Counter[str], reason: str) -> None:
     """Count one row that falls away; past so many different reasons the others are one."""
+    # Reasons quote values, so data could make a manifest of any length.
     dropped[reason if reason in dropped or len(dropped) < MOST_REASONS else OTHER_REASONS] += 1
 
 
 def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]) -> list[Row]:
-    """The rows that the card's `exemplars` expression finds in the document, numbered from 0."""
+    """The rows that the card's `exemplars` expression gives of the document, numbered from 0."""
     if task.card.exemplars is None:
         return []
     try:
-        found = compile_expression(task.card.exemplars).evaluate({DOC: doc})
+        value = compile_expression(task.card.exemplars).evaluate({DOC: doc})
     except ExpressionError as error:
         dropped[f"exemplars: {error}"[:200]] += 1
         return []
-    rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+    rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
     return normalise(task, range(len(rows)), rows, doc, dropped)
 
 
-# --- columns -----------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Given:
-    """Columns as a card's expressions see them, and how to evaluate."""
+class _Scope:
+    """The columns that a card's expressions see."""
 
     columns: Mapping[str, Sequence[Any]]
     rows: int
-    run: Evaluate
 
-    def only(self, kept: Sequence[int]) -> _Given:
+    def select(self, positions: Sequence[int]) -> _Scope:
         """The same with these rows alone."""
-        if len(kept) == self.rows:
+        if len(positions) == self.rows:
             return self
-        columns = {name: [column[i] for i in kept] for name, column in self.columns.items()}
-        return _Given(columns=columns, rows=len(kept), run=self.run)
+        columns = {name: [column[i] for i in positions] for name, column in self.columns.items()}
+        return _Scope(columns=columns, rows=len(positions))
 
     def values(self, text: str) -> Sequence[Any]:
         """An expression's values, with an ExpressionError where there is none."""
         column = compile_expression(text).column
         if column is None:
-            return self.run(text, self.columns, self.rows)
+            return evaluate_columns(text, self.columns, self.rows)
         if column not in self.columns:
             return [ExpressionError(f"no column {column} in this row")] * self.rows
         return self.columns[column]
 
 
-def _scope(
+def _scope_columns(
     card: TaskCard, columns: Mapping[str, Sequence[Any]], doc: Mapping[str, Any], rows: int
 ) -> dict[str, Sequence[Any]]:
     """The columns, the document, and, where an expression says so, whole rows."""
     scope = {**columns, DOC: [doc] * rows}
-    if any(ROW in compile_expression(text).variables for place, text in expressions(card)):
-        names = tuple(columns)
-        scope[ROW] = (
-            [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-            if names
-            else [{}] * rows
-        )
+    if any(ROW in compile_expression(text).variables for _, text in expressions(card)):
+        # Without columns there is nothing to zip, and yet there are rows.
+        values = zip(*columns.values(), strict=True) if columns else [()] * rows
+        scope[ROW] = [dict(zip(columns, row, strict=True)) for row in values]
     return scope
 
 
-def _each(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[Any]:
-    """Reference Jinja, row by row."""
-    expression = compile_expression(text)
-    found: list[Any] = []
-    for i in range(rows):
-        try:
-            found.append(expression.evaluate({name: column[i] for name, column in columns.items()}))
-        except ExpressionError as error:
-            found.append(error)
-    return found
-
-
-def _where(card: TaskCard, given: _Given) -> dict[int, str]:
-    """Why rows are not of the task, by place."""
+def _where_reasons(card: TaskCard, scope: _Scope) -> dict[int, str]:
+    """Why rows are not of the task, by position."""
     if card.where is None:
         return {}
     return {
         i: _failure("where", value) if isinstance(value, ExpressionError) else "where"
-        for i, value in enumerate(given.values(card.where))
+        for i, value in enumerate(scope.values(card.where))
         if not value or isinstance(value, ExpressionError)
     }
 
 
 def _usable(
-    task: Task, ids: Sequence[int], given: _Given, banned: Collection[Content]
+    task: Task, ids: Sequence[int], scope: _Scope, banned: Collection[Content], *, scoring: bool
 ) -> tuple[list[Row], dict[int, str]]:
-    """The usable rows, and why others are not, by place."""
+    """The usable rows, and why others are not, by position."""
     reasons: dict[int, str] = {}
     fields = {}
     for name, kind in task.family.needs.items():
-        fields[name] = given.values(task.card.fields[name])
-        _note(reasons, _field_reasons(f"fields.{name}", kind, fields[name]))
-    answers, wrong = _answers(task.card.answer, given)
-    _note(reasons, wrong)
-    fitting = [i for i in range(given.rows) if i not in reasons]
-    asked = [{name: column[i] for name, column in fields.items()} for i in fitting]
+        fields[name] = scope.values(task.card.fields[name])
+        # The first reason of a row stays: `|` prefers its right side.
+        reasons = _field_reasons(f"fields.{name}", kind, fields[name]) | reasons
+    answers, wrong = _answers(task.card.answer, scope)
+    reasons = wrong | reasons
+    extras: Sequence[Scoring | str | None] = [None] * scope.rows
+    if scoring:
+        extras = _scoring(task.card.answer, scope)
+        reasons = {i: extra for i, extra in enumerate(extras) if isinstance(extra, str)} | reasons
+    usable = [i for i in range(scope.rows) if i not in reasons]
+    values = [{name: column[i] for name, column in fields.items()} for i in usable]
     rows = []
-    for i, values, content in zip(fitting, asked, contents_of(asked), strict=True):
+    for i, row_fields, content in zip(usable, values, contents_of(values), strict=True):
         if content in banned:
             reasons[i] = "held out for a benchmark"
             continue
         answer, options, index = answers[i]
+        extra = extras[i]
         rows.append(
-            Row(id=ids[i], fields=values, answer=answer, options=options, index=index, content=content)
+            Row(
+                id=ids[i],
+                fields=row_fields,
+                answer=answer,
+                options=options,
+                index=index,
+                content=content,
+                scoring=extra if isinstance(extra, Scoring) else None,
+            )
         )
     return rows, reasons
 
 
-def _note(reasons: dict[int, str], more: Mapping[int, str]) -> None:
-    """Add reasons of rows that have none yet."""
-    for i, reason in more.items():
-        reasons.setdefault(i, reason)
-
-
 def contents_of(rows: Sequence[Mapping[str, Any]]) -> list[Content]:
     """What each row asks, whatever its task, answer or template; rows have the same fields."""
-    return [tuple(map(_hashable, row.values())) for row in rows]
-
-
-def _hashable(value: Any) -> Content:
-    return value if isinstance(value, str | int | float) else _canonical(value)
+    return [
+        tuple(value if isinstance(value, str | int | float) else _canonical(value) for value in row.values())
+        for row in rows
+    ]
 
 
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str).encode
@@ -218,14 +230,24 @@ def _failure(place: str, error: ExpressionError) -> str:
 
 
 def _field_reasons(place: str, kind: str, values: Sequence[Any]) -> dict[int, str]:
+    """Why values do not do for a need of this kind, by position."""
     if _all_fit(values, kind):
         return {}
-    found = ((i, _field_reason(place, kind, value)) for i, value in enumerate(values))
-    return {i: reason for i, reason in found if reason is not None}
+    reasons = {}
+    for i, value in enumerate(values):
+        if isinstance(value, ExpressionError):
+            reasons[i] = _failure(place, value)
+        elif value is None and kind != "any":
+            reasons[i] = f"null in {place}"
+        elif mismatch := _mismatch(value, kind):
+            reasons[i] = f"{place}: {mismatch}"
+    return reasons
 
 
 def _all_fit(values: Sequence[Any], kind: str) -> bool:
     """Whether all values are plainly of a kind; False only says that it takes a closer look."""
+    # A set of types over a whole column is some ten times faster than a look at every value, and in clean data
+    # it settles the matter.
     types = set(map(type, values))
     if kind == "text":
         return types <= {str}
@@ -234,15 +256,6 @@ def _all_fit(values: Sequence[Any], kind: str) -> bool:
     return (
         kind in ("list", "turns") and types <= {list} and set(map(type, chain.from_iterable(values))) <= {str}
     )
-
-
-def _field_reason(place: str, kind: str, value: Any) -> str | None:
-    if isinstance(value, ExpressionError):
-        return _failure(place, value)
-    if value is None and kind != "any":
-        return f"null in {place}"
-    wrong = _mismatch(value, kind)
-    return f"{place}: {wrong}" if wrong else None
 
 
 def _mismatch(value: Any, kind: str) -> str | None:
@@ -258,44 +271,35 @@ def _mismatch(value: Any, kind: str) -> str | None:
     return None
 
 
-# --- answers -----------------------------------------------------------------------------------------------
-
-_Answer: TypeAlias = tuple[str, tuple[str, ...], int | None]
-
-
-def _answers(
-    answer: ChoicesAnswer | OptionsAnswer | TextAnswer | RenderedAnswer, given: _Given
-) -> tuple[list[_Answer], dict[int, str]]:
-    """Each row's answer, options and index, and why rows have none, by place."""
-    found: list[_Answer] = []
-    reasons = {}
-    for i, (options, value) in enumerate(_answer_values(answer, given)):
-        made = _text_answer(value) if options is None else _option_answer(options, value)
-        if isinstance(made, str):
-            reasons[i] = made
-        found.append(("", (), None) if isinstance(made, str) else made)
-    return found, reasons
+_AnswerParts: TypeAlias = tuple[str, tuple[str, ...], int | None]
+_NO_ANSWER: _AnswerParts = ("", (), None)
 
 
-def _answer_values(
-    answer: ChoicesAnswer | OptionsAnswer | TextAnswer | RenderedAnswer, given: _Given
-) -> Iterator[tuple[Any, Any]]:
-    """For each row its options (None where it has none) and what says which, or what, the answer is."""
+def _answers(answer: Answer, scope: _Scope) -> tuple[list[_AnswerParts], dict[int, str]]:
+    """Each row's answer, options and index, and why rows have none, by position."""
+    outcomes: Iterator[_AnswerParts | str]
     if isinstance(answer, RenderedAnswer):
-        return zip([None] * given.rows, [_RENDERED] * given.rows, strict=True)
-    if isinstance(answer, TextAnswer):
-        return zip([None] * given.rows, given.values(answer.text), strict=True)
-    if isinstance(answer, ChoicesAnswer):
-        return zip([tuple(answer.choices)] * given.rows, given.values(answer.index), strict=True)
-    return zip(map(_options, given.values(answer.options)), given.values(answer.index), strict=True)
+        outcomes = iter([_NO_ANSWER] * scope.rows)
+    elif isinstance(answer, TextAnswer):
+        outcomes = map(_text_answer, scope.values(answer.text))
+    elif isinstance(answer, ChoicesAnswer):
+        choices = tuple(answer.choices)
+        outcomes = (_option_answer(choices, index) for index in scope.values(answer.index))
+    else:
+        outcomes = map(
+            _option_answer, map(_options, scope.values(answer.options)), scope.values(answer.index)
+        )
+    answers: list[_AnswerParts] = []
+    reasons: dict[int, str] = {}
+    for i, outcome in enumerate(outcomes):
+        if isinstance(outcome, str):
+            reasons[i] = outcome
+        answers.append(_NO_ANSWER if isinstance(outcome, str) else outcome)
+    return answers, reasons
 
 
-_RENDERED = object()
-
-
-def _text_answer(text: Any) -> _Answer | str:
-    if text is _RENDERED:
-        return "", (), None
+def _text_answer(text: Any) -> _AnswerParts | str:
+    """A free-text answer; a text in its place says what is wrong with it."""
     if isinstance(text, ExpressionError):
         return _failure("answer.text", text)
     if text is None:
@@ -305,7 +309,7 @@ def _text_answer(text: Any) -> _Answer | str:
     return (text, (), None) if text.strip() else "empty answer"
 
 
-def _option_answer(options: tuple[str, ...] | str, index: Any) -> _Answer | str:
+def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts | str:
     """The answer among options; a text in place of options says what is wrong with them."""
     if isinstance(options, str):
         return options
@@ -327,11 +331,44 @@ def _index_reason(index: Any) -> str:
 
 
 def _options(options: Any) -> tuple[str, ...] | str:
+    """A row's own options; a text in their place says what is wrong with them."""
     if isinstance(options, ExpressionError):
         return _failure("answer.options", options)
-    wrong = _mismatch(options, "list")
-    if wrong:
-        return f"answer.options: {wrong}"
+    mismatch = _mismatch(options, "list")
+    if mismatch:
+        return f"answer.options: {mismatch}"
     if not all(option.strip() for option in options):
         return "empty option"
     return tuple(options) if len(options) > 1 else "fewer than two options"
+
+
+def _scoring(answer: Answer, scope: _Scope) -> list[Scoring | str]:
+    """What each row has for scoring; a text in its place says what is wrong with it."""
+    if not isinstance(answer, TextAnswer):
+        return [Scoring()] * scope.rows  # its options say it all
+    lists = {
+        name: [_texts(f"answer.{name}", value) for value in scope.values(text)]
+        for name, text in (("also", answer.also), ("choices", answer.choices), ("labels", answer.labels))
+        if text is not None
+    }
+    rows: list[Scoring | str] = []
+    for i in range(scope.rows):
+        values = {name: column[i] for name, column in lists.items()}
+        wrong = next((value for value in values.values() if isinstance(value, str)), None)
+        choices, labels = values.get("choices", ()), values.get("labels", values.get("choices", ()))
+        if wrong is None and len(choices) != len(labels):
+            wrong = f"answer.labels: {len(labels)} labels for {len(choices)} choices"
+        rows.append(
+            Scoring(choices=tuple(choices), labels=tuple(labels), also=tuple(values.get("also", ())))
+            if wrong is None
+            else wrong
+        )
+    return rows
+
+
+def _texts(place: str, value: Any) -> tuple[str, ...] | str:
+    """A list of texts; a text in its place says what is wrong with it."""
+    if isinstance(value, ExpressionError):
+        return _failure(place, value)
+    mismatch = _mismatch(value, "list")
+    return f"{place}: {mismatch}" if mismatch else tuple(value)

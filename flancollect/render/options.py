@@ -14,12 +14,13 @@ _ROMAN = ((50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, 
 
 def options_texts(style: OptionStyle, lists: Sequence[Sequence[str]]) -> list[str]:
     """Each list as shown in a prompt: header, then every option; no blank line around it."""
-    flat = [option for options in lists for option in options]
-    positions = [i for options in lists for i in range(len(options))]
+    options = [option for items in lists for option in items]
+    positions = [i for items in lists for i in range(len(items))]
     columns = {name: [enumerators(i)[name] for i in positions] for name in enumerators(0)}
-    items = iter(render_columns(style.item, {"text": flat, **columns}, len(flat)))
+    texts = iter(render_columns(style.item, {"text": options, **columns}, len(options)))
+    # "Options:" stands on a line of its own, while "Choose from " runs on into the first option.
     head = style.header if not style.header or style.header[-1].isspace() else f"{style.header}\n"
-    return [head + style.between.join(islice(items, len(options))) for options in lists]
+    return [head + style.between.join(islice(texts, len(items))) for items in lists]
 
 
 def options_text(style: OptionStyle, options: Sequence[str]) -> str:
@@ -52,6 +53,8 @@ def _label(template: str, index: int) -> str:
 
 def _letters(index: int) -> str:
     """Spreadsheet letters: a..z, aa, ab, ..."""
+    # Base 26 without a zero. Index 27: 28 = 1 * 26 + 2, so "ab"; `number - 1` makes 26 the last of a round ("z")
+    # and not the first of the next ("a0").
     letters = ""
     number = index + 1
     while number:

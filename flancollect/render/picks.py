@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import Shots
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import Variant
-from flancollect.draw import Draws, belows, draws, key, keys, streams
+from flancollect.draw import Draws, Ints, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
 
 TEMPLATE_PURPOSE = "\x77ording"
@@ -51,7 +50,7 @@ class DrawScope:
 
 
 def pick(
-    names: DrawScope,
+    scope: DrawScope,
     row: Row,
     templates: Sequence[Template],
     styles: Styles,
@@ -59,11 +58,11 @@ def pick(
     shots: Shots,
 ) -> Pick:
     """Draw the decisions for one row of a job; `pool` holds the rows that may serve as exemplars."""
-    return pick_rows(names, [row], templates, styles, pool, shots)[0]
+    return pick_rows(scope, [row], templates, styles, pool, shots)[0]
 
 
 def pick_rows(
-    names: DrawScope,
+    scope: DrawScope,
     rows: Sequence[Row],
     templates: Sequence[Template],
     styles: Styles,
@@ -74,73 +73,75 @@ def pick_rows(
     if not rows:
         return []
     ids = np.array([row.id for row in rows], dtype=np.int64)
-    few_shot = names.variant.few_shot
-    chosen = [templates[number] for number in templates_drawn(names, ids, len(templates)).tolist()]
-    option_styles = _chosen(names, "style of options", ids, list(styles.options))
-    dialog_styles = _chosen(names, "style of dialogs", ids, list(styles.dialogs))
-    shot_styles = _chosen(names, "style of shots", ids, list(styles.shots) if few_shot else [])
-    shown = _exemplars(names, rows, pool, shots) if few_shot else [()] * len(rows)
+    few_shot = scope.variant.few_shot
+    row_templates = [templates[number] for number in draw_templates(scope, ids, len(templates)).tolist()]
+    option_styles = _draw_names(scope, "style of options", ids, list(styles.options))
+    dialog_styles = _draw_names(scope, "style of dialogs", ids, list(styles.dialogs))
+    shot_styles = _draw_names(scope, "style of shots", ids, list(styles.shots) if few_shot else [])
+    exemplars = _draw_exemplars(scope, rows, pool, shots) if few_shot else [()] * len(rows)
     return [
         Pick(
             template=template,
-            option_style=option if template.shows_options and names.variant.options and row.options else None,
+            option_style=option if template.shows_options and scope.variant.options and row.options else None,
             dialog_style=dialog,
             shot_style=shot,
-            exemplars=exemplars,
+            exemplars=row_exemplars,
         )
-        for row, template, option, dialog, shot, exemplars in zip(
-            rows, chosen, option_styles, dialog_styles, shot_styles, shown, strict=True
+        for row, template, option, dialog, shot, row_exemplars in zip(
+            rows, row_templates, option_styles, dialog_styles, shot_styles, exemplars, strict=True
         )
     ]
 
 
-def templates_drawn(names: DrawScope, ids: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+def draw_templates(scope: DrawScope, ids: Ints, count: int) -> Ints:
     """Which of `count` templates each row is rendered with, by its number."""
-    return belows(draws(names.key(TEMPLATE_PURPOSE), ids), count).astype(np.int64)
+    return belows(draws(scope.key(TEMPLATE_PURPOSE), ids), count).astype(np.int64)
 
 
-def _chosen(
-    names: DrawScope, purpose: str, ids: npt.NDArray[np.int64], available: Sequence[Any]
-) -> list[Any]:
-    """One of what is available for each row; None where nothing is."""
-    if not available:
+def _draw_names(scope: DrawScope, purpose: str, ids: Ints, names: Sequence[str]) -> list[Any]:
+    """One of the names for each row; None where there are none."""
+    if not names:
         return [None] * len(ids)
-    return [available[i] for i in belows(draws(names.key(purpose), ids), len(available)).tolist()]
+    return [names[i] for i in belows(draws(scope.key(purpose), ids), len(names)).tolist()]
 
 
-def _exemplars(
-    names: DrawScope, rows: Sequence[Row], pool: Sequence[Row], shots: Shots
+def _draw_exemplars(
+    scope: DrawScope, rows: Sequence[Row], pool: Sequence[Row], shots: Shots
 ) -> list[tuple[Row, ...]]:
     """Different rows of the pool for each row, never the row itself nor one that asks the same thing."""
     if shots.order == "first":
         return [_different(row, pool, range(len(pool)), shots.max) for row in rows]
-    own = (names.seed, names.task, names.variant.name, names.repeat, "exemplars")
-    numbers = streams(keys(own, (row.id for row in rows)), 1 + _tries(shots.max))
+    # Each row has a stream of numbers of its own: the first says how many exemplars, the others which. With
+    # shots 1..5 and a pool of 512, one row's numbers give a count of 3 and positions 17, 402, 17, 88, ...: the
+    # second 17 is the same row, so 17, 402 and 88 are shown.
+    names = (scope.seed, scope.task, scope.variant.name, scope.repeat, "exemplars")
+    numbers = streams(keys(names, (row.id for row in rows)), 1 + _tries(shots.max))
     counts = (belows(numbers[:, 0], shots.max - shots.min + 1) + np.uint64(shots.min)).tolist()
     positions = belows(numbers[:, 1:], len(pool)).tolist()
-    found = []
-    for row, count, drawn in zip(rows, counts, positions, strict=True):
-        if len(pool) > max(SMALL_POOL, 4 * count):  # far more rows than asked for: draw until enough differ
-            order: Iterable[int] = drawn[: _tries(count)]
+    exemplars = []
+    for row, count, row_positions in zip(rows, counts, positions, strict=True):
+        if len(pool) > max(SMALL_POOL, 4 * count):  # far more rows than needed: draw until enough differ
+            order: Iterable[int] = row_positions[: _tries(count)]
         else:
-            stream = Draws(*own, row.id)
-            stream.between(shots.min, shots.max)
+            stream = Draws(*names, row.id)
+            stream.between(shots.min, shots.max)  # the number that gave `count`: the shuffle goes on after it
             order = stream.shuffled(range(len(pool)))
-        found.append(_different(row, pool, order, count))
-    return found
+        exemplars.append(_different(row, pool, order, count))
+    return exemplars
 
 
 def _tries(count: int) -> int:
+    """Numbers that are drawn for so many exemplars: enough that repeats and equal rows cost hardly ever one."""
     return 4 * count + 8
 
 
 def _different(row: Row, pool: Sequence[Row], order: Iterable[int], count: int) -> tuple[Row, ...]:
     """The first `count` rows of the pool in this order that differ from the row and from each other."""
-    chosen: dict[Content, Row] = {}
+    different: dict[Content, Row] = {}
     for position in order:
-        candidate = pool[position]
-        if candidate.content != row.content:
-            chosen.setdefault(candidate.content, candidate)
-            if len(chosen) == count:
+        exemplar = pool[position]
+        if exemplar.content != row.content:
+            different.setdefault(exemplar.content, exemplar)
+            if len(different) == count:
                 break
-    return tuple(chosen.values())
+    return tuple(different.values())

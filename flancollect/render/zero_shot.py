@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,47 +36,52 @@ def render_examples(
     Without an option style no options are listed. Raises CardError, at the template's line, when the template
     fails on a row or exceeds its bounds.
     """
-    seen = Seen(family, rows, [option_style] * len(rows), [dialog_style] * len(rows))
-    found = render_each(seen, [template] * len(rows), Counter())
-    examples = [example for example in found if isinstance(example, Example)]
-    if len(examples) < len(found):
-        raise next(error for error in found if isinstance(error, CardError))
+    columns = TemplateColumns(family, rows, [option_style] * len(rows), [dialog_style] * len(rows))
+    examples: list[Example] = []
+    for outcome in render_each(columns, [template] * len(rows), Counter()):
+        if isinstance(outcome, CardError):
+            raise outcome
+        examples.append(outcome)
     return examples
 
 
 def render_each(
-    seen: Seen, templates: Sequence[Template], fallbacks: Counter[str]
+    columns: TemplateColumns, templates: Sequence[Template], fallbacks: Counter[str]
 ) -> list[Example | CardError]:
     """Each row in its template, in order, with a failing row's error in its place.
 
     Rows of one template are rendered together. Those that generated code left to reference Jinja are counted
     in `fallbacks` by template.
     """
-    places: dict[str, list[int]] = {}
-    for place, template in enumerate(templates):
-        places.setdefault(template.id, []).append(place)
-    found: list[Example | CardError | None] = [None] * len(templates)
-    for alike in places.values():
-        template = templates[alike[0]]
-        for place, example in zip(alike, _alike(seen, alike, template, fallbacks), strict=True):
-            found[place] = example
-    return [example for example in found if example is not None]
+    # Rows 0..4 in templates a, b, a, a, b: positions are {a: [0, 2, 3], b: [1, 4]}, so two columns of texts are
+    # rendered instead of five texts, and each goes back to its own position.
+    positions: dict[str, list[int]] = {}
+    for position, template in enumerate(templates):
+        positions.setdefault(template.id, []).append(position)
+    outcomes: dict[int, Example | CardError] = {}
+    for group in positions.values():
+        template = templates[group[0]]
+        rendered = _render_template(columns, group, template, fallbacks)
+        outcomes.update(zip(group, rendered, strict=True))
+    return [outcomes[position] for position in range(len(templates))]
 
 
-def _alike(
-    seen: Seen, places: Sequence[int], template: Template, fallbacks: Counter[str]
-) -> Iterator[Example | CardError]:
-    """The rows at these places, all in one template."""
+def _render_template(
+    columns: TemplateColumns, positions: Sequence[int], template: Template, fallbacks: Counter[str]
+) -> list[Example | CardError]:
+    """The rows at these positions, all in one template."""
     parts = (template.intro or "", template.input, template.target)
-    used = frozenset().union(*(compile_template(part).variables for part in parts))
-    columns = {
-        name: [column[i] for i in places] for name in used if (column := seen.column(name)) is not None
+    variables = frozenset().union(*(compile_template(part).variables for part in parts))
+    values = {
+        name: [column[i] for i in positions]
+        for name in variables
+        if (column := columns.column(name)) is not None
     }
-    outcomes = [render_rows(part, columns, len(places)) for part in parts]
-    left = set().union(*(outcome.left for outcome in outcomes))
-    if left:
-        fallbacks[template.id] += len(left)
-    return (_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True))
+    outcomes = [render_rows(part, values, len(positions)) for part in parts]
+    fallen_back = set().union(*(outcome.left for outcome in outcomes))
+    if fallen_back:
+        fallbacks[template.id] += len(fallen_back)
+    return [_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True)]
 
 
 def _example(texts: Sequence[str | ExpressionError], template: Template) -> Example | CardError:
@@ -95,13 +100,14 @@ def join_zero_shot(example: Example) -> str:
 
 def turns_texts(style: DialogStyle, dialogs: Sequence[Sequence[str]]) -> list[str]:
     """Dialogs written out; in each, speakers alternate from the first."""
-    flat = [turn for turns in dialogs for turn in turns]
-    speakers = [style.speakers[i % len(style.speakers)] for turns in dialogs for i in range(len(turns))]
-    written = iter(render_columns(style.turn, {"speaker": speakers, "text": flat}, len(flat)))
-    return [style.between.join(islice(written, len(turns))) for turns in dialogs]
+    # All turns of all dialogs are rendered as one column, then dealt out again by the dialogs' lengths.
+    turns = [turn for dialog in dialogs for turn in dialog]
+    speakers = [style.speakers[i % len(style.speakers)] for dialog in dialogs for i in range(len(dialog))]
+    texts = iter(render_columns(style.turn, {"speaker": speakers, "text": turns}, len(turns)))
+    return [style.between.join(islice(texts, len(dialog))) for dialog in dialogs]
 
 
-class Seen:
+class TemplateColumns:
     """What templates see of some rows, each in its own styles: columns by name, made when a template asks."""
 
     def __init__(
@@ -113,34 +119,32 @@ class Seen:
     ) -> None:
         self._family = family
         self._rows = rows
-        self._options = option_styles
-        self._dialogs = dialog_styles
-        self._made: dict[str, list[Any] | None] = {}
+        self._option_styles = option_styles
+        self._dialog_styles = dialog_styles
+        self._columns: dict[str, list[Any] | None] = {}
 
     def column(self, name: str) -> list[Any] | None:
         """The column of a name, or None where templates of this family see no such name."""
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        return self._made[name]
+        if name not in self._columns:
+            self._columns[name] = self._make(name)
+        return self._columns[name]
 
     def _make(self, name: str) -> list[Any] | None:
         if name == "choices":
+            # Rows of a closed family share one tuple of options: one list serves them all.
             lists = {row.options: list(row.options) for row in self._rows}
             return [lists[row.options] for row in self._rows]
         if name == "answer":
-            styled = zip(self._options, self._rows, strict=True)
+            styled = zip(self._option_styles, self._rows, strict=True)
             return [answer_text(style, row.answer, row.index) for style, row in styled]
         if name == "options":
-            return _styled(options_texts, self._options, [row.options for row in self._rows])
+            return _styled(options_texts, self._option_styles, [row.options for row in self._rows])
         if name not in self._family.needs:
             return None
         values = [row.fields[name] for row in self._rows]
-        return self._turns(values) if self._family.needs[name] == "turns" else values
-
-    def _turns(self, dialogs: list[Any]) -> list[Any]:
-        if any(style is None for style in self._dialogs):
-            return dialogs
-        return _styled(turns_texts, self._dialogs, [tuple(turns) for turns in dialogs])
+        if self._family.needs[name] != "turns" or any(style is None for style in self._dialog_styles):
+            return values
+        return _styled(turns_texts, self._dialog_styles, [tuple(turns) for turns in values])
 
 
 S = TypeVar("S", OptionStyle, DialogStyle)
@@ -152,14 +156,15 @@ def _styled(
     lists: Sequence[tuple[str, ...]],
 ) -> list[str]:
     """Each list as its style writes it, written once for equal ones; nothing where there is no style."""
-    wanted: dict[int, dict[tuple[str, ...], None]] = {}
+    # Styles go by identity: they are models, which do not hash, and one mixture has each of them once.
+    by_style: dict[int, dict[tuple[str, ...], None]] = {}
     for style, items in zip(styles, lists, strict=True):
-        wanted.setdefault(id(style), {})[items] = None
-    named = {id(style): style for style in styles if style is not None}
-    written = {
-        key: dict(zip(wanted[key], write(style, list(wanted[key])), strict=True))
-        for key, style in named.items()
+        by_style.setdefault(id(style), {})[items] = None
+    distinct = {id(style): style for style in styles if style is not None}
+    texts = {
+        key: dict(zip(by_style[key], write(style, list(by_style[key])), strict=True))
+        for key, style in distinct.items()
     }
     return [
-        "" if style is None else written[id(style)][items] for style, items in zip(styles, lists, strict=True)
+        "" if style is None else texts[id(style)][items] for style, items in zip(styles, lists, strict=True)
     ]

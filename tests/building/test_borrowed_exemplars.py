@@ -14,7 +14,8 @@ from flancollect.cli.app import app
 from flancollect.dataset.reader import read_manifest, shard_tables
 from flancollect.errors import CardError
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.prepare import BuildRequest, prepare
+from flancollect.planning.plan import plan as make_plan
+from flancollect.planning.request import BuildRequest
 from flancollect.sources.table import SourceAccess
 from tests.catalogs import write
 from tests.small import nothing_embedded
@@ -92,12 +93,12 @@ def catalogue(folder: Path, card: str = CARD, **more: str) -> Path:
 
 
 def planned(mine: Path, name: str = "exam", **how: Any) -> BuildPlan:
-    return prepare(BuildRequest(name=name, catalogs=(mine,), access=SourceAccess(offline=True), **how))[1]
+    return make_plan(BuildRequest(name=name, catalogs=(mine,), access=SourceAccess(offline=True), **how))
 
 
 def built(mine: Path, out: Path) -> Sequence[Mapping[str, Any]]:
-    wanted = BuildRequest(name="exam", catalogs=(mine,), access=SourceAccess(offline=True))
-    build(wanted, BuildOptions(out=out))
+    request = BuildRequest(name="exam", catalogs=(mine,), access=SourceAccess(offline=True))
+    build(request, out)
     manifest = read_manifest(out)
     return [row for table in shard_tables(out, manifest, list(manifest.columns)) for row in table.to_pylist()]
 
@@ -124,8 +125,8 @@ def test_exemplars_of_another_source_keep_their_own_answers(tmp_path: Path) -> N
 def test_such_rows_are_traced_and_rendered_again(tmp_path: Path) -> None:
     mine, out = catalogue(tmp_path, CARD.rstrip() + BORROWS), tmp_path / "out"
     built(mine, out)
-    wanted = BuildRequest(name="exam", catalogs=(mine,), access=SourceAccess(offline=True))
-    assert all(why(out, row, wanted).rendered_again for row in range(9))
+    request = BuildRequest(name="exam", catalogs=(mine,), access=SourceAccess(offline=True))
+    assert all(why(out, row, request).rendered_again for row in range(9))
 
 
 def test_a_changed_prompt_file_is_another_build(tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_mistakes_in_what_is_borrowed_are_named(tmp_path: Path, change: tuple[st
 def test_a_borrowed_expression_that_cannot_be_compiled_is_a_card_error(tmp_path: Path) -> None:
     mine = catalogue(tmp_path, CARD.rstrip() + BORROWS.replace("text: chain", "text: chain |"))
     with pytest.raises(CardError, match=r"answer.text"):
-        prepare(BuildRequest(name="exam", catalogs=(mine,)))
+        make_plan(BuildRequest(name="exam", catalogs=(mine,)))
 
 
 UNAVAILABLE = CARD.replace("task: sums", "task: lost\n    status: unavailable\n    reason: it was burnt")
@@ -176,8 +177,8 @@ def test_a_task_that_cannot_be_had_is_skipped_unlooked_at_and_is_no_failure(tmp_
     assert [(skip.task, skip.kind, skip.reason) for skip in plan.skipped] == [
         ("lost", "unavailable", "it was burnt")
     ]
-    wanted = BuildRequest(name="train", catalogs=(mine,), access=SourceAccess(offline=True))
-    done = build(wanted, BuildOptions(out=tmp_path / "out", strict=True))
+    request = BuildRequest(name="train", catalogs=(mine,), access=SourceAccess(offline=True))
+    done = build(request, tmp_path / "out", BuildOptions(strict=True))
     assert done.manifest.coverage.planned_tasks == done.manifest.coverage.built_tasks == 1
     assert [skip.kind for skip in done.manifest.skipped] == ["unavailable"]
 
@@ -188,7 +189,7 @@ def test_a_task_that_cannot_be_had_is_skipped_unlooked_at_and_is_no_failure(tmp_
 )
 def test_a_reason_goes_with_being_unavailable(tmp_path: Path, card: str) -> None:
     with pytest.raises(CardError, match=r"`reason` goes with `status: unavailable`"):
-        prepare(BuildRequest(name="exam", catalogs=(catalogue(tmp_path, card),)))
+        make_plan(BuildRequest(name="exam", catalogs=(catalogue(tmp_path, card),)))
 
 
 def test_parts_of_several_submixes_hold_all_their_tasks(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_parts_of_several_submixes_hold_all_their_tasks(tmp_path: Path) -> None:
     unknown = MIXTURE.replace("mine; other", "mine; others")
     write(mine, {"train.yaml": unknown})
     with pytest.raises(CardError, match=r'no task has the submix "others".*Did you mean "other"'):
-        prepare(BuildRequest(name="exam", catalogs=(mine,)))
+        make_plan(BuildRequest(name="exam", catalogs=(mine,)))
 
 
 def test_sizes_declared_for_different_splits_of_one_source_are_all_known(tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_sizes_declared_for_different_splits_of_one_source_are_all_known(tmp_pat
         tmp_path, sized("a", "test", 5), **{"b.yaml": sized("b", "dev", 3), "train.yaml": MIXTURE}
     )
     write(mine, {"train.yaml": MIXTURE.replace("mine; other", "mine")})
-    plan = planned(mine, "train", known_from="declared")
+    plan = planned(mine, "train", resolve_from="declared")
     assert {task.name: task.rows for task in plan.tasks} == {"a": 5, "b": 3}
     assert not plan.skipped
 

@@ -14,7 +14,7 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.dataset.schemas import MIXTURE
 from flancollect.sources import open_table
 from flancollect.sources.table import SourceAccess
-from tests.small import CATALOGUE, EMPTY, built, command, wanted
+from tests.small import CATALOGUE, EMPTY, built, command, request
 
 TALK = CATALOGUE / "talk" / "talk.tsv"
 COLUMNS = ["inputs", "targets", "task_source", "task_name", "template_type", "template_id", "provenance"]
@@ -80,7 +80,7 @@ def test_two_workers_write_the_same_bytes_as_one(tmp_path):
 
 
 def test_another_seed_draws_anew(small, rows, tmp_path):
-    built(tmp_path / "out", wanted(seed=1))
+    built(tmp_path / "out", request(seed=1))
     other = load_from_disk(str(tmp_path / "out")).to_list()
     assert manifest_of(tmp_path / "out").content_hash != manifest_of(small).content_hash
     assert len(other) == len(rows)
@@ -169,7 +169,7 @@ def test_every_exemplar_is_another_row_of_the_same_task_and_is_shown(rows):
 def test_rows_of_a_disjoint_pool_are_never_asked(tmp_path, copied):
     mixture = copied / "small.yaml"
     mixture.write_text(mixture.read_text().replace("pool: 12}", "pool: 5, disjoint: true}"))
-    built(tmp_path / "out", wanted(catalogue=copied))
+    built(tmp_path / "out", request(catalogue=copied))
     exemplars, asked = {}, {}
     for row in load_from_disk(str(tmp_path / "out")):
         made_of = row["provenance"]
@@ -287,7 +287,7 @@ def test_frozen_without_a_lock_says_how_to_make_one(tmp_path):
 
 
 def test_a_benchmark_builds_with_its_templates_and_rows(tmp_path):
-    built(tmp_path / "out", wanted("questions"))
+    built(tmp_path / "out", request("questions"))
     asked = load_from_disk(str(tmp_path / "out")).to_list()
     assert {row["template_id"] for row in asked} == {"claim/forward/unseen", "edit/forward/unseen"}
     assert Counter(row["task_name"] for row in asked) == {"weather_claims": 2, "reversals": 10}
@@ -295,7 +295,7 @@ def test_a_benchmark_builds_with_its_templates_and_rows(tmp_path):
 
 
 def test_a_few_shot_benchmark_shows_its_number_of_shots(tmp_path):
-    built(tmp_path / "out", wanted("sayings"))
+    built(tmp_path / "out", request("sayings"))
     asked = load_from_disk(str(tmp_path / "out")).to_list()
     assert len(asked) == 8
     assert {len(row["provenance"]["exemplars"]) for row in asked} == {2}
@@ -363,12 +363,12 @@ def test_what_no_row_depends_on_renders_nothing_again(tmp_path, copied):
 
 def test_an_added_task_leaves_the_rows_of_the_others(tmp_path, copied):
     """With more rows asked for, so that every other quota stays, the other tasks' rows are the same."""
-    built(tmp_path / "before", wanted("small", copied, rows=60))
+    built(tmp_path / "before", request("small", copied, rows=60))
     card = (copied / "phrases" / "phrases.yaml").read_text().replace("task: phrases", "task: phrases_too")
     (copied / "phrases" / "more.yaml").write_text(card)
     mixture = copied / "small.yaml"
     mixture.write_text(mixture.read_text().replace("phrases, shop", "phrases*, shop"))
-    built(tmp_path / "after", wanted("small", copied, rows=70))
+    built(tmp_path / "after", request("small", copied, rows=70))
     before, after = by_job(manifest_of(tmp_path / "before")), by_job(manifest_of(tmp_path / "after"))
     assert {task for task, _ in after} - {task for task, _ in before} == {"phrases_too"}
     same = [name for name in before if before[name].rows == after[name].rows]
@@ -393,8 +393,8 @@ def assert_prefixes(before, after):
 
 
 def test_another_size_keeps_the_rows_it_has_room_for(tmp_path):
-    built(tmp_path / "less", wanted(rows=90))
-    built(tmp_path / "more", wanted(rows=200))
+    built(tmp_path / "less", request(rows=90))
+    built(tmp_path / "more", request(rows=200))
     assert_prefixes(tmp_path / "less", tmp_path / "more")
 
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from flancollect.building.mix import write_shards
 from flancollect.dataset.reader import open_shard
-from flancollect.dataset.schemas import MIXTURE
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE
 from flancollect.dataset.shards import staging
-from tests.builds import rendered_rows, small_jobs, write_job
+from tests.builds import question_jobs, rendered_rows, small_jobs, write_job
 
 
 def write_jobs(folder, tables):
@@ -48,6 +48,18 @@ def test_shards_partition_the_rows(tmp_path_factory, sizes, shard_bytes):
     rows = [(row["task_name"], row["provenance"]["source_row"]) for row in read(folder / "out").to_pylist()]
     assert sorted(rows) == sorted((f"task{i}", row) for i, size in enumerate(sizes) for row in range(size))
     assert sum(shard.rows for shard in shards) == len(rows)
+
+
+def test_a_benchmark_keeps_its_questions(tmp_path):
+    jobs = question_jobs(40)
+    files = write_jobs(tmp_path, jobs)
+    one = write_shards(files, tmp_path / "one", schema=BENCHMARK, shard_bytes=4000)
+    two = write_shards(files, tmp_path / "two", schema=BENCHMARK, shard_bytes=4000, workers=2)
+    expected = pa.concat_tables(jobs.values()).sort_by("order").select(BENCHMARK.names)
+    assert len(one) > 3
+    assert one == two
+    assert read(tmp_path / "one").combine_chunks().equals(expected.combine_chunks())
+    assert file_bytes(tmp_path / "one") == file_bytes(tmp_path / "two")
 
 
 def test_two_workers_write_the_bytes_of_one(tmp_path):

@@ -5,7 +5,7 @@ from datasets import load_from_disk
 
 from flancollect.building.preview import preview
 from flancollect.errors import UsageError
-from tests.small import built, command, nothing_embedded, wanted
+from tests.small import built, command, nothing_embedded, request
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def small(tmp_path_factory):
 
 def shown(name, n, variant=None):
     with nothing_embedded():
-        return preview(wanted(name), n, variant)
+        return preview(request(name), n, variant)
 
 
 def texts(rows):

@@ -11,7 +11,7 @@ import pytest
 
 from flancollect.dataset.folder import acquire
 from tests.building.test_build import files_of
-from tests.small import built, command, finish, start, wanted
+from tests.small import built, command, finish, request, start
 
 BUILD = ("build", "small", "--json", "--out")
 
@@ -98,11 +98,11 @@ def test_killed_again_and_again_at_random_moments_it_goes_on(tmp_path, undisturb
 def test_killed_while_a_finished_build_is_brought_up_to_date(tmp_path, copied):
     """Until the new shards are whole, the old build stays as it was; after that, none is there."""
     out, fresh = tmp_path / "out", tmp_path / "fresh"
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     old = files_of(out)
     family = copied / "phrases" / "phrase.yaml"
     family.write_text(family.read_text().replace("In English:", "Say in English:"))
-    built(fresh, wanted(catalogue=copied))
+    built(fresh, request(catalogue=copied))
     states = []
     for rename in (4, 4, 3, 6):
         killed = finish(start(*BUILD, out, catalogue=copied, KILL_AT_RENAME=str(rename)))

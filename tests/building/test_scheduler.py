@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.cache_keys import job_files, settings_of
+from flancollect.building.cache_keys import job_files, render_settings
 from flancollect.building.scheduler import _units, render_all
-from flancollect.planning.prepare import prepare
+from flancollect.planning.plan import plan as make_plan
 from flancollect.sources.table import SourceAccess
 from tests.building.test_build import files_of
-from tests.small import built, nothing_embedded, wanted
+from tests.small import built, nothing_embedded, request
 
 
 @pytest.fixture(name="plan", scope="module")
 def planned():
     with nothing_embedded():
-        return prepare(wanted())[1]
+        return make_plan(request())
 
 
 def shards_of(out: Path) -> dict[str, tuple[int, int]]:
@@ -41,13 +41,13 @@ def test_a_task_that_is_much_of_the_work_is_taken_apart_for_several_workers(plan
 
 
 def test_one_task_on_two_workers_is_the_same_as_on_one(tmp_path):
-    one = built(tmp_path / "one", wanted("words"), workers=1).manifest
-    two = built(tmp_path / "two", wanted("words"), workers=2).manifest
+    one = built(tmp_path / "one", request("words"), workers=1).manifest
+    two = built(tmp_path / "two", request("words"), workers=2).manifest
     assert one == two
 
 
 def test_what_is_there_is_not_rendered_again(tmp_path, plan):
-    settings = settings_of(plan, SourceAccess(), tmp_path)
+    settings = render_settings(plan, SourceAccess(), tmp_path)
     files = job_files(plan, settings)
     first = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
     again = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
@@ -74,13 +74,13 @@ def test_a_damaged_job_is_rendered_again(tmp_path, damage):
 
 def test_shards_stay_as_they_are_when_no_row_changes(tmp_path, copied):
     out = tmp_path / "out"
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     shards, files = shards_of(out), files_of(out)
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     assert (shards_of(out), files_of(out)) == (shards, files)
     family = copied / "phrases" / "phrase.yaml"
     family.write_text(family.read_text().replace("In English:", "Say in English:"))
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     assert shards_of(out) != shards
 
 

@@ -5,7 +5,7 @@ import pytest
 from datasets import load_from_disk
 
 from flancollect.building.trace import why
-from tests.small import CATALOGUE, built, command, nothing_embedded, wanted
+from tests.small import CATALOGUE, built, command, nothing_embedded, request
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_a_row_of_every_job_and_template_comes_out_the_same(small, rows):
     assert len(seen) > 30
     with nothing_embedded():
         for number in seen.values():
-            trace, row = why(small, number, wanted("")), rows[number]
+            trace, row = why(small, number, request("")), rows[number]
             assert trace.rendered_again, number
             assert (trace.inputs, trace.targets) == (row["inputs"], row["targets"])
             assert (trace.task, trace.variant, trace.template) == (
@@ -42,11 +42,11 @@ def test_a_row_of_every_job_and_template_comes_out_the_same(small, rows):
 @pytest.mark.parametrize("name", ["questions", "sayings", "words"])
 def test_rows_of_other_builds_come_out_the_same(tmp_path, name):
     out = tmp_path / "out"
-    built(out, wanted(name, rows=60, seed=5, only=("!phrases",)))
+    built(out, request(name, rows=60, seed=5, only=("!phrases",)))
     with nothing_embedded():
         numbers = range(0, len(load_from_disk(str(out))), 3)
         assert numbers
-        assert all(why(out, number, wanted("")).rendered_again for number in numbers)
+        assert all(why(out, number, request("")).rendered_again for number in numbers)
 
 
 def test_it_names_card_template_and_source_row(small, rows):
@@ -85,7 +85,7 @@ def number_of(out, task):
 
 def test_a_changed_template_is_told(tmp_path, copied):
     out = tmp_path / "out"
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     number = number_of(out, "shop_talk")
     family = copied / "talk" / "reply.yaml"
     family.write_text(family.read_text().replace("What is said next?", "And then?"))
@@ -101,7 +101,7 @@ def test_a_changed_template_is_told(tmp_path, copied):
 
 def test_a_style_that_is_gone_is_told(tmp_path, copied):
     out = tmp_path / "out"
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     styles = copied / "_styles.yaml"
     styles.write_text(styles.read_text().replace("  dashes: {speakers", "  bars: {speakers"))
     rows = enumerate(load_from_disk(str(out)))
@@ -113,7 +113,7 @@ def test_a_style_that_is_gone_is_told(tmp_path, copied):
 
 def test_a_source_that_is_gone_is_told(tmp_path, copied):
     out = tmp_path / "out"
-    built(out, wanted(catalogue=copied))
+    built(out, request(catalogue=copied))
     number = number_of(out, "phrases")
     (copied / "phrases" / "german.txt").unlink()
     ran = command("why", out, number, catalogue=copied)

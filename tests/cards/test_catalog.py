@@ -9,6 +9,7 @@ import pytest
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import CardError
 from tests.catalogs import FAMILY, TASK, colours, write
+from tests.lint.small_cards import TEXT_FAMILY
 
 
 @pytest.fixture
@@ -70,6 +71,26 @@ def test_fields_must_be_just_what_the_family_needs(tmp_path: Path, empty: Path) 
 def test_closed_options_ask_for_choices(tmp_path: Path, empty: Path) -> None:
     task = TASK.replace("answer: {choices: [green, red], index: label | int}", "answer: {text: label}")
     assert any("closed options" in p for p in problems(colours(tmp_path / "mine", task=task), empty))
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("{text: label, labels: label}", "answer: `labels` goes with `choices`"),
+        ("{text: label, choices: 'label +'}", "answer.choices: "),
+        ("{text: label, choices: label, labels: '['}", "answer.labels: "),
+        (
+            "{text: label, choices: label, index: label}",
+            'unknown key "answer.index". Keys here: text, also, choices',
+        ),
+    ],
+)
+def test_choices_and_labels_of_a_text_answer_are_checked(
+    tmp_path: Path, empty: Path, answer: str, says: str
+) -> None:
+    task = TASK.replace("{choices: [green, red], index: label | int}", answer)
+    found = problems(colours(tmp_path / "mine", family=TEXT_FAMILY, task=task), empty)
+    assert any(f"colours.yaml:7  {says}" in p for p in found), found
 
 
 def test_two_cards_of_one_name_name_each_other(tmp_path: Path, empty: Path) -> None:
@@ -187,6 +208,7 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
         ("mixture: m\nsize: 10\nshots: {min: 4, max: 2}\nparts: {mine: {}}\n", "min (4) is above max (2)"),
         ("benchmark: b\nselect: {tasks: [colours]}\nask: {templates: [asks]}\n", 'no template "asks"'),
         ("benchmark: b\nselect: {submix: theirs}\n", 'no task has the submix "theirs"'),
+        ("benchmark: b\nselect: {submix: mine}\nscore: number\n", 'unknown key "score"'),
     ],
 )
 def test_mixtures_and_benchmarks_are_checked(tmp_path: Path, empty: Path, card: str, says: str) -> None:

@@ -26,7 +26,11 @@ from flancollect.cards.licenses import (
 from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.splits import parse_split
 from flancollect.errors import CardError
-from flancollect.planning.plan import plan_mixture
+from flancollect.planning.plan import make_plan
+from flancollect.planning.recipe import recipe_of_card
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.selection import select_tasks
+from flancollect.planning.task_plan import ResolvedSources
 from tests.catalogs import colours, write
 from tests.small import Ran, command
 
@@ -191,7 +195,8 @@ def test_over_the_whole_catalogue_a_policy_plans_no_refused_task(policy):
         }
     )
     keys = {name: name for name in catalog.tasks}
-    known = {
+    keys |= {f"{name} (exemplars)": name for name in catalog.tasks}
+    entries = {
         name: SourceLock(
             revision="r",
             splits={
@@ -201,7 +206,9 @@ def test_over_the_whole_catalogue_a_policy_plans_no_refused_task(policy):
         )
         for name, task in catalog.tasks.items()
     }
-    plan = plan_mixture(catalog, mixture, known, keys, license_policy=policy)
+    recipe = recipe_of_card(mixture, BuildRequest("all", license_policy=policy))
+    sources = ResolvedSources(keys=keys, entries=entries)
+    plan = make_plan(catalog, recipe, select_tasks(catalog, recipe), sources)
     taken = {task.task.card.license.lower() for task in plan.tasks}
     assert taken
     assert not taken & {"unknown", "other"}

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.cache_keys import settings_of
+from flancollect.building.cache_keys import render_settings
 from flancollect.building.jobs import render_batches
-from flancollect.planning.plan import BuildPlan, TaskPlan
-from flancollect.planning.prepare import BuildRequest, prepare
+from flancollect.planning.plan import BuildPlan, plan
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.task_plan import TaskPlan
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import SourceAccess
 
@@ -21,13 +22,13 @@ pytestmark = pytest.mark.shared
 
 def planned(name: str, task: str, folder: Path) -> tuple[BuildPlan, SourceAccess]:
     access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=folder)
-    return prepare(BuildRequest(name=name, only=(task,), access=access))[1], access
+    return plan(BuildRequest(name, only=(task,), access=access)), access
 
 
 def prompts(name: str, task: str, folder: Path) -> Iterator[tuple[TaskPlan, dict[str, object]]]:
-    plan, access = planned(name, task, folder)
-    (found,) = plan.tasks
-    settings = settings_of(plan, access, folder)
+    build_plan, access = planned(name, task, folder)
+    (found,) = build_plan.tasks
+    settings = render_settings(build_plan, access, folder)
     for batch in render_batches(found, found.jobs[0], settings):
         for row in batch.to_pylist():
             yield found, row
@@ -72,8 +73,8 @@ def test_the_same_exemplars_stand_before_every_question(benchmark: str, task: st
 
 def test_exemplars_reason_and_questions_are_answered_in_a_word(tmp_path: Path) -> None:
     task, row = next(prompts("bbh-cot", "bbh_cot_navigate", tmp_path))
-    assert task.lender is not None
-    assert "navigate.txt" in task.lender.source_key
+    assert task.exemplar_source is not None
+    assert "navigate.txt" in task.exemplar_source.source_key
     assert str(row["inputs"]).count("So the answer is") == 3
     assert row["targets"] in ("Yes", "No")
 

@@ -154,3 +154,9 @@ def test_benchmarks_ask_with_the_papers_shots(
     assert len(select(catalog.tasks.values(), card.select)) == tasks
     assert (card.ask.shots, card.ask.variant) == (shots, "fs_opt")
     assert card.split == ("validation" if benchmark.startswith("mmlu") else "test")
+
+
+@pytest.mark.parametrize("benchmark", ["chain-cot-longer", "chain-direct-longer", "mgsm", "mgsm-cot"])
+def test_answers_that_are_numbers_are_compared_as_numbers(catalog: Catalog, benchmark: str) -> None:
+    names = select(catalog.tasks.values(), catalog.benchmarks[benchmark].card.select)
+    assert {catalog.tasks[name].card.metric for name in names} == {"number"}

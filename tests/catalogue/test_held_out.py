@@ -19,8 +19,9 @@ from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.select import Select, select
 from flancollect.cards.splits import parse_split
 from flancollect.errors import SourceError
-from flancollect.planning.plan import plan_mixture
-from flancollect.planning.prepare import key_of, with_lenders
+from flancollect.planning.recipe import make_recipe
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.selection import select_tasks
 from flancollect.render.normalise import Row, normalise
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.reshape import open_shaped
@@ -87,10 +88,8 @@ def test_tasks_made_from_a_benchmark_are_hold_out_wherever_they_come_from(tmp_pa
     """
     folder = write(tmp_path, {"card.yaml": card, "rows.csv": "question,answer\nWhy?,So\n"})
     catalog = load_catalog([folder])
-    keys = {task.card.task: key_of(task) for task in with_lenders(catalog.tasks.values())}
-    unknown = dict.fromkeys(keys.values(), SourceError("not looked at"))
-    plan = plan_mixture(catalog, catalog.mixtures["flan2022"].card, unknown, keys)
-    found = {skip.task: skip.reason for skip in plan.skipped if skip.kind == "hold_out"}
+    selection = select_tasks(catalog, make_recipe(catalog, BuildRequest("flan2022")))
+    found = {skip.task: skip.reason for skip in selection.skipped if skip.kind == "hold_out"}
     assert found == {"task690_mmmlu_answer_generation_college_medicine": "held out for the benchmark mmlu"}
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from flancollect.cli.app import app
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.prepare import BuildRequest, prepare
+from flancollect.planning.plan import plan as make_plan
+from flancollect.planning.request import BuildRequest
 
 CAPS = {"muffin": 30_000, "t0": 20_000, "cot": 100_000, "niv2": 5_000}
 LADDER = ("flan2022-9", "flan2022-89", "flan2022-282", "flan2022-1836")
@@ -19,7 +20,7 @@ UNAVAILABLE = {
 
 
 def planned(name: str) -> BuildPlan:
-    return prepare(BuildRequest(name=name, known_from="declared"))[1]
+    return make_plan(BuildRequest(name, resolve_from="declared"))
 
 
 def shares(plan: BuildPlan) -> dict[str, float]:
@@ -36,7 +37,7 @@ def test_proportions_b_come_out_as_in_the_paper_with_all_caps_respected() -> Non
     assert shares(plan) == {
         name: pytest.approx(100 * share / total, abs=0.1) for name, share in published.items()
     }
-    assert plan.rows == plan.asked == 3_000_000
+    assert plan.rows == plan.rows_asked == 3_000_000
     for task in plan.tasks:
         assert task.quota <= CAPS[task.part], task.name
         assert all(job.quota <= task.rows for job in task.jobs), task.name
@@ -48,13 +49,13 @@ def test_proportions_b_come_out_as_in_the_paper_with_all_caps_respected() -> Non
 def test_shares_are_those_that_the_card_asks_for(name: str) -> None:
     plan = planned(name)
     assert shares(plan) == {part: pytest.approx(100 * float(s), abs=0.1) for part, s in plan.shares.items()}
-    assert plan.rows == plan.asked
+    assert plan.rows == plan.rows_asked
 
 
 @pytest.mark.parametrize("name", ["chung2022-a", *LADDER])
 def test_no_task_is_repeated_in_the_papers_mixtures(name: str) -> None:
     plan = planned(name)
-    assert plan.max_repeat == 1
+    assert plan.recipe.max_repeat == 1
     for task in plan.tasks:
         assert task.quota <= min(task.rows * len(task.jobs), CAPS[task.part]), task.name
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.small import built, command, wanted
+from tests.small import built, command, request
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_builds_of_equal_rows_do_not_differ(small, tmp_path):
 def test_builds_of_other_rows_differ_by_task_and_row(small, tmp_path, copied):
     family = copied / "talk" / "reply.yaml"
     family.write_text(family.read_text().replace("What is said next?", "And then?"))
-    built(tmp_path / "other", wanted(catalogue=copied), shard_bytes=8000)
+    built(tmp_path / "other", request(catalogue=copied), shard_bytes=8000)
     ran = command("diff", small, tmp_path / "other", "--rows", 1, catalogue=None)
     assert ran.code == 5
     assert "shop_talk (fs_opt): rows differ (10 -> 10)" in ran.out

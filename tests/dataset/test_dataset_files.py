@@ -8,9 +8,9 @@ import pytest
 from flancollect.building import mix
 from flancollect.dataset import dataset_files
 from flancollect.dataset.dataset_files import seal
-from flancollect.dataset.schemas import MIXTURE
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE
 from flancollect.errors import FlancollectError
-from tests.builds import build, rendered_rows, small_jobs
+from tests.builds import build, question_jobs, rendered_rows, small_jobs
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +33,18 @@ def test_datasets_opens_a_build_as_the_schema_says(tmp_path):
     assert loaded.to_list() == expected.to_pylist()
 
 
-def test_datasets_writes_the_same_info_and_state(tmp_path):
-    manifest = build(tmp_path / "ours", small_jobs())
+def test_datasets_opens_a_benchmark_with_its_questions(tmp_path):
+    jobs = question_jobs()
+    build(tmp_path, jobs, kind="benchmark")
+    loaded = datasets.load_from_disk(str(tmp_path))
+    expected = pa.concat_tables(jobs.values()).sort_by("order").select(BENCHMARK.names)
+    assert loaded.features == datasets.Features.from_arrow_schema(BENCHMARK)
+    assert loaded.to_list() == expected.to_pylist()
+
+
+@pytest.mark.parametrize(("kind", "jobs"), [("mixture", small_jobs()), ("benchmark", question_jobs())])
+def test_datasets_writes_the_same_info_and_state(tmp_path, kind, jobs):
+    manifest = build(tmp_path / "ours", jobs, kind=kind)
     rows = datasets.load_from_disk(str(tmp_path / "ours"))
     rows.save_to_disk(str(tmp_path / "theirs"), num_shards=len(manifest.shards))
     for name in ("dataset_info.json", "state.json"):
@@ -79,7 +89,7 @@ def test_stopped_while_replacing_there_is_no_manifest(tmp_path, monkeypatch):
 def test_stopped_before_replacing_the_old_build_is_whole(tmp_path, monkeypatch):
     build(tmp_path, small_jobs())
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
-    monkeypatch.setattr(mix, "write_shard", lambda path, batches: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(mix, "write_shard", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         build(tmp_path, small_jobs(41))
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before

@@ -5,7 +5,7 @@ import pytest
 from flancollect.dataset.folder import acquire
 from flancollect.errors import UsageError
 
-RECIPE = {"mixture": {"mixture": "m", "size": 5}, "rows": 5, "seed": 0, "only": []}
+RECIPE = {"name": "m", "kind": "mixture", "rows": 5, "seed": 0, "only": []}
 OTHER = {**RECIPE, "seed": 1}
 
 
@@ -37,7 +37,7 @@ def test_the_same_build_goes_on(tmp_path):
 
 @pytest.mark.parametrize(
     "other",
-    [OTHER, {**RECIPE, "rows": 6}, {**RECIPE, "only": ["x"]}, {**RECIPE, "mixture": {"mixture": "n"}}],
+    [OTHER, {**RECIPE, "rows": 6}, {**RECIPE, "only": ["x"]}, {**RECIPE, "name": "n"}],
 )
 def test_another_build_is_refused_with_what_it_is(tmp_path, other):
     take(tmp_path / "out")
@@ -50,7 +50,7 @@ def test_another_build_is_refused_with_what_it_is(tmp_path, other):
 
 def test_a_changed_mixture_card_of_the_same_name_is_the_same_build(tmp_path):
     take(tmp_path / "out")
-    take(tmp_path / "out", {**RECIPE, "mixture": {"mixture": "m", "size": 7}})
+    take(tmp_path / "out", {**RECIPE, "title": "another card"})
 
 
 def test_overwriting_removes_the_other_build_and_nothing_else(tmp_path):

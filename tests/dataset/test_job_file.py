@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from flancollect.artifacts import JobRecord
 from flancollect.dataset import job_file as rendered
 from flancollect.dataset.job_file import read_record, runs_of, write_rendered
-from flancollect.dataset.row_codec import ENTRY, Decoder, encode
-from flancollect.dataset.schemas import MIXTURE, RENDERED
+from flancollect.dataset.row_codec import Decoder, encode
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE, RENDERED
 from flancollect.errors import FlancollectError
-from tests.builds import rendered_rows, write_job
+from tests.builds import question_rows, rendered_rows, write_job
 
 ROWS = rendered_rows("rte", "fs_opt", 50)
 BLOCK = encode(ROWS.to_batches()[0])
@@ -35,7 +35,25 @@ def test_rows_come_back_sorted_by_order(tmp_path):
     record = write_job(tmp_path / "job.rows", ROWS)
     assert read(tmp_path / "job.rows") == sorted_rows(ROWS)
     assert record.rows == 50
-    assert record.bytes == BLOCK.payload.nbytes + 50 * ENTRY.itemsize
+    assert record.bytes == BLOCK.payload.nbytes + 50 * BLOCK.entries.itemsize
+
+
+def test_a_job_of_a_benchmark_comes_back_with_its_questions(tmp_path):
+    path, rows = tmp_path / "job.rows", question_rows("mmlu", "fs_opt", 30)
+    record = write_job(path, rows)
+    assert read_record(path, BENCHMARK) == record
+    (run,) = runs_of(path, record, BENCHMARK)
+    expected = rows.sort_by("order").select(BENCHMARK.names).to_pylist()
+    assert Decoder(run).rows(np.arange(30)).to_pylist() == expected
+    assert read_record(path) is None  # another width of entries: not a job of a mixture
+    write_job(path, rows.drop_columns("question"))
+    assert read_record(path, BENCHMARK) is None
+
+
+def test_rows_of_another_schema_are_refused(tmp_path):
+    with pytest.raises(FlancollectError, match="not of the schema"):
+        write_rendered(tmp_path / "job.rows", [BLOCK], {}, {}, BENCHMARK)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_record_comes_back_with_the_file(tmp_path):

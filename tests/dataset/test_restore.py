@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.dataset.restore import as_mixture, cut, restore_shards
-from flancollect.dataset.schemas import MIXTURE, columns_of
+from flancollect.dataset.restore import conform, cut, restore_shards
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE, columns_of
 from flancollect.dataset.shards import staging
 from flancollect.errors import CheckError
-from tests.builds import build, rendered_rows, small_jobs
+from tests.builds import build, question_jobs, rendered_rows, small_jobs
 
 ROWS = pa.table(rendered_rows("boolq", "fs_opt", 50).select(MIXTURE.names)).combine_chunks().to_batches()[0]
 places = st.lists(st.integers(0, 50), max_size=6).map(lambda found: sorted({0, 50, *found}))
@@ -39,8 +39,8 @@ def test_lists_named_as_parquet_names_them_are_those_of_a_mixture():
     )  # fmt: skip
     other = ROWS.cast(MIXTURE.set(MIXTURE.get_field_index("provenance"), pa.field("provenance", provenance)))
     assert columns_of(other.schema) != columns_of(MIXTURE)
-    assert columns_of(as_mixture(other).schema) == columns_of(MIXTURE)
-    assert as_mixture(other) == ROWS
+    assert columns_of(conform(other, MIXTURE).schema) == columns_of(MIXTURE)
+    assert conform(other, MIXTURE) == ROWS
 
 
 def test_restored_shards_are_the_same_files_although_batches_came_otherwise(tmp_path):
@@ -56,3 +56,14 @@ def test_restored_shards_are_the_same_files_although_batches_came_otherwise(tmp_
         made = staging(tmp_path / "again") / shard.file
         assert made.read_bytes() == (tmp_path / "out" / shard.file).read_bytes()
     assert len(list(staging(tmp_path / "again").iterdir())) == len(manifest.shards)
+
+
+def test_a_benchmark_is_restored_with_its_questions(tmp_path):
+    manifest = build(tmp_path / "out", question_jobs(), kind="benchmark")
+    batches = []
+    for shard in manifest.shards:
+        with pa.ipc.open_stream(tmp_path / "out" / shard.file) as reader:
+            batches += reader.read_all().to_batches(max_chunksize=5)
+    assert restore_shards(batches, manifest.shards, tmp_path / "again", BENCHMARK) == manifest.shards
+    with pytest.raises(CheckError, match="columns are"):
+        restore_shards(batches, manifest.shards, tmp_path / "again")

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flancollect.dataset.arrow_layout import tidy_batch
-from flancollect.dataset.row_codec import LEAVES, Block, Decoder, concat, encode, gather, part, take
-from flancollect.dataset.schemas import MIXTURE, RENDERED
+from flancollect.dataset.row_codec import Block, Decoder, concat, encode, gather, part, row_layout, take
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE, rendered_schema
 from flancollect.errors import FlancollectError
-from tests.builds import rendered_rows
+from tests.builds import question_rows, rendered_rows
 
 ROWS = rendered_rows("rte", "fs_opt", 20).to_batches()[0]
+QUESTIONS = question_rows("mmlu", "fs_opt", 20).to_batches()[0]
 
 text = st.text(max_size=6)
 provenance = st.fixed_dictionaries(
@@ -27,17 +28,41 @@ provenance = st.fixed_dictionaries(
         "answer": text,
     }
 )
-row = st.fixed_dictionaries(
+texts = st.lists(text, max_size=4)
+question = st.fixed_dictionaries(
     {
-        "order": st.integers(0, 2**64 - 1),
-        **{field.name: text for field in MIXTURE if field.type == pa.string()},
-        "provenance": provenance,
+        "id": text,
+        "choices": texts,
+        "labels": texts,
+        "answer": st.integers(-(2**31), 2**31 - 1),
+        "accepted": texts,
+        "metric": text,
+        "cluster": text,
+        "languages": texts,
+        "subject": text,
+        "prompt_sha256": text,
     }
 )
+columns = {
+    "order": st.integers(0, 2**64 - 1),
+    **{field.name: text for field in MIXTURE if field.type == pa.string()},
+    "provenance": provenance,
+}
+mixture_row = st.fixed_dictionaries(columns)
+benchmark_row = st.fixed_dictionaries({**columns, "question": question})
+
+
+def lists(**sizes):
+    """Rows of a mixture, or of a benchmark."""
+    return st.lists(mixture_row, **sizes) | st.lists(benchmark_row, **sizes)
+
+
+def schema_of_rows(rows):
+    return BENCHMARK if rows and "question" in rows[0] else MIXTURE
 
 
 def batch_of(rows):
-    return pa.RecordBatch.from_pylist(rows, schema=RENDERED)
+    return pa.RecordBatch.from_pylist(rows, schema=rendered_schema(schema_of_rows(rows)))
 
 
 def decoded(block: Block):
@@ -48,25 +73,25 @@ def buffers(batch):
     return [buffer and buffer.to_pybytes() for column in batch.columns for buffer in column.buffers()]
 
 
-@given(st.lists(row, max_size=8))
+@given(lists(max_size=8))
 def test_rows_come_back_as_they_were(rows):
     batch = batch_of(rows)
     block = encode(batch)
     assert block.order.tolist() == [row["order"] for row in rows]
-    assert decoded(block).to_pylist() == batch.select(MIXTURE.names).to_pylist()
+    assert decoded(block).to_pylist() == batch.select(batch.schema.names[1:]).to_pylist()
 
 
-@given(st.lists(row, max_size=8))
+@given(lists(max_size=8))
 def test_what_comes_back_is_laid_out_in_the_one_way(rows):
     again = decoded(encode(batch_of(rows)))
     assert buffers(again) == buffers(tidy_batch(again))
 
 
-@given(st.lists(row, min_size=1, max_size=8), st.data())
+@given(lists(min_size=1, max_size=8), st.data())
 def test_rows_are_taken_by_number_in_any_order(rows, data):
     index = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=10))
     numbers = np.array(index, dtype=np.int64)
-    expected = [{name: rows[i][name] for name in MIXTURE.names} for i in index]
+    expected = [{name: rows[i][name] for name in schema_of_rows(rows).names} for i in index]
     block = encode(batch_of(rows))
     assert Decoder(block).rows(numbers).to_pylist() == expected
     assert decoded(take(block, numbers)).to_pylist() == expected
@@ -76,7 +101,7 @@ def test_rows_are_taken_by_number_in_any_order(rows, data):
     assert gather(blocks, numbers).order.tolist() == [rows[i]["order"] for i in index]
 
 
-@given(st.lists(row, max_size=8), st.data())
+@given(lists(max_size=8), st.data())
 def test_parts_put_together_are_the_whole(rows, data):
     block = encode(batch_of(rows))
     cut = data.draw(st.integers(0, len(rows)))
@@ -86,10 +111,29 @@ def test_parts_put_together_are_the_whole(rows, data):
     assert whole.payload.tobytes() == block.payload.tobytes()
 
 
-@pytest.mark.parametrize("name", LEAVES)
-def test_a_column_comes_alone(name):
-    expected = pa.table(ROWS).flatten().rename_columns(["order", *LEAVES])[name].to_pylist()
-    assert Decoder(encode(ROWS)).column(name, np.arange(20)).to_pylist() == expected
+@pytest.mark.parametrize(("schema", "batch"), [(MIXTURE, ROWS), (BENCHMARK, QUESTIONS)])
+def test_every_column_comes_alone(schema, batch):
+    leaves = row_layout(schema).leaves
+    expected = pa.table(batch).flatten().rename_columns(["order", *leaves])
+    decoder = Decoder(encode(batch))
+    for name in leaves:
+        assert decoder.column(name, np.arange(20)).to_pylist() == expected[name].to_pylist()
+
+
+def test_the_example_of_the_module_is_true():
+    (first, second), layout = ROWS.to_pylist()[:2], row_layout(MIXTURE)
+    first["inputs"], first["provenance"]["options"] = "ab", ["x", "yz"]
+    second["inputs"], second["provenance"]["options"] = "c", []
+    block = encode(batch_of([first, second]))
+    options = layout.cells.index("provenance.options")
+    cells = [layout.cells.index("inputs"), options, options + 1]
+    assert block.entries["lengths"][:, cells].tolist() == [[2, 8, 3], [1, 0, 0]]
+    assert np.int32([1, 2]).tobytes() + b"xyz" in block.payload.tobytes()
+
+
+def test_blocks_of_one_schema_share_a_layout():
+    assert encode(ROWS).layout is encode(ROWS.slice(3)).layout is row_layout(MIXTURE)
+    assert encode(QUESTIONS).layout is row_layout(pa.schema(list(BENCHMARK)))
 
 
 def test_offsets_say_where_rows_begin_and_the_last_one_ends():
@@ -107,10 +151,16 @@ def test_a_slice_of_a_batch_is_only_its_rows():
 def test_another_schema_is_refused():
     with pytest.raises(FlancollectError, match="no column order"):
         encode(ROWS.select(MIXTURE.names))
+    with pytest.raises(FlancollectError, match="column question is string, not struct"):
+        encode(ROWS.append_column("question", ROWS["inputs"]))
 
 
 def test_a_null_where_every_row_needs_a_value_is_refused():
     rows = ROWS.to_pylist()
     rows[3]["targets"] = None
     with pytest.raises(FlancollectError, match="needs a value: targets"):
+        encode(batch_of(rows))
+    rows = QUESTIONS.to_pylist()
+    rows[5]["question"]["subject"] = None
+    with pytest.raises(FlancollectError, match=r"needs a value: question\.subject"):
         encode(batch_of(rows))

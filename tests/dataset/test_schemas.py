@@ -1,7 +1,18 @@
 import pyarrow as pa
 import pytest
 
-from flancollect.dataset.schemas import MIXTURE, RENDERED, check_rows, check_schema, columns_of
+from flancollect.dataset.schemas import (
+    BENCHMARK,
+    MIXTURE,
+    NULLABLE,
+    QUESTION,
+    RENDERED,
+    check_rows,
+    check_schema,
+    columns_of,
+    rendered_schema,
+    schema_of,
+)
 from flancollect.errors import FlancollectError
 from tests.builds import rendered_rows
 
@@ -13,6 +24,19 @@ def with_column(name, values):
 
 def test_mixture_is_rendered_without_order():
     assert columns_of(RENDERED) == {"order": "uint64"} | columns_of(MIXTURE)
+    assert rendered_schema(MIXTURE) == RENDERED
+
+
+def test_a_benchmark_is_a_mixture_with_questions():
+    assert schema_of("mixture") is schema_of("tasks") is MIXTURE
+    assert schema_of("benchmark") is BENCHMARK
+    assert BENCHMARK.names == [*MIXTURE.names, "question"]
+    assert pa.schema(list(BENCHMARK)[:-1]) == MIXTURE
+    assert rendered_schema(BENCHMARK).names == ["order", *BENCHMARK.names]
+
+
+def test_no_part_of_a_question_may_be_null():
+    assert not {f"question.{field.name}" for field in QUESTION} & NULLABLE
 
 
 def test_rows_of_the_schema_pass():

@@ -10,7 +10,7 @@ from flancollect.dataset.schemas import MIXTURE
 from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.verify import Verified, verify
 from flancollect.errors import CheckError, UsageError
-from tests.builds import build, small_jobs
+from tests.builds import build, question_jobs, small_jobs
 
 SECOND = "data-00001-of-00007.arrow"
 
@@ -36,6 +36,13 @@ def rewrite_manifest(out, **changes):
 
 def test_a_fresh_build_is_right(built):
     assert verify(built) == Verified(rows=120, shards=7)
+
+
+def test_a_fresh_benchmark_is_right_and_is_no_mixture(tmp_path):
+    build(tmp_path, question_jobs(), kind="benchmark")
+    assert verify(tmp_path) == Verified(rows=24, shards=3)
+    rewrite_manifest(tmp_path, kind="mixture")
+    assert "manifest.json: columns are" in problems(tmp_path)[0]
 
 
 @pytest.mark.parametrize("part", range(12))

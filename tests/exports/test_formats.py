@@ -1,17 +1,22 @@
 """Every format, read back by the tools it is for."""
 
 import json
+import pkgutil
+from importlib import import_module
 
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset, load_from_disk
 from datasets.utils.logging import disable_progress_bar
 
-from flancollect.dataset.schemas import MIXTURE
+from flancollect import exports
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE
+from flancollect.errors import UsageError
 from flancollect.exports import configs
 from flancollect.exports.export import ExportOptions, export
+from flancollect.exports.formats import FORMATS, format_of
 from flancollect.exports.trl import prompt_completion
-from tests.builds import build, rendered_rows, small_jobs
+from tests.builds import build, question_jobs, rendered_rows, small_jobs
 
 disable_progress_bar()
 
@@ -25,8 +30,8 @@ def built(tmp_path):
     return tmp_path / "build"
 
 
-def exported(built, form, **options):
-    out = built.parent / f"{form}"
+def exported(built, form, folder="", **options):
+    out = built.parent / (folder or form)
     return out, export(built, ExportOptions(out=out, format=form, **options)).export
 
 
@@ -42,6 +47,35 @@ def test_load_dataset_gives_the_rows_of_the_build_in_their_order(built):
     out, _ = exported(built, "parquet")
     assert opened(out).to_list() == rows(built)
     assert opened(out).features == load_from_disk(str(built)).features
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_benchmark_keeps_its_questions(tmp_path, form):
+    build(tmp_path / "build", question_jobs(), kind="benchmark")
+    out, _ = exported(tmp_path / "build", form)
+    assert opened(out).to_list() == rows(tmp_path / "build")
+    assert opened(out).features == load_from_disk(str(tmp_path / "build")).features
+    out, _ = exported(tmp_path / "build", form, provenance=False, folder="short")
+    assert opened(out).column_names == [name for name in BENCHMARK.names if name != "provenance"]
+
+
+def test_a_benchmark_is_trained_on_like_any_mixture(tmp_path):
+    build(tmp_path / "build", question_jobs(), kind="benchmark")
+    for form, columns in (("trl", ["prompt", "completion"]), ("seqio", ["inputs", "targets"])):
+        out, _ = exported(tmp_path / "build", form)
+        assert opened(out).column_names == columns
+
+
+def test_formats_are_the_modules_that_make_one():
+    modules = {module.name for module in pkgutil.iter_modules(exports.__path__)}
+    makers = {name for name in modules if hasattr(import_module(f"flancollect.exports.{name}"), "format_for")}
+    assert makers == set(FORMATS)
+    assert {format_of(name, MIXTURE, provenance=True).suffix for name in FORMATS} == {"parquet", "jsonl"}
+
+
+def test_a_format_that_is_not_there_says_which_are(built):
+    with pytest.raises(UsageError, match=r'Formats: parquet, .*Did you mean "parquet"'):
+        exported(built, "parquett")
 
 
 def test_every_style_is_a_configuration(built):

@@ -139,7 +139,7 @@ def test_a_folder_of_something_else_is_left_alone(client, tmp_path):
 
 def test_another_build_is_replaced_only_on_demand(client, tmp_path, made):
     for seed in (1, 2):
-        recipe = {"mixture": {"mixture": "small"}, "rows": 120, "seed": seed}
+        recipe = {"name": "small", "kind": "mixture", "rows": 120, "seed": seed}
         files = edited(made, **{"build-manifest.json": manifest_with(made, recipe=recipe)})
         client.hub.repos[f"org/{seed}"] = repo_of(f"org/{seed}", {COMMIT: files})
     client.pull(tmp_path / "out", "org/1")

@@ -12,7 +12,7 @@ from flancollect.dataset.reader import read_manifest
 from flancollect.dataset.verify import verify
 from tests.hub.client import REPO, TOKEN, files_of
 from tests.small import REPO as CHECKOUT
-from tests.small import built, wanted
+from tests.small import built, request
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client's own
 
@@ -59,12 +59,12 @@ def test_rows_go_to_the_hub_and_come_back_the_same(client, tmp_path):
 
 def test_after_a_change_of_one_template_only_changed_files_are_sent(client, tmp_path, copied):
     build = tmp_path / "build"
-    built(build, wanted(catalogue=copied))
+    built(build, request(catalogue=copied))
     client.publish(build)
     before = client.hub.repos[REPO].files()
     family = copied / "phrases" / "phrase.yaml"
     family.write_text(family.read_text().replace("In English:", "Say in English:"))
-    built(build, wanted(catalogue=copied))
+    built(build, request(catalogue=copied))
     client.hub.log.clear()
     done = client.publish(build)
     after = client.hub.repos[REPO].files()

@@ -12,5 +12,5 @@ from tests.importers import checkouts
 @pytest.fixture(autouse=True)
 def _small_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = checkouts.embedded(tmp_path / "embedded")
-    for module in ("flancollect.cards.catalog", "flancollect.planning.prepare"):
+    for module in ("flancollect.cards.catalog", "flancollect.planning.resolve"):
         monkeypatch.setattr(f"{module}.embedded_root", lambda: root)

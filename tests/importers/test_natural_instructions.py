@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from flancollect.artifacts import Manifest
-from flancollect.building.build import BuildOptions, build
+from flancollect.building.build import build
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import UsageError
 from flancollect.importers import import_catalogue
-from flancollect.planning.prepare import BuildRequest
+from flancollect.planning.request import BuildRequest
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import SourceAccess
 from tests.conftest import SHARED
@@ -40,8 +40,8 @@ OLD: dict[str, Any] = {
 
 def built(folder: Path, out: Path, rows: int | None = None) -> Manifest:
     access = SourceAccess(mirror=load_mirror(folder / "mirror.yaml"), offline=True)
-    wanted = BuildRequest(name="natural_instructions", catalogs=(folder,), rows=rows, access=access)
-    return build(wanted, BuildOptions(out=out, workers=1)).manifest
+    request = BuildRequest(name="natural_instructions", catalogs=(folder,), rows=rows, access=access)
+    return build(request, out).manifest
 
 
 def test_files_of_every_age_build_with_their_own_examples(tmp_path: Path) -> None:

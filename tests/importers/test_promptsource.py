@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flancollect.building.build import BuildOptions, build
+from flancollect.building.build import build
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import UsageError
 from flancollect.importers import import_catalogue
-from flancollect.planning.prepare import BuildRequest
+from flancollect.planning.request import BuildRequest
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import SourceAccess
 from tests.catalogs import write
@@ -47,12 +47,12 @@ def test_the_tasks_build(tmp_path: Path) -> None:
     home.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(checkouts.FRUITS), home / "train.parquet")
     mirror = write(tmp_path, {"mirror.yaml": "hub: [hub]"}) / "mirror.yaml"
-    wanted = BuildRequest(
+    request = BuildRequest(
         name="p3_fruits_*",
         catalogs=(imported(tmp_path),),
         access=SourceAccess(mirror=load_mirror(mirror), offline=True),
     )
-    built = build(wanted, BuildOptions(out=tmp_path / "built", workers=1))
+    built = build(request, tmp_path / "built")
     assert not built.manifest.skipped
     table = checkouts.rows_of(tmp_path / "built")
     texts = {(row["inputs"], row["targets"]) for row in table if row["template_type"] == "zs_opt"}

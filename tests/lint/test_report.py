@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flancollect.building.cache_keys import _meaning
+from flancollect.building.cache_keys import rendered_keys
 from flancollect.cards.catalog import load_catalog
 from flancollect.lint.flan_inversions import TURNED_AROUND
 from flancollect.lint.report import LINTS, lint_catalogue, lint_rows
@@ -88,4 +88,4 @@ def test_cases_of_one_problem_are_told_together(tmp_path: Path) -> None:
 def test_a_silence_changes_no_work_that_was_done(tmp_path: Path) -> None:
     plain = catalogue(tmp_path / "a").tasks["colours"]
     silenced = catalogue(tmp_path / "b", task=TASK + "lint: {ignore: {label_leak: why}}\n").tasks["colours"]
-    assert _meaning(plain) == _meaning(silenced)
+    assert rendered_keys(plain, scoring=True) == rendered_keys(silenced, scoring=True)

@@ -148,5 +148,5 @@ def _examples(columns: Columns, start: int = 0, stop: int | None = None) -> list
 
 
 def _gathered(exemplars: list[Example], questions: list[Example], chosen: Places) -> pa.Array:
-    shown = ShotSelection(places=chosen.ravel(), counts=np.full(len(chosen), SHOTS))
+    shown = ShotSelection(exemplars=chosen.ravel(), counts=np.full(len(chosen), SHOTS))
     return few_shot_prompts(STYLE, exemplars, shown, questions, ROOM)[0]

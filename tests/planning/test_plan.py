@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,9 +14,13 @@ from flancollect.artifacts import SourceLock, SplitLock
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
 from flancollect.cards.mixture_card import MixtureCard
-from flancollect.errors import SourceError
-from flancollect.planning.plan import BuildPlan, implicit_mixture, plan_benchmark, plan_mixture
+from flancollect.errors import FlancollectError, SourceError
+from flancollect.planning.plan import BuildPlan, make_plan
 from flancollect.planning.quota import share_out
+from flancollect.planning.recipe import Recipe, implicit_mixture, make_recipe, recipe_of_card
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.selection import select_tasks
+from flancollect.planning.task_plan import ResolvedSources
 from tests.catalogs import FAMILY, TASK, write
 
 COLUMNS = {"thing": "string", "label": "string"}
@@ -43,10 +48,17 @@ def locked(rows: int, **splits: int) -> SourceLock:
 def planned(
     catalog: Catalog, card: dict[str, object], rows: dict[str, int], asked: int | None = None
 ) -> BuildPlan:
-    known = {name: locked(count) for name, count in rows.items()}
-    return plan_mixture(
-        catalog, MixtureCard.model_validate(card), known, {name: name for name in rows}, rows=asked
-    )
+    mixture = MixtureCard.model_validate(card)
+    recipe = recipe_of_card(mixture, BuildRequest(mixture.mixture, rows=asked))
+    return plan_of(catalog, recipe, {name: locked(count) for name, count in rows.items()})
+
+
+def plan_of(
+    catalog: Catalog, recipe: Recipe, sources: Mapping[str, SourceLock | FlancollectError]
+) -> BuildPlan:
+    """The plan of a recipe where every task's source goes by the task's name."""
+    resolved = ResolvedSources(keys={name: name for name in sources}, entries=sources)
+    return make_plan(catalog, recipe, select_tasks(catalog, recipe), resolved)
 
 
 def parts(cap: int | None = None, **variants: float) -> dict[str, object]:
@@ -125,19 +137,15 @@ def test_hold_out_templates_never_train_and_options_follow_the_variant(three: Ca
 
 
 def test_every_task_left_out_has_a_reason_and_the_rest_is_planned(three: Catalog) -> None:
-    known = {
+    sources = {
         "a": SourceError("the host does not answer"),
         "b": SourceLock(
             revision="r", splits={"train": SplitLock(rows=5, columns={"thing": "string", "lable": "int64"})}
         ),
         "c": locked(0),
     }
-    plan = plan_mixture(
-        three,
-        MixtureCard.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
-        known,
-        {n: n for n in "abc"},
-    )
+    mixture = MixtureCard.model_validate({"mixture": "m", "size": 9, "parts": parts()})
+    plan = plan_of(three, recipe_of_card(mixture, BuildRequest("m")), sources)
     assert [skip.kind for skip in plan.skipped] == ["source", "card", "source"]
     assert "b.yaml:7" in plan.skipped[1].reason
     assert 'no column "label" in b. Columns: thing, lable. Did you mean "lable"?' in plan.skipped[1].reason
@@ -145,13 +153,11 @@ def test_every_task_left_out_has_a_reason_and_the_rest_is_planned(three: Catalog
 
 
 def test_a_split_that_is_not_there_is_named_with_those_that_are(three: Catalog) -> None:
-    known = dict.fromkeys("abc", SourceLock(revision="r", splits={"all": SplitLock(rows=5, columns=COLUMNS)}))
-    plan = plan_mixture(
-        three,
-        MixtureCard.model_validate({"mixture": "m", "size": 9, "parts": parts()}),
-        known,
-        {n: n for n in "abc"},
+    sources = dict.fromkeys(
+        "abc", SourceLock(revision="r", splits={"all": SplitLock(rows=5, columns=COLUMNS)})
     )
+    mixture = MixtureCard.model_validate({"mixture": "m", "size": 9, "parts": parts()})
+    plan = plan_of(three, recipe_of_card(mixture, BuildRequest("m")), sources)
     assert 'no split "train" in a. Splits: all.' in plan.skipped[0].reason
 
 
@@ -176,8 +182,8 @@ def test_a_benchmark_asks_in_its_templates_at_most_so_many_rows_a_task(tmp_path:
         "benchmark: q\nselect: {submix: mine}\nsplit: train\nrows_per_task: 3\nask: {templates: hold_out}\n"
     )
     catalog = catalogue(tmp_path, ["a", "b"], **{"q.yaml": text})
-    known = {"a": locked(2), "b": locked(9)}
-    plan = plan_benchmark(catalog, catalog.benchmarks["q"].card, known, {"a": "a", "b": "b"})
+    recipe = make_recipe(catalog, BuildRequest("q"))
+    plan = plan_of(catalog, recipe, {"a": locked(2), "b": locked(9)})
     assert [(task.quota, [w.name for w in task.jobs[0].templates]) for task in plan.tasks] == [
         (2, ["spare"]),
         (3, ["spare"]),
@@ -187,7 +193,7 @@ def test_a_benchmark_asks_in_its_templates_at_most_so_many_rows_a_task(tmp_path:
 def test_a_task_or_submix_by_name_is_a_mixture_of_all_it_has(three: Catalog) -> None:
     mixture = implicit_mixture(three, "b")
     assert mixture is not None
-    plan = plan_mixture(three, mixture, {n: locked(7) for n in "abc"}, {n: n for n in "abc"})
+    plan = plan_of(three, recipe_of_card(mixture, BuildRequest("b")), {n: locked(7) for n in "abc"})
     assert [(task.name, task.quota) for task in plan.tasks] == [("b", 14)]
     assert implicit_mixture(three, "nothing") is None
 

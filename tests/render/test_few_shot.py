@@ -62,7 +62,7 @@ def test_many_prompts_are_made_as_one_by_one(
         Example(intro="I" if intro and i % 2 else "", input=f"q{i}", target="") for i in range(len(counts))
     ]
     places = [data.draw(st.integers(0, 4)) for _ in range(sum(counts))]
-    shown = ShotSelection(places=np.array(places, dtype=np.int64), counts=np.array(counts))
+    shown = ShotSelection(exemplars=np.array(places, dtype=np.int64), counts=np.array(counts))
     prompts, kept = few_shot_prompts(style, pool, shown, questions, room)
     rest = iter(places)
     own = [[pool[next(rest)] for _ in range(count)] for count in counts]

@@ -12,7 +12,6 @@ from flancollect.cards.entries import Task
 from flancollect.cards.family import Family
 from flancollect.cards.task_card import TaskCard
 from flancollect.draw import Draws
-from flancollect.jinja.evaluate import evaluate_columns
 from flancollect.render.normalise import contents_of, document_exemplars, normalise, normalise_columns
 
 
@@ -176,7 +175,7 @@ def test_columns_in_generated_code_give_the_rows_and_reasons_that_jinja_gives_on
     wanted = [row for i, one in enumerate(rows) for row in normalise(of, [i], [one], doc, slowly)]
     quickly: Counter[str] = Counter()
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    found = normalise_columns(of, range(400), columns, doc, quickly, evaluate=evaluate_columns)
+    found = normalise_columns(of, range(400), columns, doc, quickly)
     assert (found, quickly) == (wanted, slowly)
     assert len(found) > 40
     assert len(quickly) > 4

@@ -73,6 +73,6 @@ def test_rows_that_a_template_cannot_serve_are_dropped_with_the_reason(tmp_path:
 
 def test_such_rows_are_no_exemplars_either(tmp_path: Path) -> None:
     for prompt in prompts(tmp_path, "fs_opt", Counter()):
-        (exemplar,) = prompt.shown
+        (exemplar,) = prompt.exemplars
         assert exemplar.id in (0, 4)
         assert exemplar.id != prompt.row.id

@@ -70,12 +70,7 @@ def dataset_card(
 
 def title_of(manifest: Manifest) -> str:
     """The mixture's title on one line, or its name."""
-    return " ".join((_card(manifest).get("title") or manifest.mixture).split())
-
-
-def _card(manifest: Manifest) -> dict[str, Any]:
-    """The mixture or benchmark card in the recipe."""
-    return manifest.recipe.get("mixture") or manifest.recipe.get("benchmark") or {}
+    return " ".join((manifest.recipe.get("title") or manifest.mixture).split())
 
 
 def _summary(manifest: Manifest) -> str:
@@ -143,7 +138,7 @@ def _languages(manifest: Manifest) -> str:
 
 def _license(manifest: Manifest) -> str:
     policy = manifest.recipe.get("license_policy")
-    rule = _card(manifest).get("license")
+    rule = manifest.recipe.get("license")
     asked = [f"the policy {code(policy)}"] if policy else []
     asked += [f"the mixture's own rule ({_rule(rule)})"] if rule else []
     kept_out = sum(skip.kind == "license" for skip in manifest.skipped)
@@ -160,7 +155,7 @@ def _rule(rule: dict[str, list[str]]) -> str:
 
 
 def _rebuild(manifest: Manifest) -> str:
-    card = yaml.safe_dump(_written(_card(manifest)), sort_keys=False, allow_unicode=True, width=100)
+    card = yaml.safe_dump(_written(manifest.recipe), sort_keys=False, allow_unicode=True, width=100)
     hashes = [
         ("content (rows, in order)", code(manifest.content_hash)),
         ("recipe (card and settings)", code(manifest.recipe_hash)),
@@ -172,7 +167,7 @@ def _rebuild(manifest: Manifest) -> str:
             "`--catalog`), this command makes the same bytes:",
             fenced(rebuild_command(manifest), "sh"),
             table(("hash", "value"), hashes),
-            f"Its card as it was read:\n\n{fenced(card, 'yaml')}",
+            f"Its recipe, from card and settings:\n\n{fenced(card, 'yaml')}",
         ]
     )
 
@@ -180,7 +175,8 @@ def _rebuild(manifest: Manifest) -> str:
 def rebuild_command(manifest: Manifest) -> str:
     """The command that builds the same rows."""
     recipe = manifest.recipe
-    words = ["flancollect", "build", manifest.mixture, "--rows", str(recipe.get("rows", manifest.rows_asked))]
+    words = ["flancollect", "build", manifest.mixture]
+    words += ["--rows", str(recipe["rows"])] if recipe.get("rows") else []  # a benchmark takes all it has
     words += ["--seed", str(manifest.seed)]
     words += [word for glob in recipe.get("only", ()) for word in ("--only", glob)]
     policy = recipe.get("license_policy")
@@ -243,7 +239,7 @@ def _bias(manifest: Manifest) -> str:
         by_task[task.task] += task.rows
         english += task.rows if task.languages == ["en"] else 0
     top = sum(rows for _, rows in _ordered(by_task)[:10])
-    held = _card(manifest).get("hold_out") or []
+    held = manifest.recipe.get("hold_out") or []
     notes = [
         "Rows are taken from the sources as they are: errors, stereotypes, personal names and offensive text "
         "of the sources are in here too. Nothing was filtered for content.",

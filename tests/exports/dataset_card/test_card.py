@@ -40,12 +40,11 @@ def manifest(tmp_path_factory):
         for task in made.tasks
     ]
     recipe = {
-        "mixture": {
-            "mixture": "small",
-            "title": "A small one",
-            "hold_out": ["mmlu"],
-            "license": {"deny": ["nc"]},
-        },
+        "name": "small",
+        "kind": "mixture",
+        "title": "A small one",
+        "hold_out": ["mmlu"],
+        "license": {"deny": ["nc"]},
         "rows": 122,
         "seed": 7,
         "only": ["r*", "bool q"],
@@ -148,7 +147,7 @@ def test_the_rebuild_command_is_exact(manifest):
 
 def test_the_card_holds_the_recipe_as_yaml(manifest):
     (block,) = re.findall(r"```yaml\n(.*?)\n```", card_of(manifest), re.DOTALL)
-    assert yaml.safe_load(block) == manifest.recipe["mixture"]
+    assert yaml.safe_load(block) == manifest.recipe
 
 
 def test_the_card_is_a_function_of_the_manifest(manifest):
@@ -171,7 +170,7 @@ def nasty(manifest):
         for task in manifest.tasks
     ]
     skipped = [Skipped(task=NASTY, kind="card", reason=NASTY)]
-    recipe = {"mixture": {"mixture": NASTY, "title": NASTY, "hold_out": [NASTY]}, "rows": 1, "only": [NASTY]}
+    recipe = {"name": NASTY, "title": NASTY, "hold_out": [NASTY], "rows": 1, "only": [NASTY]}
     licenses = [LicenseRows(license=NASTY, rows=120, tasks=2)]
     return manifest.model_copy(
         update={

@@ -62,6 +62,7 @@ def test_rows_have_exactly_the_columns_that_a_shape_adds(name: str) -> None:
         "orig_answers": {"texts": ["me"], "answer_starts": [0]},
         "utterances": ["Hi", "Who?", "Me"],
         "pid": "1@1",
+        "input": "Which?\nOptions:\n(A) one\n(B) two",
     }
     if name == "dialog_turns":
         examples["utterances"] = [{"speaker": "USER", "text": "a"}, {"speaker": "ASSISTANT", "text": "b"}]

@@ -1,22 +1,25 @@
+"""From a name and settings to the tasks that are meant, and back from a recorded recipe."""
+
 import json
 
 import pytest
 
-from flancollect.artifacts import SourceLock, SplitLock
 from flancollect.cards.mixture_card import MixtureCard, Part
 from flancollect.cards.select import Select
 from flancollect.errors import CheckError, UsageError
-from flancollect.planning.prepare import prepare, write_lock
-from flancollect.sources.lock import load_lock
+from flancollect.planning.plan import plan as make
+from flancollect.planning.plan import plan_again
+from flancollect.planning.recipe import Recipe, recipe_of_card
+from flancollect.planning.resolve import write_lock
 from flancollect.sources.table import SourceAccess
-from tests.small import CATALOGUE, command, nothing_embedded, wanted
+from tests.small import CATALOGUE, nothing_embedded, request
 
 ALL = ["animal_quiz", "phrases", "reversals", "shop_talk", "town_mayors", "town_rivers", "weather_claims"]
 
 
-def plan(name="small", catalogue=CATALOGUE, card=None, **more):
+def plan(name="small", catalogue=CATALOGUE, **more):
     with nothing_embedded():
-        return prepare(wanted(name, catalogue, **more), card=card)[1]
+        return make(request(name, catalogue, **more))
 
 
 def names(planned):
@@ -34,7 +37,7 @@ def names(planned):
 )
 def test_a_name_may_be_a_mixture_benchmark_task_or_glob(name, kind, tasks):
     planned = plan(name)
-    assert (planned.kind, names(planned)) == (kind, tasks)
+    assert (planned.recipe.kind, names(planned)) == (kind, tasks)
 
 
 def test_a_submix_is_everything_in_it_when_no_mixture_has_its_name(copied):
@@ -81,7 +84,7 @@ def test_a_source_that_fails_is_a_skip_with_its_reason(copied):
     (skip,) = [skip for skip in planned.skipped if skip.kind == "source"]
     assert skip.task == "phrases"
     assert "1 lines beside 12 rows" in skip.reason
-    assert planned.rows == planned.asked == 240
+    assert planned.rows == planned.rows_asked == 240
 
 
 def test_the_lock_pins_nothing_of_a_file_that_changed(tmp_path, copied):
@@ -112,56 +115,14 @@ def test_a_recipe_of_which_something_is_gone_is_refused():
     card = MixtureCard(
         mixture="old", size=5, hold_out=["exam"], parts={"p": Part(select=Select(tasks=["phrases"]))}
     )
-    with pytest.raises(CheckError, match="not in the catalogue: gone, exam; give the --catalog"):
-        plan("old", card=card, only=("phrases", "gone"))
+    recipe = recipe_of_card(card, request("old"))
+    with (
+        nothing_embedded(),
+        pytest.raises(CheckError, match="not in the catalogue: gone, exam; give the --catalog"),
+    ):
+        plan_again(recipe, "gone", request("old"))
 
 
-# --- the lock ----------------------------------------------------------------------------------------------
-
-
-def test_a_lock_says_revision_rows_and_columns_of_every_split(tmp_path):
-    with nothing_embedded():
-        path, locked, failed = write_lock(
-            ("animal_quiz",), (CATALOGUE,), SourceAccess(), tmp_path / "new.json"
-        )
-    assert (path, locked, failed) == (tmp_path / "new.json", 1, {})
-    (entry,) = load_lock(path).sources.values()
-    assert isinstance(entry, SourceLock)
-    assert {split: found.rows for split, found in entry.splits.items()} == {"train": 12, "test": 3}
-    columns = {"q": "string", "the options": "list<item: string>", "gold": "int64"}
-    assert entry.splits["train"] == SplitLock(rows=12, columns=columns)
-
-
-def test_locking_twice_writes_the_same_bytes(tmp_path):
-    lock = tmp_path / "lock.json"
-    command("lock", "--out", lock)
-    first = lock.read_bytes()
-    command("lock", "--out", lock)
-    assert lock.read_bytes() == first
-
-
-def test_locking_some_keeps_the_others(tmp_path):
-    lock = tmp_path / "lock.json"
-    with nothing_embedded():
-        write_lock(("phrases",), (CATALOGUE,), SourceAccess(), lock)
-        write_lock(("town_*",), (CATALOGUE,), SourceAccess(), lock)
-    assert len(json.loads(lock.read_text())["sources"]) == 3
-
-
-def test_a_lock_in_a_place_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with nothing_embedded(), pytest.raises(UsageError, match="cannot be written"):
-        write_lock((), (CATALOGUE,), SourceAccess(), tmp_path / "file" / "lock.json")
-
-
-def test_a_lock_that_is_none_is_refused_untouched(tmp_path):
-    (tmp_path / "lock.json").write_text("{}{")
-    with nothing_embedded(), pytest.raises(UsageError, match="not a Lock of this version"):
-        write_lock((), (CATALOGUE,), SourceAccess(), tmp_path / "lock.json")
-    assert (tmp_path / "lock.json").read_text() == "{}{"
-
-
-def test_frozen_needs_every_source_in_the_lock():
-    planned = plan(known_from="frozen", only=("phrases", "reversals"))
-    assert {skip.task for skip in planned.skipped} == {"phrases", "reversals"}
-    assert all("not in sources.lock.json" in skip.reason for skip in planned.skipped)
+def test_a_recipe_read_from_its_json_is_the_same_recipe():
+    recipe = plan("words", rows=7, only=("phrases", "!nothing")).recipe
+    assert Recipe.model_validate(json.loads(json.dumps(recipe.model_dump(mode="json")))) == recipe

@@ -1,0 +1,143 @@
+"""`flancollect plan`: what a build would hold, before any work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flancollect.cli.options import (
+    CACHE,
+    CacheDir,
+    Catalogs,
+    Json,
+    LicensePolicy,
+    LockFile,
+    MirrorFile,
+    MixtureName,
+    Offline,
+    Only,
+    Rows,
+    Seed,
+    access_of,
+    print_json,
+    print_skips,
+    request_of,
+)
+
+if TYPE_CHECKING:
+    from flancollect.planning.plan import BuildPlan
+    from flancollect.planning.request import ResolveFrom
+
+
+def plan(
+    name: MixtureName,
+    rows: Rows = None,
+    seed: Seed = 0,
+    mirror: MirrorFile = None,
+    catalog: Catalogs = None,
+    only: Only = None,
+    license_policy: LicensePolicy = None,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Look at the sources, as build does (implied by --mirror).")
+    ] = False,
+    offline: Offline = False,
+    cache: CacheDir = CACHE,
+    lock: LockFile = None,
+    json: Json = False,
+) -> None:
+    """Show the quota of every task and variant, and what would be skipped, before any work.
+
+    Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards.
+    """
+    from flancollect.cli.progress import progress
+    from flancollect.planning.plan import plan as make_plan
+
+    access = access_of(mirror, offline, cache)
+    resolve_from: ResolveFrom = "sources" if resolve or mirror is not None else "declared"
+    request = request_of(
+        name,
+        catalog,
+        access,
+        lock,
+        resolve_from,
+        rows=rows,
+        seed=seed,
+        only=only,
+        license_policy=license_policy,
+    )
+    with progress() as report:
+        build_plan = make_plan(request, report)
+    if json:
+        print_json(_plan_dict(build_plan))
+        return
+    _print_plan(build_plan)
+
+
+def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
+    from flancollect.cards.licenses import combined
+
+    whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
+    return {
+        "mixture": build_plan.name,
+        "seed": build_plan.recipe.seed,
+        "rows_asked": build_plan.rows_asked,
+        "rows": build_plan.rows,
+        "license": whole.id,
+        "license_reason": whole.reason,
+        "parts": _parts(build_plan),
+        "tasks": [
+            {
+                "task": task.name,
+                "part": task.part,
+                "available": task.rows,
+                "weight": float(task.weight),
+                "capacity": task.capacity,
+                "quota": task.quota,
+                "variants": {job.variant.name: job.quota for job in task.jobs},
+                "revision": task.lock.revision,
+            }
+            for task in build_plan.tasks
+        ],
+        "skipped": [
+            {"task": skip.task, "kind": skip.kind, "reason": skip.reason} for skip in build_plan.skipped
+        ],
+    }
+
+
+def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
+    """By part: tasks, source rows up to the cap, planned rows, and their share beside the one asked for."""
+    parts: dict[str, dict[str, Any]] = {
+        name: {"tasks": 0, "capped_rows": 0, "rows": 0} for name in build_plan.shares
+    }
+    for task in build_plan.tasks:
+        part = parts[task.part]
+        part["tasks"] += 1
+        part["capped_rows"] += int(task.weight)
+        part["rows"] += task.quota
+    for name, part in parts.items():
+        part["share"] = round(part["rows"] / max(build_plan.rows, 1), 6)
+        part["asked_share"] = round(float(build_plan.shares[name]), 6)
+        part["difference"] = round(part["share"] - part["asked_share"], 6)
+    return dict(sorted(parts.items()))
+
+
+def _print_plan(build_plan: BuildPlan) -> None:
+    from flancollect.cards.licenses import combined
+
+    whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
+    print("task\tpart\tavailable\tquota\tvariants")
+    for task in build_plan.tasks:
+        variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)
+        print(f"{task.name}\t{task.part}\t{task.rows}\t{task.quota}\t{variants}")
+    for name, part in _parts(build_plan).items():
+        share, points = f"{part['share']:.1%}; asked {part['asked_share']:.1%}", 100 * part["difference"]
+        print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows ({share}, {points:+.1f} points)")
+    print_skips([(skip.task, skip.kind, skip.reason) for skip in build_plan.skipped])
+    print(f"license of the whole: {whole.id}: {whole.reason}")
+    short = (
+        f"; {build_plan.rows_asked - build_plan.rows:,} fewer than asked for: all that exists"
+        if build_plan.rows < build_plan.rows_asked
+        else ""
+    )
+    print(f"{build_plan.rows:,} rows planned{short}")

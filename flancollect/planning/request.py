@@ -1,0 +1,41 @@
+"""What a user asks for: a mixture by name, and the settings that shape its rows."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from flancollect.cards.licenses import PolicyName
+from flancollect.errors import UsageError
+from flancollect.sources.table import SourceAccess
+
+ResolveFrom = Literal["sources", "frozen", "declared"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """A mixture, benchmark, submix or task by name (task globs too), and how much of it, drawn how.
+
+    `rows` is the total in place of the mixture's own size, `only` narrows the tasks by globs (`!glob` excludes),
+    `license_policy` skips tasks whose license it does not take. `resolve_from`: `sources` looks at every
+    source, at the commit that the lock pins; `frozen` takes the lock alone; `declared` reaches nothing, and
+    fills gaps in the lock with the sizes that cards declare. Without `lock` the embedded one is used. Raises
+    UsageError for fewer rows than one.
+    """
+
+    name: str
+    _: KW_ONLY
+    catalogs: tuple[Path, ...] = ()
+    rows: int | None = None
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    license_policy: PolicyName | None = None
+    access: SourceAccess = field(default_factory=SourceAccess)
+    lock: Path | None = None
+    resolve_from: ResolveFrom = "sources"
+
+    def __post_init__(self) -> None:
+        """Refuse what no build can give."""
+        if self.rows is not None and self.rows < 1:
+            raise UsageError(f"--rows {self.rows}: ask for at least one row")

@@ -1,0 +1,136 @@
+"""The sources of tasks, resolved: keys, and what each source is by the lock, by looking, or by declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
+from flancollect.cards.catalog import embedded_root, load_catalog
+from flancollect.cards.entries import Task, exemplar_task
+from flancollect.cards.select import matches
+from flancollect.cards.source_card import FileSource
+from flancollect.cards.splits import parse_split
+from flancollect.errors import SourceError, UsageError, did_you_mean
+from flancollect.planning.request import BuildRequest
+from flancollect.planning.task_plan import ResolvedSources
+from flancollect.sources import source_key
+from flancollect.sources.lock import load_lock, resolve_sources, update_lock
+from flancollect.sources.table import SourceAccess
+
+LOCK_FILE = "sources.lock.json"
+DECLARED = "declared"
+"""The revision of a source of which only a card's own word is known."""
+
+
+def resolve(
+    tasks: Sequence[Task], request: BuildRequest, progress: Progress | None = None
+) -> ResolvedSources:
+    """What the sources of these tasks and of their exemplars are; a failure is an entry.
+
+    Raises UsageError for a lock that cannot be read.
+    """
+    lock = load_lock(request.lock or embedded_root() / LOCK_FILE)
+    readers = with_exemplar_tasks(tasks)
+    keys = source_keys(readers)
+    # A card that says `status: unavailable` is skipped by its own word: its source is not looked at.
+    available = [task for task in readers if task.card.reason is None]
+    if request.resolve_from == "declared":
+        return ResolvedSources(keys=keys, entries=_declared(available, keys, lock))
+    return ResolvedSources(
+        keys=keys,
+        entries=_look_at(available, keys, request.access, lock, request.resolve_from == "frozen", progress),
+    )
+
+
+def with_exemplar_tasks(tasks: Iterable[Task]) -> list[Task]:
+    """Tasks, and after each whose card names `exemplars_from` the task that reads those."""
+    pairs = ((task, exemplar_task(task)) for task in tasks)
+    return [task for pair in pairs for task in pair if task is not None]
+
+
+def source_keys(tasks: Sequence[Task]) -> dict[str, str]:
+    """By task name the key of the task's source as its card sees it.
+
+    Reshaped rows are told apart from the source's own, and paths inside a private catalogue by its name.
+    """
+    embedded = embedded_root()
+    catalogues = {
+        root: "" if root == embedded else f" in {root.resolve().name}"
+        for root in {task.root for task in tasks}
+    }
+    keys = {}
+    for task in tasks:
+        source, key = task.card.source, source_key(task.card.source)
+        if task.card.reshape is not None:
+            key += f" reshaped by {task.card.reshape}"
+        if isinstance(source, FileSource) and any(
+            "://" not in location for locations in source.files_of().values() for location in locations
+        ):
+            key += catalogues[task.root]
+        keys[task.card.task] = key
+    return keys
+
+
+def _look_at(
+    tasks: Sequence[Task],
+    keys: dict[str, str],
+    access: SourceAccess,
+    lock: Lock,
+    frozen: bool,
+    progress: Progress | None,
+) -> dict[str, SourceLock | SourceError]:
+    sources = {keys[task.card.task]: (task.card.source, task.root) for task in tasks}
+    shapes = {keys[task.card.task]: task.card.reshape for task in tasks if task.card.reshape is not None}
+    report = None if progress is None else (lambda done, total: progress("sources", done, total))
+    return dict(resolve_sources(sources, access, lock, frozen=frozen, progress=report, shapes=shapes))
+
+
+def _declared(tasks: Sequence[Task], keys: dict[str, str], lock: Lock) -> dict[str, SourceLock | SourceError]:
+    """By source key the lock's entry; for a source that it lacks, the split sizes that all its cards declare."""
+    sizes: dict[str, dict[str, SplitLock]] = {}
+    for task in tasks:
+        declared = sizes.setdefault(keys[task.card.task], {})
+        if task.card.rows is not None:
+            # `rows` counts the train split, or the first one named where there is none.
+            splits = task.card.splits
+            counted = parse_split(splits.get("train") or next(iter(splits.values()))).name
+            declared.setdefault(counted, SplitLock(rows=task.card.rows, columns={}))
+    unknown = SourceError(
+        "size unknown: the source is not in the lock and the card declares no `rows`; look at it with --resolve"
+    )
+    return {
+        key: lock.sources.get(key) or (SourceLock(revision=DECLARED, splits=splits) if splits else unknown)
+        for key, splits in sizes.items()
+    }
+
+
+def write_lock(
+    globs: Sequence[str],
+    catalogs: Sequence[Path],
+    access: SourceAccess,
+    out: Path | None,
+    progress: Progress | None = None,
+) -> tuple[Path, int, dict[str, str]]:
+    """Look at the sources of all tasks that match and write the lock; sources not reached keep their entry.
+
+    Gives the lock's path, how many sources were reached, and why others were not, by source key. Raises
+    UsageError when no task matches, or the lock cannot be read or written.
+    """
+    catalog = load_catalog(catalogs)
+    tasks = [task for name, task in catalog.tasks.items() if not globs or matches(name, globs)]
+    if not tasks:
+        raise UsageError(
+            f"no task matches {' '.join(globs)}." + did_you_mean(globs[0], catalog.tasks, "Tasks", 6)
+        )
+    path = out or embedded_root() / LOCK_FILE
+    previous = load_lock(path) if path.exists() else Lock()
+    available = [task for task in with_exemplar_tasks(tasks) if task.card.reason is None]
+    # An empty lock, so that every source is looked at: to write a lock is to find out what sources are now.
+    entries = _look_at(available, source_keys(available), access, Lock(), False, progress)
+    try:
+        write_artifact(path, update_lock(previous, entries))
+    except OSError as error:
+        raise UsageError(f"--out {path}: cannot be written: {error.strerror}") from error
+    failures = {key: str(entry) for key, entry in entries.items() if isinstance(entry, SourceError)}
+    return path, len(entries) - len(failures), failures

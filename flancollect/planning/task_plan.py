@@ -1,0 +1,205 @@
+"""One task as it will be built, or the reason why it cannot be. Pure.
+
+A planned task has its source resolved, its splits looked up, its columns checked and its templates chosen. How
+many rows each job gives is decided in `plan.py`, over all tasks; until then every quota is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flancollect.artifacts import SourceLock
+from flancollect.cards.columns import column_problems
+from flancollect.cards.entries import Task, exemplar_task
+from flancollect.cards.family import Template
+from flancollect.cards.mixture_card import Part
+from flancollect.cards.splits import SplitSlice, parse_split
+from flancollect.cards.variants import VARIANTS, Variant
+from flancollect.errors import FlancollectError
+from flancollect.planning.recipe import Recipe
+from flancollect.planning.selection import HoldOut, Skip, SkipKind, serves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedSources:
+    """What every source is now: `keys` by task name (`exemplar_task` included), `entries` by source key.
+
+    An entry is a lock entry, or the error that says why there is none.
+    """
+
+    keys: Mapping[str, str]
+    entries: Mapping[str, SourceLock | FlancollectError]
+
+    def of(self, task: Task) -> tuple[str, SourceLock | FlancollectError]:
+        """Key and entry of a task's source."""
+        key = self.keys[task.card.task]
+        return key, self.entries[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One variant of one task: how many rows, and in which templates."""
+
+    variant: Variant
+    quota: int
+    templates: tuple[Template, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemplarSource:
+    """Another source that a task's exemplars come from, as the task that reads it."""
+
+    task: Task
+    source_key: str
+    lock: SourceLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPlan:
+    """A task that will be built. `rows` counts the slice of the source split that rows are drawn from.
+
+    `pool` is where exemplars come from: of `exemplar_source`, if there is one. Rows whose content occurs in a
+    slice of `hold_out` are left out. `weight` and `capacity` are what the quota is computed from.
+    """
+
+    task: Task
+    part: str
+    source_key: str
+    lock: SourceLock
+    split: SplitSlice
+    pool: SplitSlice
+    exemplar_source: ExemplarSource | None
+    hold_out: tuple[SplitSlice, ...]
+    rows: int
+    weight: Fraction
+    capacity: int
+    jobs: tuple[Job, ...]
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.card.task
+
+    @property
+    def quota(self) -> int:
+        """Rows over all variants."""
+        return sum(job.quota for job in self.jobs)
+
+
+class _NotPlannedError(Exception):
+    """A task cannot be built; carries the skip."""
+
+    def __init__(self, task: Task, kind: SkipKind, reason: str) -> None:
+        self.skip = Skip(task=task.card.task, kind=kind, reason=reason)
+        super().__init__(reason)
+
+
+def plan_task(
+    task: Task, recipe: Recipe, part_name: str, hold_out: HoldOut, sources: ResolvedSources
+) -> TaskPlan | Skip:
+    """A task as a part of a recipe could build it, or why it cannot."""
+    try:
+        return _plan_task(task, recipe, part_name, hold_out, sources)
+    except _NotPlannedError as error:
+        return error.skip
+
+
+def _plan_task(
+    task: Task, recipe: Recipe, part_name: str, hold_out: HoldOut, sources: ResolvedSources
+) -> TaskPlan:
+    card, part = task.card, recipe.parts[part_name]
+    if card.reason is not None:
+        raise _NotPlannedError(task, "unavailable", card.reason)
+    key, lock = sources.of(task)
+    if isinstance(lock, FlancollectError):
+        raise _NotPlannedError(task, "source", str(lock))
+    if recipe.split not in card.splits:
+        raise _NotPlannedError(task, "card", str(task.problem("splits", f"no {recipe.split} split is given")))
+    split = parse_split(card.splits[recipe.split])
+    _check_split(task, task, f"splits.{recipe.split}", split.name, key, lock)
+    low, high = split.bounds(lock.splits[split.name].rows)
+    if high == low:
+        reason = f"{key}: the split {card.splits[recipe.split]} has no rows"
+        raise _NotPlannedError(task, "source", reason)
+    jobs = _open_jobs(task, recipe, part, hold_out.templates.get(card.task, frozenset()))
+    if not jobs:
+        reason = f"family {task.family.name} has no template for any variant asked for"
+        raise _NotPlannedError(task, "plan", reason)
+    few_shot = any(job.variant.few_shot for job in jobs)
+    exemplar_source = _exemplar_source(task, sources) if few_shot else None
+    rows = high - low
+    # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
+    # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
+    capacity = rows * recipe.max_repeat * len(jobs)
+    return TaskPlan(
+        task=task,
+        part=part_name,
+        source_key=key,
+        lock=lock,
+        split=split,
+        pool=_pool(task, lock, split, exemplar_source),
+        exemplar_source=exemplar_source,
+        hold_out=tuple(
+            s for s in sorted(hold_out.rows.get(card.task, ()), key=repr) if s.name in lock.splits
+        ),
+        rows=rows,
+        weight=Fraction(min(rows, part.cap or rows)),
+        capacity=capacity if part.cap is None else min(capacity, part.cap * recipe.max_repeat),
+        jobs=jobs,
+    )
+
+
+def _open_jobs(task: Task, recipe: Recipe, part: Part, hold_out_templates: frozenset[str]) -> tuple[Job, ...]:
+    """The variants that the task's family has templates for, with those templates; quotas come later."""
+    jobs = []
+    for variant in (VARIANTS[name] for name in part.variants):
+        # A card narrows the forward templates alone: inverted ones serve all tasks of a family.
+        names = task.card.templates if variant.direction == "forward" else None
+        templates = tuple(
+            template
+            for template in task.family.serving(variant)
+            if serves(template, recipe.templates)
+            and template.id not in hold_out_templates
+            and (names is None or template.name in names)
+        )
+        if templates:
+            jobs.append(Job(variant=variant, quota=0, templates=templates))
+    return tuple(jobs)
+
+
+def _check_split(task: Task, reader: Task, place: str, split: str, key: str, lock: SourceLock) -> None:
+    """Refuse a task whose source lacks a split, or columns that `reader` reads of it."""
+    if split not in lock.splits:
+        what = f'no split "{split}" in {key}. Splits: {", ".join(lock.splits)}.'
+        raise _NotPlannedError(task, "card", str(task.problem(place, what)))
+    columns = lock.splits[split].columns
+    # A size that only a card declares comes without columns: then there is nothing to compare yet.
+    problems = column_problems(reader, key, columns) if columns else []
+    if problems:
+        raise _NotPlannedError(task, "card", "\n".join(map(str, problems)))
+
+
+def _exemplar_source(task: Task, sources: ResolvedSources) -> ExemplarSource | None:
+    """The other source that exemplars come from, if the card names one."""
+    reader = exemplar_task(task)
+    if reader is None:
+        return None
+    key, lock = sources.of(reader)
+    if isinstance(lock, FlancollectError):
+        raise _NotPlannedError(task, "source", f"exemplars: {lock}")
+    split = parse_split(reader.card.splits["train"]).name
+    _check_split(task, reader, "exemplars_from.split", split, key, lock)
+    return ExemplarSource(task=reader, source_key=key, lock=lock)
+
+
+def _pool(
+    task: Task, lock: SourceLock, split: SplitSlice, exemplar_source: ExemplarSource | None
+) -> SplitSlice:
+    """Where exemplars come from: the other source's split, the card's split for them, train, or what is asked."""
+    if exemplar_source is not None:
+        return parse_split(exemplar_source.task.card.splits["train"])
+    splits = task.card.splits
+    pool = parse_split(splits.get("exemplars", splits.get("train", "train")))
+    return pool if pool.name in lock.splits else split
