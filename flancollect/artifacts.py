@@ -26,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 BuildKind = Literal["mixture", "benchmark", "tasks"]
 """What was built: a mixture card, a benchmark card, or tasks that were named on the command line."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"
 """The version of flancollect, as manifests name it; the package's `__version__`."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import VERSION, Manifest, Progress, Report, ShardInfo, TaskRows, write_artifact
+from flancollect.artifacts import Manifest, Progress, Report, ShardInfo, TaskRows, __version__, write_artifact
 from flancollect.building.cache_keys import (
     JobFiles,
     RenderSettings,
@@ -87,9 +87,11 @@ def build(
     out = Path(out)
     started = time.monotonic()
     if options.workers > 1:
+        # Imports take a second, and so does planning: workers import while this process plans.
         load_early(WORKER_MODULES)
     build_plan = plan(request, progress)
     refuse_empty(build_plan, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
+    # A template that fails on its family's own example would fail on every row, and after all the work.
     check_examples(
         {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}.values()
     )
@@ -153,6 +155,7 @@ def _write(
     peak_memory: PeakMemory,
 ) -> Manifest:
     """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
+    # A task that was skipped while others rendered leaves no rows, not even those of its finished jobs.
     plans, skipped = {task.name: task for task in build_plan.tasks}, _skips(build_plan, outcomes)
     built = [outcome for outcome in outcomes if outcome.skip is None]
     tasks = [rows for outcome in built for rows in task_rows(plans[outcome.task], outcome)]
@@ -185,12 +188,14 @@ def _unchanged_shards(
         sizes = [(out / shard.file).stat().st_size for shard in old.shards]
     except (FlancollectError, OSError):
         return None
+    # Sizes are compared, bytes are not: `verify` reads them.
     # What decides over shards: which rows, in which order of jobs, shuffled by which seed, in how many files.
     old_rows, new_rows = (
         [(task.task, task.variant, task.rows_sha256) for task in rows] for rows in (old.tasks, tasks)
     )
     same = (
-        (old.flancollect, old.render_version, old.seed) == (VERSION, RENDER_VERSION, build_plan.recipe.seed)
+        (old.flancollect, old.render_version, old.seed)
+        == (__version__, RENDER_VERSION, build_plan.recipe.seed)
         and old_rows == new_rows
         and len(old.shards) == count
     )

@@ -104,6 +104,8 @@ def job_files(plan: BuildPlan, settings: RenderSettings) -> dict[tuple[str, str]
     by_first_part: dict[str, list[Path]] = {}
     for path in sorted(settings.work.glob(f"*{SUFFIX}")):
         by_first_part.setdefault(path.name[:_PART_DIGITS], []).append(path)
+    # A key such as 1f0c…-9ad2…: after one template is edited, the job's key is 1f0c…-77e1…, and the file with the
+    # same first half is its previous run. Its rows in other templates are copied (`reuse.py`).
     files = {}
     for task in plan.tasks:
         card = fingerprint(rendered_keys(task.task, scoring=settings.scoring))
@@ -137,6 +139,7 @@ def _some_rows(job: Job, settings: RenderSettings) -> dict[str, object]:
     """What only some rows of a job depend on."""
     return {
         "quota": job.quota,
+        # A second use of a row is drawn apart from the first, so the first stays when a second is added.
         "max_repeat": settings.max_repeat,
         "templates": [[template.id, template_hash(template)] for template in job.templates],
     }
@@ -150,6 +153,7 @@ def _every_row(
     exemplars = plan.exemplar_source if few_shot else None
     return {
         "render_version": RENDER_VERSION,
+        # A benchmark's rows have a column more than the same rows in a mixture.
         "columns": settings.schema.names,
         "seed": settings.seed,
         "card": card,

@@ -76,6 +76,7 @@ def render_task(plan: TaskPlan, settings: RenderSettings, files: JobFiles) -> Ta
         few_shot = any(job.variant.few_shot for job in plan.jobs)
         source.cache_rows([job.first_rows() for job in jobs], exemplars=few_shot)
         return TaskOutcome(task=plan.name, jobs=tuple(job.run(banned) for job in jobs))
+    # A worker hands back what went wrong as a value: one bad task must not stop the others.
     except CardError as error:
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
     except SourceError as error:
@@ -137,6 +138,7 @@ class RunningJob:
         """Rows until the quota is met or every row has been used `max_repeat` times."""
         remaining = self._job.quota
         pool = self._source.pool(self._job.variant, banned)
+        # All rows serve once before any serves twice, so a larger quota only adds rows.
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
             order = self._source.question_order(scope, pool)

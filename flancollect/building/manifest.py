@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from flancollect.artifacts import (
-    VERSION,
     Coverage,
     LicenseRows,
     Manifest,
@@ -16,6 +15,7 @@ from flancollect.artifacts import (
     ShardInfo,
     Skipped,
     TaskRows,
+    __version__,
     fingerprint,
 )
 from flancollect.building.cache_keys import JobFiles
@@ -41,13 +41,15 @@ def make_manifest(
     """The manifest of a build that holds these shards. No time and no machine enters."""
     schema = schema_of(plan.recipe.kind)
     rows = sum(shard.rows for shard in shards)
+    # The cache keys hash cards, templates and styles as far as rows depend on them.
     keys = {f"{task}/{variant}": file.path.stem for (task, variant), file in files.items()}
+    # Tasks that were left out on purpose are not part of the coverage.
     failures = sum(skip.kind not in EXPECTED_SKIPS for skip in skipped)
     whole = combined(task.license for task in tasks if task.rows)
     built = len({task.task for task in tasks})
     recipe = plan.recipe.model_dump(mode="json")
     return Manifest(
-        flancollect=VERSION,
+        flancollect=__version__,
         render_version=RENDER_VERSION,
         kind=plan.recipe.kind,
         mixture=plan.name,

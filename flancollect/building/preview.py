@@ -50,6 +50,7 @@ def preview(
             reason = f"no template for the variant {variant}"
         raise UsageError(f"{request.name}: {reason}")
     jobs = _spread(jobs, n)
+    # 5 rows of 2 jobs: at most 3 of each, and the first 5 of all.
     most = -(-n // len(jobs))
     settings = render_settings(plan, request.access, Path())
     names = ("task_name", "template_type", "template_id", "inputs", "targets")

@@ -105,6 +105,7 @@ class TaskSource:
     def banned(self) -> frozenset[Content]:
         """The contents of the rows that benchmarks keep to themselves."""
         contents: set[Content] = set()
+        # By content and not by number: the same question may stand in other rows, and in other splits.
         for hold_out in self.plan.hold_out:
             low, high = hold_out.bounds(self.table(hold_out.name).rows)
             for start in range(low, high, MORSEL_ROWS):
@@ -123,6 +124,7 @@ class TaskSource:
             return ExemplarPool(rows=[], source="pool")
         if self._pool is None:
             source, split = self.exemplar_source(), self.plan.pool.name
+            # Natural Instructions bring worked examples in the same file; they go before rows of the split.
             rows = document_exemplars(source.plan.task, source.table(split).doc, Counter())
             if rows:
                 usable = [row for row in rows if row.content not in banned]

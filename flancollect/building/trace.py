@@ -129,6 +129,8 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
         shot_style=provenance["shot_style"],
         exemplars=tuple(_exemplars(source, provenance)),
     )
+    # The very renderer that built the row, on decisions that were recorded and not drawn again: if the text differs,
+    # card, template, style or source has changed since.
     store = ExampleStore(family, plan.styles)
     most_bytes = plan.recipe.shots.max_input_bytes
     return row, render_prompts([(row, pick)], store, plan.styles, most_bytes, Counter())

@@ -21,9 +21,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from flancollect.artifacts import VERSION
+        from flancollect.artifacts import __version__
 
-        print(f"flancollect {VERSION}")
+        print(f"flancollect {__version__}")
         raise typer.Exit
 
 

@@ -111,6 +111,7 @@ def lock(
         path, locked, failed = write_lock(
             tuple(names or ()), tuple(catalog or ()), access_of(mirror, offline, cache), out, report
         )
+    # Sources that cannot be reached are told and not an error: a lock of the others is worth having.
     for key, reason in sorted(failed.items()):
         print(f"not locked: {key}: {reason}", file=sys.stderr)
     if json:
@@ -124,6 +125,7 @@ def _print_result(result: BuildResult, out: Path, json: bool) -> None:
     if json:
         print_json({"out": str(out), **result_dict(result)})
         return
+    # Read from top to bottom: what is there, how whole it is, what fell away and why, under which license.
     coverage = manifest.coverage
     copied = f" ({report.copied_rows:,} of their rows copied)" if report.copied_rows else ""
     print(f"{manifest.mixture}: {manifest.rows:,} rows of {manifest.rows_asked:,} asked for, in {out}")

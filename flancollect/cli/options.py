@@ -65,6 +65,7 @@ CACHE = Path("~/.cache/flancollect")
 
 def access_of(mirror: Path | None, offline: bool, cache: Path) -> SourceAccess:
     """How sources may be reached, from the options."""
+    # Imported here: they bring in pyarrow, and `--help` must not wait for that.
     from flancollect.sources.mirror import load_mirror
     from flancollect.sources.table import SourceAccess
 

@@ -54,6 +54,7 @@ def plan(
     from flancollect.planning.plan import plan as make_plan
 
     access = access_of(mirror, offline, cache)
+    # With a mirror looking costs no network, so it is done without being asked.
     resolve_from: ResolveFrom = "sources" if resolve or mirror is not None else "declared"
     request = request_of(
         name,
@@ -107,6 +108,7 @@ def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
 
 def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
     """By part: tasks, source rows up to the cap, planned rows, and their share beside the one asked for."""
+    # Shares are of what is planned: where a part lacks rows, the others' shares are above those asked for.
     parts: dict[str, dict[str, Any]] = {
         name: {"tasks": 0, "capped_rows": 0, "rows": 0} for name in build_plan.shares
     }
@@ -126,6 +128,7 @@ def _print_plan(build_plan: BuildPlan) -> None:
     from flancollect.cards.licenses import combined
 
     whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
+    # Tabs, so that `cut` and spreadsheets take the tasks; the sums come last, where a terminal ends.
     print("task\tpart\tavailable\tquota\tvariants")
     for task in build_plan.tasks:
         variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)

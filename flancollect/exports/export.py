@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flancollect.artifacts import (
-    VERSION,
     Export,
     ExportFile,
     Manifest,
     Progress,
+    __version__,
     fingerprint,
     write_artifact,
     write_atomically,
@@ -114,7 +114,7 @@ def _key(manifest: Manifest, options: ExportOptions) -> str:
             "address": options.address,
             "file_rows": FILE_ROWS,
             "group_rows": GROUP_ROWS,
-            "version": [EXPORT_VERSION, VERSION],
+            "version": [EXPORT_VERSION, __version__],
         }
     )[:32]
 

@@ -84,6 +84,7 @@ def make_recipe(catalog: Catalog, request: BuildRequest) -> Recipe:
 
 def implicit_mixture(catalog: Catalog, name: str) -> MixtureCard | None:
     """A mixture of one submix, or of the tasks that match a name or glob: everything that they hold."""
+    # A submix goes before a task of the same name: the mixture card that usually bears it was looked for already.
     submixes = {task.card.submix for task in catalog.tasks.values()}
     selection = Select(submix=[name]) if name in submixes else Select(tasks=[name])
     if not select(catalog.tasks.values(), selection):

@@ -37,5 +37,6 @@ class BuildRequest:
 
     def __post_init__(self) -> None:
         """Refuse what no build can give."""
+        # Here and not in the command line alone, as scripts make requests too.
         if self.rows is not None and self.rows < 1:
             raise UsageError(f"--rows {self.rows}: ask for at least one row")

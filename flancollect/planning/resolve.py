@@ -64,6 +64,7 @@ def source_keys(tasks: Sequence[Task]) -> dict[str, str]:
         source, key = task.card.source, source_key(task.card.source)
         if task.card.reshape is not None:
             key += f" reshaped by {task.card.reshape}"
+        # Two private catalogues may both have rows.csv; a URL is the same wherever its card lies.
         if isinstance(source, FileSource) and any(
             "://" not in location for locations in source.files_of().values() for location in locations
         ):
@@ -80,6 +81,7 @@ def _look_at(
     frozen: bool,
     progress: Progress | None,
 ) -> dict[str, SourceLock | SourceError]:
+    # Tasks share sources: the 57 of MMLU are 57 configurations, but all of TyDiQA is one table, looked at once.
     sources = {keys[task.card.task]: (task.card.source, task.root) for task in tasks}
     shapes = {keys[task.card.task]: task.card.reshape for task in tasks if task.card.reshape is not None}
     report = None if progress is None else (lambda done, total: progress("sources", done, total))

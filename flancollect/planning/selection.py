@@ -66,6 +66,7 @@ def select_tasks(catalog: Catalog, recipe: Recipe) -> Selection:
     policies = license_policies(recipe)
     parts: dict[str, list[Task]] = {}
     skipped: list[Skip] = []
+    # A task that is left out is matched, too: `--only` is wrong only where it names nothing of the recipe.
     matched = not recipe.only
     for part_name, part in recipe.parts.items():
         parts[part_name] = []
@@ -103,6 +104,7 @@ def hold_out_of(catalog: Catalog, benchmarks: Sequence[str]) -> HoldOut:
     templates: dict[str, frozenset[str]] = {}
     rows: dict[str, tuple[SplitSlice, ...]] = {}
     for card in (catalog.benchmarks[name].card for name in benchmarks):
+        # A task that several benchmarks keep out is told for the first of them.
         if card.hold_out_tasks:
             matching = [name for name in catalog.tasks if matches(name, card.hold_out_tasks)]
             tasks = {**dict.fromkeys(matching, card.benchmark), **tasks}

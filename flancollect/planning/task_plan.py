@@ -127,6 +127,7 @@ def _plan_task(
     if not jobs:
         reason = f"family {task.family.name} has no template for any variant asked for"
         raise _NotPlannedError(task, "plan", reason)
+    # Zero-shot builds need no exemplars, so a dead source of exemplars must not stop them.
     few_shot = any(job.variant.few_shot for job in jobs)
     exemplar_source = _exemplar_source(task, sources) if few_shot else None
     rows = high - low

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import quote
 
-from flancollect.artifacts import VERSION
+from flancollect.artifacts import __version__
 from flancollect.errors import SourceError
 from flancollect.sources.decode import CHUNK_BYTES
 from flancollect.sources.reach import Failure, host_of, persist, shown
@@ -86,7 +86,7 @@ def _quoted(url: str) -> str:
 
 def _headers(old: Version, begun: Version, at: int) -> dict[str, str]:
     """Ask for the rest of a file that was begun, or for the whole unless it is still the old one."""
-    headers = {"User-Agent": f"flancollect/{VERSION}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"flancollect/{__version__}", "Accept-Encoding": "identity"}
     mark = begun.etag if not begun.etag.startswith("W/") else ""
     if at and (mark or begun.modified):
         return {**headers, "Range": f"bytes={at}-", "If-Range": mark or begun.modified}
