@@ -37,7 +37,7 @@ from flancollect.building.workers import PeakMemory, load_early
 from flancollect.cards.licenses import combined
 from flancollect.dataset.dataset_files import refresh, seal
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.folder import acquire
+from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.schemas import MIXTURE, columns_of
@@ -93,7 +93,7 @@ def build(wanted: BuildRequest, options: BuildOptions, progress: Progress | None
     check_examples({task.task.family.name: task.task.family for task in plan.tasks if task.jobs}.values())
     with (
         disk_errors(options.out, "finished tasks are kept"),
-        acquire(options.out, plan.recipe, overwrite=options.overwrite) as work,
+        acquire_build_folder(options.out, plan.recipe, overwrite=options.overwrite) as work,
     ):
         settings, peak_memory = settings_of(plan, wanted.access, work), PeakMemory()
         files = job_files(plan, settings)
