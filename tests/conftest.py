@@ -7,10 +7,15 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared"
 LOOPBACK = ("127.", "::1", "localhost")
+
+# Nothing is asserted on wall time: a busy machine is no failure.
+settings.register_profile("flancollect", deadline=None)
+settings.load_profile("flancollect")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -28,7 +28,7 @@ from flancollect.building.scheduler import render_all
 from flancollect.building.workers import PeakMemory, load_early
 from flancollect.dataset.dataset_files import refresh, seal
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.folder import acquire
+from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.schemas import schema_of
 from flancollect.dataset.shards import SHARD_BYTES, shard_count
@@ -99,7 +99,7 @@ def build(
     recipe = build_plan.recipe.model_dump(mode="json")
     with (
         disk_errors(out, "finished tasks are kept"),
-        acquire(out, recipe, overwrite=options.overwrite) as work,
+        acquire_build_folder(out, recipe, overwrite=options.overwrite) as work,
     ):
         settings = render_settings(build_plan, request.access, work)
         files = job_files(build_plan, settings)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flancollect.artifacts import Manifest, canonical_json, write_atomically
+from flancollect.artifacts import canonical_json, write_atomically
 from flancollect.dataset.folder_lock import folder_lock, writable
 from flancollect.dataset.reader import MANIFEST, SHARD_FILES, WORK_FOLDER, read_manifest
 from flancollect.errors import CheckError, UsageError
@@ -18,81 +18,71 @@ RENDERED = "rendered"
 
 
 @contextmanager
-def acquire(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[Path]:
-    """Take an output folder for one recipe and give the folder of rendered tables in it.
+def acquire_build_folder(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> Iterator[Path]:
+    """Lock an output folder for one recipe and give the folder of rendered tables in it.
 
-    A folder that is new, empty, or of the same mixture, rows and seed is taken (the same build goes on, or
-    is brought up to date); anything else raises UsageError unless `overwrite`, and nothing is changed.
+    The folder may be new, empty, or of the same mixture, rows and seed (the same build goes on, or is brought up
+    to date). Anything else raises UsageError unless `overwrite`, and nothing is changed; so does a folder that
+    another process has locked.
     """
     work = out / WORK_FOLDER
     with writable(out):
-        replaces = _replaces(out, recipe, overwrite=overwrite)
+        replaces = _replaces_another(out, recipe, overwrite=overwrite)
         (work / RENDERED).mkdir(parents=True, exist_ok=True)
     with folder_lock(out, work, "build"):
         if replaces:
-            _clear(out)
-        _sweep(out)
+            # The manifest goes first: without it a folder that is stopped here is no dataset. What else lies in the
+            # folder stays.
+            for name in (MANIFEST, "dataset_info.json", "state.json", "report.json"):
+                (out / name).unlink(missing_ok=True)
+            for file in (*out.glob(SHARD_FILES), *(work / RENDERED).iterdir()):
+                file.unlink()
+        # Temporary files of runs that were killed. This run holds the lock, so none is in use.
+        for folder in (out, work, work / RENDERED):
+            for stale in folder.glob(".*.tmp"):
+                stale.unlink()
         write_atomically(work / RECIPE, (canonical_json(recipe) + "\n").encode())
         yield work / RENDERED
 
 
-def _sweep(out: Path) -> None:
-    """Delete the temporary files of runs that were killed; this run holds the lock, so none is in use."""
-    for folder in (out, out / WORK_FOLDER, out / WORK_FOLDER / RENDERED):
-        for stale in folder.glob(".*.tmp"):
-            stale.unlink()
-
-
-def _clear(out: Path) -> None:
-    """Delete another build, its manifest first; what else lies in the folder stays."""
-    for name in (MANIFEST, "dataset_info.json", "state.json", "report.json"):
-        (out / name).unlink(missing_ok=True)
-    for file in (*out.glob(SHARD_FILES), *(out / WORK_FOLDER / RENDERED).iterdir()):
-        file.unlink()
-
-
-def _replaces(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> bool:
+def _replaces_another(out: Path, recipe: Mapping[str, Any], *, overwrite: bool) -> bool:
     """Whether another build must make way. Raises UsageError where the folder may not be used."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not out.is_dir():
         raise UsageError(f"--out {out}: is a file; name a folder")
-    found = _recipe_of(out)
-    if found is None and [path.name for path in out.iterdir()] == [WORK_FOLDER]:
+    present = _recipe_in(out)
+    if present is None and [path.name for path in out.iterdir()] == [WORK_FOLDER]:
         return False  # stopped before its recipe was written
-    if found is None:
+    if present is None:
         raise UsageError(f"--out {out}: holds files that are no build of flancollect; choose an empty folder")
-    if _identity(found) == _identity(recipe):
+    if _identity(present) == _identity(recipe):
         return False
     if not overwrite:
         raise UsageError(
-            f"--out {out}: holds another build ({_described(found)}); you asked for {_described(recipe)}. "
+            f"--out {out}: holds another build ({_description(present)}); you asked for {_description(recipe)}. "
             "Choose another folder, or pass --overwrite to replace it."
         )
     return True
 
 
-def _recipe_of(out: Path) -> Mapping[str, Any] | None:
-    """The recipe that a folder was made with, finished or not; None for a folder that is not ours."""
-    if (out / MANIFEST).is_file():
-        try:
-            manifest: Manifest = read_manifest(out)
-        except CheckError:
-            return None
-        return manifest.recipe
+def _recipe_in(out: Path) -> Mapping[str, Any] | None:
+    """The recipe of the build in a folder, finished or not; None where there is none of ours."""
     try:
+        if (out / MANIFEST).is_file():
+            return read_manifest(out).recipe
         recipe: Mapping[str, Any] = json.loads((out / WORK_FOLDER / RECIPE).read_bytes())
-    except (OSError, ValueError):
+    except (CheckError, OSError, ValueError):
         return None
     return recipe
 
 
 def _identity(recipe: Mapping[str, Any]) -> list[object]:
-    """What tells builds apart: a changed card brings a build up to date, another name or seed is another build."""
+    """What makes two recipes the same build. The card itself may be edited, and the build follows it."""
     return [recipe.get(key) for key in ("kind", "name", "rows", "seed", "license_policy", "only")]
 
 
-def _described(recipe: Mapping[str, Any]) -> str:
+def _description(recipe: Mapping[str, Any]) -> str:
     rows = "all rows" if recipe.get("rows") is None else f"{recipe['rows']:,} rows"
     only = f", only {' '.join(recipe['only'])}" if recipe.get("only") else ""
     policy = f", license policy {recipe['license_policy']}" if recipe.get("license_policy") else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from flancollect.errors import UsageError
 
@@ -23,12 +24,19 @@ def writable(out: Path) -> Iterator[None]:
 
 @contextmanager
 def folder_lock(out: Path, work: Path, what: str) -> Iterator[None]:
-    """Hold the lock file in `work`, which exists. Raises UsageError when another `what` holds it."""
+    """Hold the lock file in `work`, which exists. Raises UsageError when another `what` holds it.
+
+    The system drops the lock with the process, however that ends: the file itself means nothing and stays.
+    """
+    # Without `flock` in the file system, filelock would take the file's existence for a lock, which a killed process
+    # leaves behind for good.
+    lock = FileLock(work / "lock", blocking=False, fallback_to_soft=False)
     with writable(out):
-        lock = (work / "lock").open("w")
-    with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            lock.acquire()
+        except Timeout as error:  # an OSError too, but one that says more
             raise UsageError(f"--out {out}: another {what} is working in this folder") from error
+    try:
         yield
+    finally:
+        lock.release()

@@ -31,7 +31,7 @@ from flancollect.exports.dataset_card.front import ExportListing
 from flancollect.exports.dataset_card.picture import picture
 from flancollect.exports.dataset_card.sources import attribution, bibliography
 from flancollect.exports.files import write_files
-from flancollect.exports.folder import acquire, discard, finished, seal
+from flancollect.exports.folder import acquire_export_folder, discard, finished, seal
 from flancollect.exports.formats import Format, format_of
 
 EXPORT_VERSION = 1  # raised when equal builds give other files
@@ -68,7 +68,7 @@ def export(build: Path, options: ExportOptions, progress: Progress | None = None
     key = _key(manifest, options)
     with (
         disk_errors(options.out, "finished files are kept"),
-        acquire(options.out, options.format, manifest.mixture, key) as staging,
+        acquire_export_folder(options.out, options.format, manifest.mixture, key) as staging,
     ):
         there = finished(options.out, key)
         if there is not None:

@@ -8,7 +8,7 @@ what was half replaced.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,44 +29,51 @@ def read_export(out: Path) -> Export:
 
 
 @contextmanager
-def acquire(out: Path, kind: str, mixture: str, key: str) -> Iterator[Path]:
-    """Take a folder for an export and give the staging folder in it.
+def acquire_export_folder(out: Path, kind: str, mixture: str, key: str) -> Iterator[Path]:
+    """Lock a folder for an export and give the staging folder in it.
 
-    A folder that is new, empty, or holds an export of the same mixture and format is taken; anything else
-    raises UsageError, and nothing is changed.
+    The folder may be new, empty, or hold an export of the same mixture and format; anything else raises UsageError,
+    and nothing is changed. So does a folder that another process has locked.
     """
+    work = out / WORK
     with writable(out):
         _refuse_foreign(out, kind, mixture)
-        (out / WORK).mkdir(parents=True, exist_ok=True)
-    with folder_lock(out, out / WORK, "export"):
-        _clear_half_sealed(out)
-        staging = out / WORK / key
-        for stale in sorted((out / WORK).iterdir()):
-            if stale.is_dir() and stale != staging:
+        work.mkdir(parents=True, exist_ok=True)
+    with folder_lock(out, work, "export"):
+        if (work / SEALING).is_file():
+            # An earlier run was stopped while it put its files in place. With export.json it was done but for this
+            # list; without, what lies there is half of one export and half of another.
+            if not (out / EXPORT).is_file():
+                listed = read_artifact(work / SEALING, Export, CheckError).files
+                _remove(out, (entry.file for entry in listed))
+            (work / SEALING).unlink()
+        for stale in sorted(work.iterdir()):
+            if stale.is_dir() and stale.name != key:
                 shutil.rmtree(stale)
-        staging.mkdir(exist_ok=True)
-        yield staging
+        (work / key).mkdir(exist_ok=True)
+        yield work / key
 
 
 def finished(out: Path, key: str) -> Export | None:
-    """The export that lies in the folder, if it is the wanted one and every file has the size it should."""
+    """The export that lies in the folder, if it has this key and every file has the size it should."""
     if not (out / EXPORT).is_file():
         return None
-    found = read_export(out)
+    export = read_export(out)
     whole = all(
         (out / entry.file).is_file() and (out / entry.file).stat().st_size == entry.bytes
-        for entry in found.files
+        for entry in export.files
     )
-    return found if whole and found.key == key else None
+    return export if whole and export.key == key else None
 
 
 def seal(out: Path, staging: Path, export: Export) -> None:
     """Put the staged files in place of any earlier export; the list goes first and comes last."""
-    earlier = read_export(out).files if (out / EXPORT).is_file() else []
-    write_artifact(out / WORK / SEALING, export.model_copy(update={"files": [*earlier, *export.files]}))
+    replaced = read_export(out).files if (out / EXPORT).is_file() else []
+    # Whoever finds this list without export.json must remove the files of both.
+    write_artifact(out / WORK / SEALING, export.model_copy(update={"files": [*replaced, *export.files]}))
     (out / EXPORT).unlink(missing_ok=True)
-    kept = {entry.file for entry in export.files}
-    _remove(out, [entry.file for entry in earlier if entry.file not in kept])
+    names = {entry.file for entry in export.files}
+    _remove(out, (entry.file for entry in replaced if entry.file not in names))
     for entry in export.files:
         (out / entry.file).parent.mkdir(parents=True, exist_ok=True)
         (staging / entry.file).replace(out / entry.file)
@@ -81,39 +88,31 @@ def discard(out: Path) -> None:
 
 
 def _refuse_foreign(out: Path, kind: str, mixture: str) -> None:
+    """Raise UsageError for a folder that holds anything but an export of this mixture and format."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not out.is_dir():
         raise UsageError(f"--out {out}: is a file; name a folder")
     if not (out / EXPORT).is_file():
         if (out / WORK).is_dir():
-            return
+            return  # ours, and not finished
         raise UsageError(
             f"--out {out}: holds files that are no export of flancollect; choose an empty folder"
         )
     try:
-        found = read_export(out)
+        present = read_export(out)
     except CheckError as error:
         raise UsageError(
             f"--out {out}: holds an {EXPORT} that is not of this version; choose another folder"
         ) from error
-    if (found.kind, found.mixture) != (kind, mixture):
+    if (present.kind, present.mixture) != (kind, mixture):
         raise UsageError(
-            f"--out {out}: holds a {found.kind} export of {found.mixture}, not a {kind} export of {mixture}; "
+            f"--out {out}: holds a {present.kind} export of {present.mixture}, not a {kind} export of {mixture}; "
             "choose another folder"
         )
 
 
-def _clear_half_sealed(out: Path) -> None:
-    """Remove the files of an export that was stopped while it was put in place."""
-    sealing = out / WORK / SEALING
-    if sealing.is_file():
-        if not (out / EXPORT).is_file():
-            _remove(out, [entry.file for entry in read_artifact(sealing, Export, CheckError).files])
-        sealing.unlink()
-
-
-def _remove(out: Path, names: list[str]) -> None:
+def _remove(out: Path, names: Iterable[str]) -> None:
     """Remove files, and the folders that this empties."""
     for name in names:
         path = out / name

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flancollect.artifacts import Manifest, Progress
-from flancollect.dataset.folder import acquire
+from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.verify import verify
@@ -70,7 +70,7 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
         manifest = read_manifest(build)
         there = repository_state(remote, options.revision)
         _refuse(remote, there, options)
-        with acquire(build, manifest.recipe, overwrite=False):
+        with acquire_build_folder(build, manifest.recipe, overwrite=False):
             files = _exported(build, options.repo, progress)
             change = compare(files, there)
             _refuse_moving(remote, there, change, options)

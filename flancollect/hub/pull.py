@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from flancollect.artifacts import Export, ExportFile, Manifest, Progress, read_artifact
 from flancollect.dataset.dataset_files import seal
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.folder import acquire
+from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import MANIFEST, WORK_FOLDER, read_manifest
 from flancollect.dataset.restore import restore_shards
 from flancollect.dataset.shards import file_sha256
@@ -84,7 +84,7 @@ def pull(options: PullOptions, say: Say, progress: Progress | None = None) -> Pu
         remote = connect(options.repo, say, writing=False)
         there = _published(remote, options.revision)
         with (
-            acquire(options.out, there.manifest.recipe, overwrite=options.overwrite),
+            acquire_build_folder(options.out, there.manifest.recipe, overwrite=options.overwrite),
             disk_errors(options.out, "what was downloaded is kept"),
         ):
             reused = _is_there(options.out, there.manifest)

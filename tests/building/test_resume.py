@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.dataset.folder import acquire
+from flancollect.dataset.folder import acquire_build_folder
 from tests.building.test_build import files_of
 from tests.small import built, command, finish, request, start
 
@@ -159,7 +159,7 @@ def test_a_second_build_in_the_same_folder_is_refused(tmp_path):
     built(out)
     recipe = json.loads((out / "manifest.json").read_text())["recipe"]
     before = files_of(out)
-    with acquire(out, recipe, overwrite=False):
+    with acquire_build_folder(out, recipe, overwrite=False):
         ran = command(*BUILD, out)
     assert ran.code == 2
     assert f"--out {out}: another build is working in this folder" in ran.err

@@ -1,8 +1,10 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
-from flancollect.dataset.folder import acquire
+from flancollect.dataset.folder import acquire_build_folder
 from flancollect.errors import UsageError
 
 RECIPE = {"name": "m", "kind": "mixture", "rows": 5, "seed": 0, "only": []}
@@ -10,7 +12,7 @@ OTHER = {**RECIPE, "seed": 1}
 
 
 def take(out, recipe=RECIPE, *, overwrite=False):
-    with acquire(out, recipe, overwrite=overwrite) as work:
+    with acquire_build_folder(out, recipe, overwrite=overwrite) as work:
         assert work.is_dir()
 
 
@@ -88,7 +90,7 @@ def test_what_killed_runs_left_is_swept_away(tmp_path):
 
 
 def test_one_build_at_a_time(tmp_path):
-    with acquire(tmp_path, RECIPE, overwrite=False):
+    with acquire_build_folder(tmp_path, RECIPE, overwrite=False):
         with pytest.raises(UsageError, match="another build is working in this folder"):
             take(tmp_path)
         (tmp_path / ".work" / "rendered" / ".x.arrow.1.tmp").touch()
@@ -98,8 +100,30 @@ def test_one_build_at_a_time(tmp_path):
     take(tmp_path)
 
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from flancollect.dataset.folder import acquire_build_folder
+with acquire_build_folder(Path(sys.argv[1]), {recipe}, overwrite=False):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_lock_of_a_killed_process_is_gone(tmp_path):
+    script = HOLD.format(recipe=RECIPE)
+    process = subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(UsageError, match="another build is working in this folder"):
+            take(tmp_path)
+        process.kill()
+    assert (tmp_path / ".work" / "lock").exists()
+    take(tmp_path)
+
+
 def test_another_build_that_runs_is_not_overwritten(tmp_path):
-    with acquire(tmp_path, RECIPE, overwrite=False) as work:
+    with acquire_build_folder(tmp_path, RECIPE, overwrite=False) as work:
         (work / "precious.arrow").touch()
         with pytest.raises(UsageError, match="another build is working in this folder"):
             take(tmp_path, OTHER, overwrite=True)

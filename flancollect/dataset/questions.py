@@ -1,0 +1,60 @@
+"""The questions of a benchmark build: what evaluation asks, and what it scores answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flancollect.dataset.reader import Build, open_build
+from flancollect.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One question as it is asked; the fields are those of `schemas.QUESTION`, with the prompt and the target.
+
+    `answer` is the 0-based position of the right choice, -1 where there are no choices; `labels` are as many as
+    `choices`. `id` is the same in every variant of the benchmark, `prompt_sha256` is of this very prompt.
+    """
+
+    id: str
+    task: str
+    prompt: str
+    target: str
+    choices: tuple[str, ...]
+    labels: tuple[str, ...]
+    answer: int
+    accepted: tuple[str, ...]
+    metric: str
+    cluster: str
+    languages: tuple[str, ...]
+    subject: str
+    prompt_sha256: str
+
+
+def questions(build: Build | Path) -> Iterator[Question]:
+    """The questions in mixture order, a few at a time in memory.
+
+    Raises UsageError, before the first one, where there is no finished build or one without questions; CheckError
+    while reading, as `Build` does.
+    """
+    opened = open_build(build) if isinstance(build, Path) else build
+    if opened.manifest.kind != "benchmark":
+        raise UsageError(
+            f"{opened.path}: holds {opened.manifest.mixture}, a {opened.manifest.kind} build, which has no questions "
+            "to score. Build a benchmark: `flancollect build NAME --out DIR` with a name of task_cards/benchmarks."
+        )
+    return _read(opened)
+
+
+def _read(build: Build) -> Iterator[Question]:
+    for batch in build.batches(["inputs", "targets", "task_name", "question"]):
+        for row in batch.to_pylist():
+            # Arrow gives lists; a question that is frozen holds tuples.
+            facts: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in row["question"].items()
+            }
+            yield Question(task=row["task_name"], prompt=row["inputs"], target=row["targets"], **facts)
