@@ -6,21 +6,20 @@ variants by share; what a part, task or variant cannot fill goes to its siblings
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from flancollect.artifacts import Progress
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
-from flancollect.cards.mixture_card import Part
 from flancollect.cards.styles import Styles
 from flancollect.planning.quota import apportion, share_out, weight_of
 from flancollect.planning.recipe import Recipe, make_recipe, refuse_missing
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.resolve import resolve
 from flancollect.planning.selection import Selection, Skip, select_tasks
-from flancollect.planning.task_plan import ResolvedSources, TaskPlan, plan_task
+from flancollect.planning.task_plan import ResolvedSources, TaskPlan, TaskPlanner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,57 +78,46 @@ def plan_recipe(
 
 def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: ResolvedSources) -> BuildPlan:
     """The quotas of a recipe: they add up to exactly its rows, or to all that exists if that is less."""
+    planner = TaskPlanner(recipe, selection.hold_out, sources)
     skipped = list(selection.skipped)
     parts: dict[str, list[TaskPlan]] = {name: [] for name in recipe.parts}
     for name, tasks in selection.parts.items():
         for task in tasks:
-            outcome = plan_task(task, recipe, name, selection.hold_out, sources)
+            outcome = planner.plan(task, name)
             skipped.append(outcome) if isinstance(outcome, Skip) else parts[name].append(outcome)
     # Without `rows` a benchmark asks every question it has.
     capacity = sum(task.capacity for tasks in parts.values() for task in tasks)
-    rows_asked = capacity if recipe.rows is None else recipe.rows
+    rows = capacity if recipe.rows is None else recipe.rows
+    weights = {name: weight_of(part.weight) for name, part in recipe.parts.items()}
     return BuildPlan(
         recipe=recipe,
         styles=catalog.styles.narrowed(recipe.styles),
-        tasks=tuple(sorted(_share_rows(recipe, parts, rows_asked), key=lambda task: task.name)),
+        tasks=tuple(sorted(_share_rows(recipe, parts, rows), key=lambda task: task.name)),
         skipped=tuple(sorted(skipped)),
-        rows_asked=rows_asked,
-        shares=shares_of(recipe.parts),
+        rows_asked=rows,
+        shares={name: weight / sum(weights.values()) for name, weight in weights.items()},
     )
 
 
-def shares_of(parts: Mapping[str, Part]) -> dict[str, Fraction]:
-    """The share of the rows that each part's weight amounts to."""
-    weights = {name: weight_of(part.weight) for name, part in parts.items()}
-    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
-
-
-def _share_rows(
-    recipe: Recipe, parts: Mapping[str, Sequence[TaskPlan]], rows_asked: int
-) -> Iterator[TaskPlan]:
+def _share_rows(recipe: Recipe, parts: Mapping[str, Sequence[TaskPlan]], rows: int) -> Iterator[TaskPlan]:
     """The tasks with their quotas: parts by weight, tasks by min(rows, cap), variants by share."""
     totals = apportion(
-        rows_asked,
+        rows,
         [weight_of(recipe.parts[name].weight) for name in parts],
         [sum(task.capacity for task in tasks) for tasks in parts.values()],
     )
     for total, (name, tasks) in zip(totals, parts.items(), strict=True):
         quotas = apportion(total, [task.weight for task in tasks], [task.capacity for task in tasks])
-        yield from _share_among_variants(recipe, recipe.parts[name], tasks, quotas)
-
-
-def _share_among_variants(
-    recipe: Recipe, part: Part, tasks: Sequence[TaskPlan], quotas: Sequence[int]
-) -> Iterable[TaskPlan]:
-    """Tasks with their quotas split among their jobs; jobs without rows fall away."""
-    # A task of 1,000 rows with quota 700 and shares zs_opt 1, fs_opt 1, zs_opt_inv 0.3 gives 304, 304 and 92 of them;
-    # one whose family has no inverted templates has no such job, and gives 350 and 350.
-    shares: dict[str, Fraction] = {variant: weight_of(share) for variant, share in part.variants.items()}
-    by_task = share_out(
-        quotas,
-        [{job.variant.name: shares[job.variant.name] for job in task.jobs} for task in tasks],
-        [task.rows * recipe.max_repeat for task in tasks],
-    )
-    for task, rows in zip(tasks, by_task, strict=True):
-        jobs = (replace(job, quota=rows[job.variant.name]) for job in task.jobs)
-        yield replace(task, jobs=tuple(job for job in jobs if job.quota))
+        # A task with quota 700 and shares zs_opt 1, fs_opt 1, zs_opt_inv 0.3 gives 304, 304 and 92 rows; one whose
+        # family has no inverted templates has no such job, and gives 350 and 350.
+        shares: dict[str, Fraction] = {
+            variant: weight_of(share) for variant, share in recipe.parts[name].variants.items()
+        }
+        by_task = share_out(
+            quotas,
+            [{job.variant.name: shares[job.variant.name] for job in task.jobs} for task in tasks],
+            [task.rows * recipe.max_repeat for task in tasks],
+        )
+        for task, by_variant in zip(tasks, by_task, strict=True):
+            jobs = (replace(job, quota=by_variant[job.variant.name]) for job in task.jobs)
+            yield replace(task, jobs=tuple(job for job in jobs if job.quota))

@@ -63,7 +63,12 @@ class Selection:
 def select_tasks(catalog: Catalog, recipe: Recipe) -> Selection:
     """The tasks of a recipe. Raises UsageError when `only` matches none of them."""
     hold_out = hold_out_of(catalog, recipe.hold_out)
-    policies = license_policies(recipe)
+    # A license must pass the policy that was asked for by name, and the mixture's own rule.
+    policies = [] if recipe.license_policy is None else [named_policy(recipe.license_policy)]
+    if recipe.license is not None:
+        rule = (recipe.license.allow, recipe.license.deny)
+        allow, deny = (frozenset(map(str.lower, names)) for names in rule)
+        policies.append(Policy(name=f"mixture {recipe.name}", allow=allow, deny=deny))
     parts: dict[str, list[Task]] = {}
     skipped: list[Skip] = []
     # A task that is left out is matched, too: `--only` is wrong only where it names nothing of the recipe.
@@ -85,17 +90,6 @@ def select_tasks(catalog: Catalog, recipe: Recipe) -> Selection:
     if not matched:
         raise UsageError(f"--only {' '.join(recipe.only)}: no task of {recipe.name} matches")
     return Selection(parts=parts, skipped=tuple(skipped), hold_out=hold_out)
-
-
-def license_policies(recipe: Recipe) -> tuple[Policy, ...]:
-    """The policies that a task's license must pass, all of them: the one asked for by name, and the card's own."""
-    policies = [] if recipe.license_policy is None else [named_policy(recipe.license_policy)]
-    if recipe.license is not None:
-        allow, deny = (
-            frozenset(map(str.lower, names)) for names in (recipe.license.allow, recipe.license.deny)
-        )
-        policies.append(Policy(name=f"mixture {recipe.name}", allow=allow, deny=deny))
-    return tuple(policies)
 
 
 def hold_out_of(catalog: Catalog, benchmarks: Sequence[str]) -> HoldOut:

@@ -14,7 +14,6 @@ from flancollect.artifacts import SourceLock
 from flancollect.cards.columns import column_problems
 from flancollect.cards.entries import Task, exemplar_task
 from flancollect.cards.family import Template
-from flancollect.cards.mixture_card import Part
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
@@ -89,114 +88,115 @@ class TaskPlan:
 
 
 class _NotPlannedError(Exception):
-    """A task cannot be built; carries the skip."""
+    """A task cannot be built; carries the kind of the skip."""
 
-    def __init__(self, task: Task, kind: SkipKind, reason: str) -> None:
-        self.skip = Skip(task=task.card.task, kind=kind, reason=reason)
+    def __init__(self, kind: SkipKind, reason: str) -> None:
+        self.kind = kind
         super().__init__(reason)
 
 
-def plan_task(
-    task: Task, recipe: Recipe, part_name: str, hold_out: HoldOut, sources: ResolvedSources
-) -> TaskPlan | Skip:
-    """A task as a part of a recipe could build it, or why it cannot."""
-    try:
-        return _plan_task(task, recipe, part_name, hold_out, sources)
-    except _NotPlannedError as error:
-        return error.skip
+class TaskPlanner:
+    """Plans the tasks of one recipe, with what it holds out and the sources as they are now."""
 
+    def __init__(self, recipe: Recipe, hold_out: HoldOut, sources: ResolvedSources) -> None:
+        self._recipe = recipe
+        self._hold_out = hold_out
+        self._sources = sources
 
-def _plan_task(
-    task: Task, recipe: Recipe, part_name: str, hold_out: HoldOut, sources: ResolvedSources
-) -> TaskPlan:
-    card, part = task.card, recipe.parts[part_name]
-    if card.reason is not None:
-        raise _NotPlannedError(task, "unavailable", card.reason)
-    key, lock = sources.of(task)
-    if isinstance(lock, FlancollectError):
-        raise _NotPlannedError(task, "source", str(lock))
-    if recipe.split not in card.splits:
-        raise _NotPlannedError(task, "card", str(task.problem("splits", f"no {recipe.split} split is given")))
-    split = parse_split(card.splits[recipe.split])
-    _check_split(task, task, f"splits.{recipe.split}", split.name, key, lock)
-    low, high = split.bounds(lock.splits[split.name].rows)
-    if high == low:
-        reason = f"{key}: the split {card.splits[recipe.split]} has no rows"
-        raise _NotPlannedError(task, "source", reason)
-    jobs = _open_jobs(task, recipe, part, hold_out.templates.get(card.task, frozenset()))
-    if not jobs:
-        reason = f"family {task.family.name} has no template for any variant asked for"
-        raise _NotPlannedError(task, "plan", reason)
-    # Zero-shot builds need no exemplars, so a dead source of exemplars must not stop them.
-    few_shot = any(job.variant.few_shot for job in jobs)
-    exemplar_source = _exemplar_source(task, sources) if few_shot else None
-    rows = high - low
-    # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
-    # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
-    capacity = rows * recipe.max_repeat * len(jobs)
-    return TaskPlan(
-        task=task,
-        part=part_name,
-        source_key=key,
-        lock=lock,
-        split=split,
-        pool=_pool(task, lock, split, exemplar_source),
-        exemplar_source=exemplar_source,
-        hold_out=tuple(
-            s for s in sorted(hold_out.rows.get(card.task, ()), key=repr) if s.name in lock.splits
-        ),
-        rows=rows,
-        weight=Fraction(min(rows, part.cap or rows)),
-        capacity=capacity if part.cap is None else min(capacity, part.cap * recipe.max_repeat),
-        jobs=jobs,
-    )
+    def plan(self, task: Task, part: str) -> TaskPlan | Skip:
+        """A task as a part of the recipe could build it, or why it cannot."""
+        try:
+            return self._plan(task, part)
+        except _NotPlannedError as error:
+            return Skip(task=task.card.task, kind=error.kind, reason=str(error))
 
-
-def _open_jobs(task: Task, recipe: Recipe, part: Part, hold_out_templates: frozenset[str]) -> tuple[Job, ...]:
-    """The variants that the task's family has templates for, with those templates; quotas come later."""
-    jobs = []
-    for variant in (VARIANTS[name] for name in part.variants):
-        # A card narrows the forward templates alone: inverted ones serve all tasks of a family.
-        names = task.card.templates if variant.direction == "forward" else None
-        templates = tuple(
-            template
-            for template in task.family.serving(variant)
-            if serves(template, recipe.templates)
-            and template.id not in hold_out_templates
-            and (names is None or template.name in names)
+    def _plan(self, task: Task, part: str) -> TaskPlan:
+        card, recipe, cap = task.card, self._recipe, self._recipe.parts[part].cap
+        if card.reason is not None:
+            raise _NotPlannedError("unavailable", card.reason)
+        key, lock = self._sources.of(task)
+        if isinstance(lock, FlancollectError):
+            raise _NotPlannedError("source", str(lock))
+        if recipe.split not in card.splits:
+            raise _NotPlannedError("card", str(task.problem("splits", f"no {recipe.split} split is given")))
+        split = parse_split(card.splits[recipe.split])
+        place = f"splits.{recipe.split}"
+        _check_split(task, split.name, place, lock, key)
+        low, high = split.bounds(lock.splits[split.name].rows)
+        if high == low:
+            raise _NotPlannedError("source", f"{key}: the split {card.splits[recipe.split]} has no rows")
+        jobs = self._jobs(task, part)
+        if not jobs:
+            reason = f"family {task.family.name} has no template for any variant asked for"
+            raise _NotPlannedError("plan", reason)
+        # Zero-shot builds need no exemplars, so a dead source of exemplars must not stop them.
+        few_shot = any(job.variant.few_shot for job in jobs)
+        exemplar_source = self._exemplar_source(task) if few_shot else None
+        rows = high - low
+        # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
+        # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
+        capacity = rows * recipe.max_repeat * len(jobs)
+        hold_out = self._hold_out.rows.get(card.task, ())
+        return TaskPlan(
+            task=task,
+            part=part,
+            source_key=key,
+            lock=lock,
+            split=split,
+            pool=_pool(task, split, lock, exemplar_source),
+            exemplar_source=exemplar_source,
+            hold_out=tuple(s for s in sorted(hold_out, key=repr) if s.name in lock.splits),
+            rows=rows,
+            weight=Fraction(min(rows, cap or rows)),
+            capacity=capacity if cap is None else min(capacity, cap * recipe.max_repeat),
+            jobs=jobs,
         )
-        if templates:
-            jobs.append(Job(variant=variant, quota=0, templates=templates))
-    return tuple(jobs)
+
+    def _jobs(self, task: Task, part: str) -> tuple[Job, ...]:
+        """The variants that the task's family has templates for, with those templates; quotas come later."""
+        hold_out = self._hold_out.templates.get(task.card.task, frozenset())
+        jobs = []
+        for variant in (VARIANTS[name] for name in self._recipe.parts[part].variants):
+            # A card narrows the forward templates alone: inverted ones serve all tasks of a family.
+            names = task.card.templates if variant.direction == "forward" else None
+            templates = tuple(
+                template
+                for template in task.family.serving(variant)
+                if serves(template, self._recipe.templates)
+                and template.id not in hold_out
+                and (names is None or template.name in names)
+            )
+            if templates:
+                jobs.append(Job(variant=variant, quota=0, templates=templates))
+        return tuple(jobs)
+
+    def _exemplar_source(self, task: Task) -> ExemplarSource | None:
+        """The other source that exemplars come from, if the card names one."""
+        reader = exemplar_task(task)
+        if reader is None:
+            return None
+        key, lock = self._sources.of(reader)
+        if isinstance(lock, FlancollectError):
+            raise _NotPlannedError("source", f"exemplars: {lock}")
+        split = parse_split(reader.card.splits["train"]).name
+        _check_split(reader, split, "exemplars_from.split", lock, key)
+        return ExemplarSource(task=reader, source_key=key, lock=lock)
 
 
-def _check_split(task: Task, reader: Task, place: str, split: str, key: str, lock: SourceLock) -> None:
-    """Refuse a task whose source lacks a split, or columns that `reader` reads of it."""
+def _check_split(task: Task, split: str, place: str, lock: SourceLock, key: str) -> None:
+    """Refuse a task whose source lacks a split, or columns that the card reads of it."""
     if split not in lock.splits:
         what = f'no split "{split}" in {key}. Splits: {", ".join(lock.splits)}.'
-        raise _NotPlannedError(task, "card", str(task.problem(place, what)))
+        raise _NotPlannedError("card", str(task.problem(place, what)))
     columns = lock.splits[split].columns
     # A size that only a card declares comes without columns: then there is nothing to compare yet.
-    problems = column_problems(reader, key, columns) if columns else []
+    problems = column_problems(task, key, columns) if columns else []
     if problems:
-        raise _NotPlannedError(task, "card", "\n".join(map(str, problems)))
-
-
-def _exemplar_source(task: Task, sources: ResolvedSources) -> ExemplarSource | None:
-    """The other source that exemplars come from, if the card names one."""
-    reader = exemplar_task(task)
-    if reader is None:
-        return None
-    key, lock = sources.of(reader)
-    if isinstance(lock, FlancollectError):
-        raise _NotPlannedError(task, "source", f"exemplars: {lock}")
-    split = parse_split(reader.card.splits["train"]).name
-    _check_split(task, reader, "exemplars_from.split", split, key, lock)
-    return ExemplarSource(task=reader, source_key=key, lock=lock)
+        raise _NotPlannedError("card", "\n".join(map(str, problems)))
 
 
 def _pool(
-    task: Task, lock: SourceLock, split: SplitSlice, exemplar_source: ExemplarSource | None
+    task: Task, split: SplitSlice, lock: SourceLock, exemplar_source: ExemplarSource | None
 ) -> SplitSlice:
     """Where exemplars come from: the other source's split, the card's split for them, train, or what is asked."""
     if exemplar_source is not None:
