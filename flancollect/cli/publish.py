@@ -66,11 +66,12 @@ def pull(
     with progress() as report:
         done = run(PullOptions(repo=repo, out=out, revision=revision, overwrite=overwrite), _say, report)
     if json:
-        print_json({**asdict(done), "out": str(done.out)})
+        print_json({**asdict(done), "out": str(done.out)})  # JSON has no paths
         return
     print(f"{repo}: {done.rows:,} rows in {done.shards} shards, in {out}{' (already there)' * done.reused}")
     print(f"commit {done.commit}")
     print(f"content hash {done.content_hash}")
+    # Told, because whoever compares files would wonder; `verify` has compared the rows.
     if not done.same_bytes:
         print("shards hold the same rows in other bytes: another version of Arrow wrote them")
 

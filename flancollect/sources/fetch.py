@@ -67,7 +67,7 @@ def fetch_http(url: str, access: SourceAccess, into: IO[bytes], old: Version) ->
                 return None
             raise
         with response:
-            access.breaker.record_answer(host_of(url))
+            access.breaker.record_answer(host_of(url))  # it is alive, whether or not the body comes whole
             partial_version = Version(
                 etag=response.headers.get("ETag", ""), modified=response.headers.get("Last-Modified", "")
             )

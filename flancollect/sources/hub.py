@@ -73,8 +73,8 @@ def open_split(
     mirrored = _mirrored(source, access)
     if mirrored is not None:
         return _open_mirrored(source, split, mirrored), _content_revision(mirrored, access)
-    pinned = locked is not None and is_commit(locked.revision)
-    commit = locked.revision if locked is not None and pinned else _current_commit(source, access)
+    pinned = locked.revision if locked is not None and is_commit(locked.revision) else None
+    commit = pinned or _current_commit(source, access)
     return _open_remote(source, _builder(source, commit, access), split), commit
 
 
@@ -130,12 +130,14 @@ def _failure(source: HubSource, error: Exception) -> Failure:
 
 def _current_commit(source: HubSource, access: SourceAccess) -> str:
     """The commit that a revision names now: the first contact, and the proof that the Hub is reachable."""
-    from huggingface_hub import HfApi, is_offline_mode  # noqa: PLC0415 (slow to import)
+    from huggingface_hub import is_offline_mode  # noqa: PLC0415 (not needed by builds without the Hub)
 
     if access.offline or is_offline_mode():
         raise SourceError(
             f"{_label(source)}: source unavailable: the network is switched off. Map a folder in mirror.yaml"
         )
+    from huggingface_hub import HfApi  # noqa: PLC0415 (slow to import)
+
     # No endpoint of ours here and below: the client and `datasets` read HF_ENDPOINT once, when they are first
     # imported, and commits, file lists and files must come from the same Hub.
     api = HfApi()

@@ -108,12 +108,12 @@ def _reshaped_by_row(table: SourceTable, shape: RowShape) -> SourceTable:
 
     def take(ids: Ids, columns: Sequence[str]) -> pa.Table:
         refuse_unknown_columns(columns, schema)
-        # Three source rows of which 2, 0 and 3 rows are made have starts [0, 2, 2, 5]. Rows [0, 1, 4] are of
-        # the source rows with the last start at or below them, origin [0, 0, 2] (row 1 has none, its start
-        # equals that of row 2, and the last one counts), and are there the rows within [0, 1, 4 - 2 = 2].
+        # Source rows that become 2, 0 and 3 rows have starts [0, 2, 2, 5]. Of ids [0, 1, 4] each belongs to
+        # the last start that is not above it: origin [0, 0, 2]. (Source row 1 begins at 2 as well, but becomes
+        # no row; side="right" passes over it.) Within their source rows they are number [0, 1, 4 - 2].
         origin = ids if starts is None else np.searchsorted(starts, ids, side="right") - 1
         within = np.zeros_like(ids) if starts is None else ids - starts[origin]
-        # Each source row is read once: unique [0, 2], and place [0, 0, 1] says which of them is whose.
+        # Each source row is read once: unique [0, 2]; place [0, 0, 1] says which of those an id belongs to.
         unique, place = np.unique(origin, return_inverse=True)
         new_names = [name for name in columns if name in shape.adds.names]
         own_names = [name for name in columns if name not in shape.adds.names]
@@ -122,11 +122,8 @@ def _reshaped_by_row(table: SourceTable, shape: RowShape) -> SourceTable:
         repeated = source.select(own_names).take(pa.array(place))
         by_name = dict(zip(own_names, repeated.columns, strict=True))
         if new_names:
-            rows_by_source_row = [shape.rows(row) for row in source.select(list(shape.reads)).to_pylist()]
-            rows = [
-                rows_by_source_row[at][number]
-                for at, number in zip(place.tolist(), within.tolist(), strict=True)
-            ]
+            shaped = [shape.rows(row) for row in source.select(list(shape.reads)).to_pylist()]
+            rows = [shaped[at][number] for at, number in zip(place.tolist(), within.tolist(), strict=True)]
             for name in new_names:
                 by_name[name] = pa.array([row[name] for row in rows], shape.adds.field(name).type)
         return pa.table([by_name[name] for name in columns], names=list(columns))
