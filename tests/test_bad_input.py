@@ -421,10 +421,10 @@ def test_bad_answers_are_counted_and_the_rest_is_built(mine):
         ),
         ("hub: a\n", "mirror.yaml:1  hub: must be a list of folders"),
         ("hub: [nowhere]\n", "mirror.yaml:1  no folder"),
-        ("urls: {x: 1, x: 2}\n", "stands twice"),
-        ("hub: [\n", "not YAML"),
+        ("urls: {x: 1, x: 2}\n", 'mirror.yaml:1  the key "x" is already there'),
+        ("hub: [\n", "mirror.yaml:2  not valid YAML"),
         ("[]\n", "mirror.yaml:1  a mapping"),
-        (None, "the mirror file cannot be read: No such file or directory"),
+        (None, "mirror.yaml  cannot be read: No such file or directory"),
     ],
 )
 def test_a_bad_mirror_file(mine, text, said):

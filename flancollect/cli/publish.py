@@ -13,7 +13,7 @@ from flancollect.cli.options import Json, print_json
 if TYPE_CHECKING:
     from flancollect.hub.publish import Published
 
-MOST_FILES_SHOWN = 20
+MAX_FILES_LISTED = 20
 
 Repo = Annotated[str, typer.Argument(metavar="ORG/NAME", help="A dataset on the Hub.")]
 
@@ -57,6 +57,8 @@ def pull(
     json: Json = False,
 ) -> None:
     """Fetch a published mixture as the build folder it was, verified. Stopped, it resumes."""
+    from dataclasses import asdict
+
     from flancollect.cli.progress import progress
     from flancollect.hub.pull import PullOptions
     from flancollect.hub.pull import pull as run
@@ -64,17 +66,18 @@ def pull(
     with progress() as report:
         done = run(PullOptions(repo=repo, out=out, revision=revision, overwrite=overwrite), _say, report)
     if json:
-        told = {name: getattr(done, name) for name in done.__dataclass_fields__}
-        print_json({**told, "out": str(done.out)})
+        print_json({**asdict(done), "out": str(done.out)})  # JSON has no paths
         return
     print(f"{repo}: {done.rows:,} rows in {done.shards} shards, in {out}{' (already there)' * done.reused}")
     print(f"commit {done.commit}")
     print(f"content hash {done.content_hash}")
+    # Told, because whoever compares files would wonder; `verify` has compared the rows.
     if not done.same_bytes:
         print("shards hold the same rows in other bytes: another version of Arrow wrote them")
 
 
 def _say(line: str) -> None:
+    # Flushed: whoever waits for a retry reads it before the wait, also through a pipe.
     print(line, file=sys.stderr, flush=True)
 
 
@@ -93,14 +96,15 @@ def _print_published(done: Published) -> None:
 
 def _print_would(done: Published) -> None:
     """Every file that would be sent or removed, up to a number."""
+    # A mixture of many tasks has thousands of files; the counts below say how many in any case.
     lines = [f"would send {name}, {size:,} bytes" for name, size in done.uploaded.items()]
     lines += [f"would remove {name}" for name in done.removed]
-    print("\n".join(lines[:MOST_FILES_SHOWN]))
-    if len(lines) > MOST_FILES_SHOWN:
-        print(f"... and {len(lines) - MOST_FILES_SHOWN} more; --json lists them all")
-    made = "" if done.commit else " (a new branch or dataset)"
+    print("\n".join(lines[:MAX_FILES_LISTED]))
+    if len(lines) > MAX_FILES_LISTED:
+        print(f"... and {len(lines) - MAX_FILES_LISTED} more; --json lists them all")
+    novelty = "" if done.commit else " (a new branch or dataset)"
     print(
-        f"{done.repo} at {done.revision}{made}: {done.rows:,} rows; {len(done.uploaded)} files to send "
+        f"{done.repo} at {done.revision}{novelty}: {done.rows:,} rows; {len(done.uploaded)} files to send "
         f"({_mb(done)}), {len(done.removed)} to remove, {done.unchanged} unchanged"
     )
 

@@ -1,4 +1,4 @@
-"""What differs between the files here and those of a repository, told by sizes and hashes alone."""
+"""What differs between the files here and those of a repository, by sizes and hashes alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flancollect.dataset.shards import file_sha256
 from flancollect.errors import CheckError
-from flancollect.hub.remote import Remote, tree
+from flancollect.hub.remote import Remote, list_files
 from flancollect.hub.repository import RepositoryState
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalFile:
-    """A file of the export: its path in the repository, where it lies, and what it is."""
+class ExportedFile:
+    """A file of the export: its path in the repository, where it lies, and its size and hash."""
 
     name: str
     path: Path
@@ -29,40 +29,38 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What makes the repository hold the export: files to send, files of earlier exports to remove."""
+    """What makes the repository hold the export: files to upload, files of earlier exports to remove."""
 
-    send: tuple[LocalFile, ...]
+    upload: tuple[ExportedFile, ...]
     remove: tuple[str, ...]
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.send or self.remove)
+        return bool(self.upload or self.remove)
 
 
-def compare(local: Sequence[LocalFile], there: RepositoryState) -> Change:
-    """What differs. Files that no export ever listed are left alone."""
-    names = {file.name for file in local}
+def compare(files: Sequence[ExportedFile], state: RepositoryState) -> Change:
+    """What differs. Files that no export ever listed stay untouched."""
+    names = {file.name for file in files}
     return Change(
-        send=tuple(file for file in local if not _same(file, there.files.get(file.name))),
-        remove=tuple(sorted((there.ours & there.files.keys()) - names)),
+        upload=tuple(file for file in files if not _is_equal(file, state.files.get(file.name))),
+        remove=tuple(sorted((state.exported_files & state.files.keys()) - names)),
     )
 
 
-def _same(local: LocalFile, remote: RepoFile | None) -> bool:
+def _is_equal(file: ExportedFile, remote_file: RepoFile | None) -> bool:
     """Whether the Hub holds these bytes: by SHA-256 for large files, by git's hash for those in git itself."""
-    if remote is None or remote.size != local.bytes:
+    if remote_file is None or remote_file.size != file.bytes:
         return False
-    if remote.lfs is not None:
-        return bool(remote.lfs.sha256 == local.sha256)
-    return bool(remote.blob_id == _git_sha1(local.path))
+    if remote_file.lfs is not None:
+        return bool(remote_file.lfs.sha256 == file.sha256)
+    # git hashes a file behind a header: "a\n" is the SHA-1 of b"blob 2\0a\n"
+    content = file.path.read_bytes()
+    git_sha1 = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return bool(remote_file.blob_id == git_sha1)
 
 
-def _git_sha1(path: Path) -> str:
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def refuse_rotten(files: Sequence[LocalFile]) -> None:
+def refuse_changed_files(files: Sequence[ExportedFile]) -> None:
     """Raise CheckError for a file that is not what the export lists."""
     for file in files:
         if file_sha256(file.path) != file.sha256:
@@ -71,10 +69,10 @@ def refuse_rotten(files: Sequence[LocalFile]) -> None:
             )
 
 
-def check(remote: Remote, local: Sequence[LocalFile], commit: str) -> None:
+def verify_commit(remote: Remote, files: Sequence[ExportedFile], commit: str) -> None:
     """Raise CheckError unless a commit holds every file, with its size and hash."""
-    files = tree(remote, commit)
-    wrong = [file.name for file in local if not _same(file, files.get(file.name))]
+    remote_files = list_files(remote, commit)
+    wrong = [file.name for file in files if not _is_equal(file, remote_files.get(file.name))]
     if wrong:
-        shown = "\n".join(f"{remote.repo}: {name}: not what was sent" for name in wrong)
-        raise CheckError(f"{shown}\n{remote.url}/commit/{commit} is wrong; publish again, or revert it")
+        lines = "\n".join(f"{remote.repo}: {name}: not what was sent" for name in wrong)
+        raise CheckError(f"{lines}\n{remote.url}/commit/{commit} is wrong; publish again, or revert it")

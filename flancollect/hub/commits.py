@@ -1,4 +1,4 @@
-"""Bring a branch to hold given files: send large contents first, then one commit, and look whether it is so."""
+"""Bring a branch to hold given files: upload large contents first, then one commit, and verify it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flancollect.artifacts import Progress
-from flancollect.hub.change import Change, LocalFile, check, compare, refuse_rotten
-from flancollect.hub.remote import UPLOAD_TRIES, Remote, Trouble, attempt, patiently, pause
+from flancollect.hub.change import Change, ExportedFile, compare, refuse_changed_files, verify_commit
+from flancollect.hub.remote import UPLOADS, Remote, request
 from flancollect.hub.repository import MAIN, RepositoryState, repository_state
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-ROUNDS = 6
 BATCH_FILES = 8
 
 
@@ -24,93 +23,95 @@ class Submission:
     """What a branch shall hold, and how the commit is called."""
 
     branch: str
-    files: tuple[LocalFile, ...]
+    files: tuple[ExportedFile, ...]
     message: str
     description: str
 
 
-def create(remote: Remote, there: RepositoryState, branch: str, *, private: bool) -> None:
-    """Make the repository and the branch if they are not there."""
+def create_branch(remote: Remote, state: RepositoryState, branch: str, *, private: bool) -> None:
+    """Make the repository and the branch if they do not exist."""
     common: dict[str, Any] = {"repo_type": "dataset", "exist_ok": True}
-    if not there.exists:
-        hidden = True if private else None  # None: as the organization has it by default
-        patiently(remote, partial(remote.api.create_repo, remote.repo, private=hidden, **common))
-    if branch != MAIN and not there.branch:
-        patiently(remote, partial(remote.api.create_branch, remote.repo, branch=branch, **common))
+    if not state.exists:
+        visibility = True if private else None  # None: as the organization has it by default
+        request(remote, partial(remote.api.create_repo, remote.repo, private=visibility, **common))
+    if branch != MAIN and not state.branch_exists:
+        request(remote, partial(remote.api.create_branch, remote.repo, branch=branch, **common))
 
 
-def bring(remote: Remote, wanted: Submission, seen: RepositoryState, progress: Progress | None) -> str:
+def synchronize(
+    remote: Remote, submission: Submission, state: RepositoryState, progress: Progress | None
+) -> str:
     """Look, compare and commit until the branch holds the files; the commit that does.
 
-    `seen` is how it stood at first, worth looking again where the branch was not there yet.
-    A commit whose answer is lost is not repeated blindly: it names its parent, and looking again tells.
-    Raises CheckError when the commit holds something else than was sent.
+    `state` is what the branch was at first. Raises CheckError when the commit holds something else than was
+    sent.
     """
-    trouble = Trouble(reason="the branch keeps changing", again=True)
-    for tried in range(1, ROUNDS + 1):
-        there = seen if tried == 1 and seen.branch else repository_state(remote, wanted.branch)
-        change = compare(wanted.files, there)
+    # A branch that did not exist then has been made since: there is nothing to go by but to look again.
+    states = [state] if state.branch_exists else []
+
+    def look_and_commit() -> str:
+        # A commit whose answer is lost is not repeated blindly: it names its parent, so a second one fails, and
+        # the attempt after that looks again and finds nothing left to do.
+        current = states.pop() if states else repository_state(remote, submission.branch)
+        change = compare(submission.files, current)
         if not change:
-            return there.head
-        outcome = _commit(remote, wanted, change, there, progress)
-        if isinstance(outcome, str):
-            check(remote, wanted.files, outcome)
-            return outcome
-        trouble = outcome
-        if not trouble.again:
-            break
-        pause(remote, trouble, tried)
-    raise trouble.error(remote, ROUNDS)
+            return current.head
+        commit = _commit(remote, submission, change, current, progress)
+        verify_commit(remote, submission.files, commit)
+        return commit
+
+    return request(remote, look_and_commit)
 
 
 def tag_commit(remote: Remote, commit: str, tags: Sequence[str]) -> None:
     """Name a commit. A tag that is there already stays: content tags name equal rows wherever they point."""
     for tag in tags:
         call = partial(remote.api.create_tag, remote.repo, tag=tag, revision=commit)
-        patiently(remote, partial(call, repo_type="dataset", exist_ok=True))
+        request(remote, partial(call, repo_type="dataset", exist_ok=True))
 
 
 def _commit(
-    remote: Remote, wanted: Submission, change: Change, there: RepositoryState, progress: Progress | None
-) -> str | Trouble:
-    """Send what changed and commit it on top of what was looked at."""
+    remote: Remote,
+    submission: Submission,
+    change: Change,
+    state: RepositoryState,
+    progress: Progress | None,
+) -> str:
+    """Upload what changed and commit it on top of what was looked at; whatever the client raises passes."""
     from huggingface_hub import CommitOperationDelete  # noqa: PLC0415 (slow to import)
 
-    additions = _sent(remote, change.send, wanted.branch, progress)
+    additions = _upload(remote, change.upload, submission.branch, progress)
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         *(CommitOperationDelete(path_in_repo=name) for name in change.remove),
         *additions,
     ]
-
-    def once() -> str:
-        made = remote.api.create_commit(
-            remote.repo,
-            operations,
-            commit_message=wanted.message,
-            commit_description=wanted.description,
-            repo_type="dataset",
-            revision=wanted.branch,
-            parent_commit=there.head,
-        )
-        return str(made.oid)
-
-    return attempt(remote, once)
+    info = remote.api.create_commit(
+        remote.repo,
+        operations,
+        commit_message=submission.message,
+        commit_description=submission.description,
+        repo_type="dataset",
+        revision=submission.branch,
+        parent_commit=state.head,
+    )
+    return str(info.oid)
 
 
-def _sent(
-    remote: Remote, files: Sequence[LocalFile], branch: str, progress: Progress | None
+def _upload(
+    remote: Remote, files: Sequence[ExportedFile], branch: str, progress: Progress | None
 ) -> list[CommitOperationAdd]:
-    """Send the contents of large files, few at a time; the Hub says which it has already."""
+    """Upload the contents of large files, few at a time; the Hub says which it has already."""
     from huggingface_hub import CommitOperationAdd  # noqa: PLC0415 (slow to import)
 
-    refuse_rotten(files)
+    refuse_changed_files(files)
     total, done = sum(file.bytes for file in files), 0
     additions: list[CommitOperationAdd] = []
     for start in range(0, len(files), BATCH_FILES):
         batch = files[start : start + BATCH_FILES]
         new = [CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=file.path) for file in batch]
         call = partial(remote.api.preupload_lfs_files, remote.repo, new, repo_type="dataset", revision=branch)
-        patiently(remote, call, UPLOAD_TRIES)
+        request(remote, call, UPLOADS)
+        # What is uploaded is marked so in `new`, and the commit only names it. Small files travel in the commit.
         additions += new
         done += sum(file.bytes for file in batch)
         if progress is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import Manifest, Progress
+from flancollect.artifacts import Progress
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.shards import file_sha256
@@ -17,9 +17,9 @@ from flancollect.dataset.verify import verify
 from flancollect.errors import UsageError
 from flancollect.exports.export import ExportOptions, export
 from flancollect.exports.folder import EXPORT
-from flancollect.hub.change import Change, LocalFile, compare
-from flancollect.hub.commits import Submission, bring, create, tag_commit
-from flancollect.hub.remote import Remote, Say, connect, quiet
+from flancollect.hub.change import Change, ExportedFile, compare
+from flancollect.hub.commits import Submission, create_branch, synchronize, tag_commit
+from flancollect.hub.remote import Remote, Say, connect, silenced_client
 from flancollect.hub.repository import MAIN, RepositoryState, repository_state
 
 
@@ -64,21 +64,30 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
     be reached or stops answering; CheckError when the build or, afterwards, the repository is not what it
     should be.
     """
-    with quiet():
+    with silenced_client():
         remote = connect(options.repo, say, writing=True)
         verify(build)
         manifest = read_manifest(build)
-        there = repository_state(remote, options.revision)
-        _refuse(remote, there, options)
+        state = repository_state(remote, options.revision)
+        _refuse_repository(remote, state, options)
+        tags = [f"content-{manifest.content_hash[:12]}"]
+        if options.tag is not None and options.tag not in tags:
+            tags.append(options.tag)
         with acquire_build_folder(build, manifest.recipe, overwrite=False):
-            files = _exported(build, options.repo, progress)
-            change = compare(files, there)
-            _refuse_moving(remote, there, change, options)
-            commit = there.head if there.branch else None
+            files = _export(build, options.repo, progress)
+            change = compare(files, state)
+            _refuse_moved_tag(remote, state, change, options.tag)
+            commit = state.head if state.branch_exists else None
             if not options.dry_run:
-                create(remote, there, options.revision, private=options.private)
-                commit = bring(remote, _submission(manifest, files, options.revision), there, progress)
-                tag_commit(remote, commit, [tag for tag in _tags(manifest, options) if tag not in there.tags])
+                create_branch(remote, state, options.revision, private=options.private)
+                submission = Submission(
+                    branch=options.revision,
+                    files=files,
+                    message=f"{manifest.mixture}: {manifest.rows:,} rows, content {manifest.content_hash[:12]}",
+                    description=f"content {manifest.content_hash}\nrecipe {manifest.recipe_hash}",
+                )
+                commit = synchronize(remote, submission, state, progress)
+                tag_commit(remote, commit, [tag for tag in tags if tag not in state.tags])
     return Published(
         repo=options.repo,
         revision=options.revision,
@@ -87,67 +96,55 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
         committed=bool(change) and not options.dry_run,
         rows=manifest.rows,
         content_hash=manifest.content_hash,
-        uploaded={file.name: file.bytes for file in change.send},
+        uploaded={file.name: file.bytes for file in change.upload},
         removed=change.remove,
-        unchanged=len(files) - len(change.send),
-        tags=_tags(manifest, options),
+        unchanged=len(files) - len(change.upload),
+        tags=tuple(tags),
         dry_run=options.dry_run,
     )
 
 
-def _exported(build: Path, repo: str, progress: Progress | None) -> tuple[LocalFile, ...]:
+def _export(build: Path, repo: str, progress: Progress | None) -> tuple[ExportedFile, ...]:
     """Export the build beside its rendered tables; the files, their list last."""
     folder = build / WORK_FOLDER / "publish"
-    made = export(build, ExportOptions(out=folder, format="parquet", address=repo), progress).export
-    listed = [(entry.file, entry.bytes, entry.sha256) for entry in made.files]
+    result = export(build, ExportOptions(out=folder, format="parquet", address=repo), progress).export
+    entries = [(entry.file, entry.bytes, entry.sha256) for entry in result.files]
+    # export.json lists all files but itself, and the Hub shall hold it too.
     own = (EXPORT, (folder / EXPORT).stat().st_size, file_sha256(folder / EXPORT))
     return tuple(
-        LocalFile(name=name, path=folder / name, bytes=size, sha256=sha256)
-        for name, size, sha256 in [*listed, own]
+        ExportedFile(name=name, path=folder / name, bytes=size, sha256=sha256)
+        for name, size, sha256 in [*entries, own]
     )
 
 
-def _submission(manifest: Manifest, files: tuple[LocalFile, ...], branch: str) -> Submission:
-    return Submission(
-        branch=branch,
-        files=files,
-        message=f"{manifest.mixture}: {manifest.rows:,} rows, content {manifest.content_hash[:12]}",
-        description=f"content {manifest.content_hash}\nrecipe {manifest.recipe_hash}",
-    )
-
-
-def _tags(manifest: Manifest, options: PublishOptions) -> tuple[str, ...]:
-    own = (f"content-{manifest.content_hash[:12]}",)
-    return own if options.tag in (None, *own) else (*own, str(options.tag))
-
-
-def _refuse(remote: Remote, there: RepositoryState, options: PublishOptions) -> None:
+def _refuse_repository(remote: Remote, state: RepositoryState, options: PublishOptions) -> None:
     """Raise UsageError where publishing would do what nobody asked for."""
     owner = remote.repo.partition("/")[0]
-    if not there.exists and owner not in remote.namespaces:
+    if not state.exists and owner not in remote.namespaces:
         raise UsageError(
             f"{remote.repo}: there is no such dataset, and your token may not make one under {owner}. "
             f"It is of {remote.namespaces[0]}; namespaces: {', '.join(remote.namespaces)}"
         )
-    if there.foreign:
-        shown = ", ".join(there.foreign[:5]) + (", ..." if len(there.foreign) > 5 else "")
+    foreign = state.foreign_files
+    if foreign:
+        names = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
         raise UsageError(
-            f"{remote.repo}: is no dataset of flancollect: it holds {shown}, and no {EXPORT} that this version "
+            f"{remote.repo}: is no dataset of flancollect: it holds {names}, and no {EXPORT} that this version "
             f"can read. Choose another name, or first delete its files at {remote.url}/tree/{options.revision}"
         )
-    if there.exists and options.private and not there.private:
+    if state.exists and options.private and not state.private:
         raise UsageError(
             f"{remote.repo}: exists and is public: make it private at {remote.url}/settings, "
             "or leave out --private"
         )
-    if options.revision in there.tags:
+    if options.revision in state.tags:
         raise UsageError(f"--revision {options.revision}: is a tag of {remote.repo}; name a branch")
 
 
-def _refuse_moving(remote: Remote, there: RepositoryState, change: Change, options: PublishOptions) -> None:
+def _refuse_moved_tag(remote: Remote, state: RepositoryState, change: Change, tag: str | None) -> None:
     """Raise UsageError when --tag names another commit: what a tag names never changes."""
-    named = there.tags.get(options.tag or "")
-    if named is not None and (change or named != there.head):
+    commit = state.tags.get(tag or "")
+    if commit is not None and (change or commit != state.head):
         raise UsageError(
-            f"--tag {options.tag}: names commit {named[:12]} of {remote.repo} already; choose another tag"
+            f"--tag {tag}: names commit {commit[:12]} of {remote.repo} already; choose another tag"
         )

@@ -28,8 +28,8 @@ from flancollect.errors import CheckError
 from flancollect.exports.configs import DEFAULT
 from flancollect.exports.export import BUILD_MANIFEST
 from flancollect.exports.folder import EXPORT
-from flancollect.hub.remote import Remote, Say, connect, patiently, quiet
-from flancollect.hub.repository import MAIN, document
+from flancollect.hub.remote import Remote, Say, connect, request, silenced_client
+from flancollect.hub.repository import MAIN, download_file
 
 READ_ROWS = 10_000
 SHARD_NAME = re.compile(r"data-\d{5}-of-\d{5}\.arrow")
@@ -60,15 +60,15 @@ class Pulled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Published:
-    """What a commit holds."""
+class _Publication:
+    """What a commit says it holds."""
 
     commit: str
     export: Export
     manifest: Manifest
 
     @property
-    def rows_files(self) -> list[ExportFile]:
+    def files_of_rows(self) -> list[ExportFile]:
         """The files of all rows, in order."""
         return [file for file in self.export.files if file.config == DEFAULT]
 
@@ -80,32 +80,35 @@ def pull(options: PullOptions, say: Say, progress: Progress | None = None) -> Pu
     reached or has no such dataset, CheckError when what it holds is no whole mixture of flancollect,
     UsageError when the folder holds something else.
     """
-    with quiet():
+    with silenced_client():
         remote = connect(options.repo, say, writing=False)
-        there = _published(remote, options.revision)
+        publication = _read_publication(remote, options.revision)
         with (
-            acquire_build_folder(options.out, there.manifest.recipe, overwrite=options.overwrite),
+            acquire_build_folder(options.out, publication.manifest.recipe, overwrite=options.overwrite),
             disk_errors(options.out, "what was downloaded is kept"),
         ):
-            reused = _is_there(options.out, there.manifest)
+            reused = _is_restored(options.out, publication.manifest)
             if not reused:
-                _restore(remote, there, options.out, progress)
+                _restore(remote, publication, options.out, progress)
             manifest = read_manifest(options.out)
     return Pulled(
         repo=options.repo,
-        commit=there.commit,
+        commit=publication.commit,
         out=options.out,
         rows=manifest.rows,
         shards=len(manifest.shards),
         content_hash=manifest.content_hash,
         reused=reused,
-        same_bytes=manifest == there.manifest,
+        same_bytes=manifest == publication.manifest,
     )
 
 
-def _published(remote: Remote, revision: str) -> _Published:
-    """What a revision holds, of which only the lists are downloaded."""
-    info = patiently(remote, lambda: remote.api.dataset_info(remote.repo, revision=revision))
+def _read_publication(remote: Remote, revision: str) -> _Publication:
+    """What a revision holds, of which only the lists are downloaded.
+
+    Raises CheckError where the lists do not amount to a build, or would write outside its folder.
+    """
+    info = request(remote, lambda: remote.api.dataset_info(remote.repo, revision=revision))
     commit, names = str(info.sha), {sibling.rfilename for sibling in info.siblings or ()}
     missing = [name for name in (EXPORT, BUILD_MANIFEST) if name not in names]
     if missing:
@@ -114,44 +117,35 @@ def _published(remote: Remote, revision: str) -> _Published:
             f"at {revision}"
         )
     with tempfile.TemporaryDirectory() as folder:
-        export = read_artifact(document(remote, commit, EXPORT, Path(folder)), Export, CheckError)
-        path = document(remote, commit, BUILD_MANIFEST, Path(folder))
-        _refuse_unlike(remote, export, path)
+        export = read_artifact(download_file(remote, commit, EXPORT, Path(folder)), Export, CheckError)
+        path = download_file(remote, commit, BUILD_MANIFEST, Path(folder))
+        # Before it is read: what it says is only worth something when it is the manifest that was exported.
+        if file_sha256(path) != {file.file: file.sha256 for file in export.files}.get(BUILD_MANIFEST):
+            raise CheckError(f"{remote.repo}: {BUILD_MANIFEST} is not the one that {EXPORT} lists")
         manifest = read_artifact(path, Manifest, CheckError)
-    found = _Published(commit=commit, export=export, manifest=manifest)
-    _refuse_unfit(remote, found)
-    return found
-
-
-def _refuse_unlike(remote: Remote, export: Export, manifest: Path) -> None:
-    wanted = {file.file: file.sha256 for file in export.files}.get(BUILD_MANIFEST)
-    if file_sha256(manifest) != wanted:
-        raise CheckError(f"{remote.repo}: {BUILD_MANIFEST} is not the one that {EXPORT} lists")
-
-
-def _refuse_unfit(remote: Remote, found: _Published) -> None:
-    """Raise CheckError where the lists do not amount to a build, or would write outside its folder."""
-    if not found.export.provenance:
+    publication = _Publication(commit=commit, export=export, manifest=manifest)
+    if not export.provenance:
         raise CheckError(
             f"{remote.repo}: was exported without provenance: a build cannot be restored from it"
         )
-    odd = [shard.file for shard in found.manifest.shards if not SHARD_NAME.fullmatch(shard.file)]
+    odd = [shard.file for shard in manifest.shards if not SHARD_NAME.fullmatch(shard.file)]
     if odd:
         raise CheckError(f"{remote.repo}: {BUILD_MANIFEST}: no name of a shard: {odd[0]!r}")
-    rows = sum(file.rows for file in found.rows_files)
-    if not rows == found.export.rows == found.manifest.rows:
+    rows = sum(file.rows for file in publication.files_of_rows)
+    if not rows == export.rows == manifest.rows:
         raise CheckError(
-            f"{remote.repo}: {rows} rows in its files, {found.export.rows} in {EXPORT}, "
-            f"{found.manifest.rows} in {BUILD_MANIFEST}"
+            f"{remote.repo}: {rows} rows in its files, {export.rows} in {EXPORT}, "
+            f"{manifest.rows} in {BUILD_MANIFEST}"
         )
+    return publication
 
 
-def _is_there(out: Path, manifest: Manifest) -> bool:
+def _is_restored(out: Path, manifest: Manifest) -> bool:
     """Whether the folder holds this very build already, whole."""
     if not (out / MANIFEST).is_file():
         return False
-    found = read_manifest(out)
-    if found.model_copy(update={"shards": manifest.shards}) != manifest:  # shards may differ in bytes alone
+    # All but the shards' hashes: another version of Arrow writes the same rows in other bytes.
+    if read_manifest(out).model_copy(update={"shards": manifest.shards}) != manifest:
         return False
     try:
         verify(out)
@@ -160,35 +154,39 @@ def _is_there(out: Path, manifest: Manifest) -> bool:
     return True
 
 
-def _restore(remote: Remote, there: _Published, out: Path, progress: Progress | None) -> None:
+def _restore(remote: Remote, publication: _Publication, out: Path, progress: Progress | None) -> None:
+    """Download the rows, write the shards of them, and seal the folder with the manifest when they are right."""
     folder = out / WORK_FOLDER / "pull"
-    paths = _downloaded(remote, there, folder, progress)
-    shards = restore_shards(_batches(paths), there.manifest.shards, out)
+    paths = _download(remote, publication, folder, progress)
+    shards = restore_shards(_batches(paths), publication.manifest.shards, out)
     wrong = [
-        made.file
-        for made, wanted in zip(shards, there.manifest.shards, strict=True)
-        if made.rows_sha256 != wanted.rows_sha256
+        shard.file
+        for shard, published in zip(shards, publication.manifest.shards, strict=True)
+        if shard.rows_sha256 != published.rows_sha256
     ]
     if wrong:
         raise CheckError(f"{remote.repo}: rows of {', '.join(wrong)} are not those of {BUILD_MANIFEST}")
-    seal(out, there.manifest.model_copy(update={"shards": shards}))
+    seal(out, publication.manifest.model_copy(update={"shards": shards}))
     verify(out)
     shutil.rmtree(folder)
 
 
-def _downloaded(remote: Remote, there: _Published, folder: Path, progress: Progress | None) -> list[Path]:
+def _download(
+    remote: Remote, publication: _Publication, folder: Path, progress: Progress | None
+) -> list[Path]:
     """The files of all rows, each as export.json says. A file that is not is downloaded once more."""
     paths = []
-    for number, file in enumerate(there.rows_files, 1):
-        path = document(remote, there.commit, file.file, folder)
+    for number, file in enumerate(publication.files_of_rows, 1):
+        path = download_file(remote, publication.commit, file.file, folder)
+        # A run that was stopped may have put a file there that broke since: the client looks at its name alone.
         if file_sha256(path) != file.sha256:
             path.unlink()
-            path = document(remote, there.commit, file.file, folder)
+            path = download_file(remote, publication.commit, file.file, folder)
             if file_sha256(path) != file.sha256:
                 raise CheckError(f"{remote.repo}: {file.file}: not the file that {EXPORT} lists")
         paths.append(path)
         if progress is not None:
-            progress("download", number, len(there.rows_files))
+            progress("download", number, len(publication.files_of_rows))
     return paths
 
 
@@ -197,5 +195,5 @@ def _batches(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
         try:
             with pq.ParquetFile(path) as file:
                 yield from file.iter_batches(batch_size=READ_ROWS)
-        except pa.ArrowInvalid as problem:
-            raise CheckError(f"{path.name}: is no Parquet file: {problem}") from problem
+        except pa.ArrowInvalid as error:
+            raise CheckError(f"{path.name}: is no Parquet file: {error}") from error

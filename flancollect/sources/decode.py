@@ -8,8 +8,9 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +24,7 @@ MAX_LINE_CHARS = 1 << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class LocalFile:
     """A file on this machine. `name` is its location as messages show it; `packing` is gz, zst or empty."""
 
     name: str
@@ -39,7 +40,7 @@ def packing_of(location: str) -> str:
     return next((kind for kind in ("gz", "zst") if name.lower().endswith(f".{kind}")), "")
 
 
-def chunks_of(file: Opened) -> Iterator[bytes]:
+def chunks_of(file: LocalFile) -> Iterator[bytes]:
     """The unpacked bytes of a file. Raises SourceError when it is damaged or larger than its bound."""
     total = 0
     try:
@@ -66,77 +67,65 @@ def _gunzip(raw: IO[bytes]) -> Iterator[bytes]:
 
 def _unzst(raw: IO[bytes]) -> Iterator[bytes]:
     """Unpack frame after frame. The library's stream reader would take a cut-off frame for the end."""
-    frame, begun = zstandard.ZstdDecompressor().decompressobj(), False
+    frame, within_frame = zstandard.ZstdDecompressor().decompressobj(), False
     try:
         for packed in iter(lambda: raw.read(ZST_FEED_BYTES), b""):
             rest = packed
             while rest:
                 yield frame.decompress(rest)
-                begun, rest = True, b""
+                within_frame, rest = True, b""
+                # One feed may end a frame and begin the next: what lies after the end is `unused_data`.
                 if frame.eof:
-                    rest, begun = frame.unused_data, False
+                    rest, within_frame = frame.unused_data, False
                     frame = zstandard.ZstdDecompressor().decompressobj()
     except zstandard.ZstdError as error:
         raise EOFError(str(error)) from error
-    if begun:
+    if within_frame:
         raise EOFError("it ends in the middle")
 
 
 _UNPACK = {"": _plain, "gz": _gunzip, "zst": _unzst}
 
 
-def text_of(file: Opened, encoding: str) -> Iterator[str]:
+def text_of(file: LocalFile, encoding: str) -> Iterator[str]:
     """The text of a file piece by piece, without a byte order mark.
 
     Raises:
         SourceError: for an unknown encoding, or a byte that does not decode, with its offset and line.
     """
-    decoder = _decoder(file, encoding)
-    fed, line, first = 0, 1, True
-    for chunk in _closed(chunks_of(file)):
-        begin = fed - len(decoder.getstate()[0])
-        try:
-            text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            line += error.object[: error.start].decode(encoding, "replace").count("\n")
-            raise _undecodable(file, encoding, begin + error.start, line, error) from error
-        except UnicodeError as error:
-            raise SourceError(f"{file.name}: is not {encoding}: {error}") from error
-        fed += len(chunk)
-        if first and text:
-            text, first = text.removeprefix("\ufeff"), False
-        line += text.count("\n")
-        yield text
-
-
-def _closed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Chunks that are not empty, and one that is: the decoder's sign that no more comes."""
-    yield from filter(None, chunks)
-    yield b""
-
-
-def _decoder(file: Opened, encoding: str) -> codecs.IncrementalDecoder:
     try:
         "".encode(encoding)  # refuses codecs that are not for text, such as zlib
-        return codecs.getincrementaldecoder(encoding)("strict")
+        decoder = codecs.getincrementaldecoder(encoding)("strict")
     except (LookupError, ValueError) as error:
         raise SourceError(
             f'{file.name}: no text encoding "{encoding}". Known are those of Python, such as utf-8, latin-1, '
             f"cp1252, utf-16, shift_jis, gb18030"
         ) from error
+    bytes_fed, line, at_start = 0, 1, True
+    # An empty chunk ends the text for the decoder, so none may come before the one that is appended here.
+    for chunk in chain(filter(None, chunks_of(file)), [b""]):
+        # The decoder keeps the first bytes of a character that a chunk cuts, and puts them before the next
+        # chunk: with 4 bytes fed and 1 of them pending, offset 0 of what it decodes is byte 3 of the file.
+        offset = bytes_fed - len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].decode(encoding, "replace").count("\n")
+            raise SourceError(
+                f"{file.name}:{line}: byte 0x{error.object[error.start]:02x} at offset {offset + error.start} "
+                f"is not {encoding} ({error.reason}). "
+                f"State the file's encoding in the source, for example `encoding: latin-1`"
+            ) from error
+        except UnicodeError as error:
+            raise SourceError(f"{file.name}: is not {encoding}: {error}") from error
+        bytes_fed += len(chunk)
+        if at_start and text:
+            text, at_start = text.removeprefix("\ufeff"), False
+        line += text.count("\n")
+        yield text
 
 
-def _undecodable(
-    file: Opened, encoding: str, offset: int, line: int, error: UnicodeDecodeError
-) -> SourceError:
-    byte = error.object[error.start]
-    return SourceError(
-        f"{file.name}:{line}: byte 0x{byte:02x} at offset {offset} is not {encoding} ({error.reason}). "
-        f"State the file's encoding in the source, for example `encoding: latin-1`"
-    )
-
-
-def whole_text(file: Opened, encoding: str, max_chars: int) -> str:
+def whole_text(file: LocalFile, encoding: str, max_chars: int) -> str:
     """The text of a file at once, up to a bound."""
     pieces, total = [], 0
     for text in text_of(file, encoding):
@@ -147,24 +136,25 @@ def whole_text(file: Opened, encoding: str, max_chars: int) -> str:
     return "".join(pieces)
 
 
-def raw_lines(file: Opened, encoding: str) -> Iterator[str]:
+def raw_lines(file: LocalFile, encoding: str) -> Iterator[str]:
     r"""Lines without their `\n` but with a `\r` before it. Text after the last `\n` is a line too."""
-    held: list[str] = []
+    pending: list[str] = []  # pieces of a line whose end has not come yet, joined once: it may be long
     size = 0
     for text in text_of(file, encoding):
+        # Not str.splitlines: it also breaks lines at U+2028, form feeds and others that stand inside values.
         *ended, rest = text.split("\n")
         if ended:
-            ended[0] = "".join((*held, ended[0]))
+            ended[0] = "".join((*pending, ended[0]))
             yield from ended
-            held, size = [], 0
-        held.append(rest)
+            pending, size = [], 0
+        pending.append(rest)
         size += len(rest)
         if size > MAX_LINE_CHARS:
             raise SourceError(f"{file.name}: a line of more than {MAX_LINE_CHARS:,} characters")
     if size:
-        yield "".join(held)
+        yield "".join(pending)
 
 
-def lines_of(file: Opened, encoding: str) -> Iterator[str]:
+def lines_of(file: LocalFile, encoding: str) -> Iterator[str]:
     r"""Lines as people mean them: ended by `\n` or `\r\n` and by nothing else."""
     return (line.removesuffix("\r") for line in raw_lines(file, encoding))

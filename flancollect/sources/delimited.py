@@ -10,27 +10,34 @@ import pyarrow as pa
 
 from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
-from flancollect.sources.decode import MAX_LINE_CHARS, Opened, lines_of, raw_lines
+from flancollect.sources.decode import MAX_LINE_CHARS, LocalFile, lines_of, raw_lines
 
 BATCH_ROWS = 16_384
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
-Numbered = tuple[int, list[str]]  # line on which a row ends (1-based), and its values
+NumberedRow = tuple[int, list[str]]  # line on which a row ends (1-based), and its values
 
 
-def read_delimited(file: Opened, source: FileSource) -> pa.Table:
+def read_delimited(file: LocalFile, source: FileSource) -> pa.Table:
     """Read a csv or tsv file. Its columns are named by `columns`, else by its first line.
 
     Raises:
         SourceError: a row whose width differs, an odd quote, a column name that stands twice.
     """
-    rows = _quoted(file, source) if source.quoting == "csv" else _unquoted(file, source)
-    names = source.columns if source.columns is not None else _header(file, rows)
-    _refuse_twice(file, names)
+    rows = _quoted_rows(file, source) if source.quoting == "csv" else _unquoted_rows(file, source)
+    names = source.columns if source.columns is not None else next((row for _, row in rows), None)
+    if names is None:
+        raise SourceError(f"{file.name}: is empty: not even a line of column names")
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise SourceError(
+                f'{file.name}: two columns are named "{name}" ({", ".join(names)}). '
+                f"Name them in the source: `columns: [...]` reads the first line as a row"
+            )
     return _table(_rectangular(file, rows, names), names)
 
 
-def read_text(file: Opened, source: FileSource) -> pa.Table:
+def read_text(file: LocalFile, source: FileSource) -> pa.Table:
     """Read a text file: one column, one line one row."""
     names = source.columns or ["text"]
     if len(names) != 1:
@@ -40,12 +47,12 @@ def read_text(file: Opened, source: FileSource) -> pa.Table:
     return _table(([line] for line in lines_of(file, source.encoding)), names)
 
 
-def read_line_column(file: Opened, encoding: str) -> pa.ChunkedArray:
+def read_line_column(file: LocalFile, encoding: str) -> pa.ChunkedArray:
     """Read a text file as one column, to be joined to others by line."""
     return _table(([line] for line in lines_of(file, encoding)), ["text"])["text"]
 
 
-def _quoted(file: Opened, source: FileSource) -> Iterator[Numbered]:
+def _quoted_rows(file: LocalFile, source: FileSource) -> Iterator[NumberedRow]:
     """Rows by the rules of CSV: a quoted value may hold delimiters, line ends and doubled quotes."""
     csv.field_size_limit(MAX_LINE_CHARS)  # the default of 128 KB is too short for documents
     lines = (line + "\n" for line in raw_lines(file, source.encoding))
@@ -60,29 +67,15 @@ def _quoted(file: Opened, source: FileSource) -> Iterator[Numbered]:
         ) from error
 
 
-def _unquoted(file: Opened, source: FileSource) -> Iterator[Numbered]:
+def _unquoted_rows(file: LocalFile, source: FileSource) -> Iterator[NumberedRow]:
     delimiter = _DELIMITERS[source.format]
     for number, line in enumerate(lines_of(file, source.encoding), start=1):
         if line:
             yield number, line.split(delimiter)
 
 
-def _header(file: Opened, rows: Iterator[Numbered]) -> list[str]:
-    for _, names in rows:
-        return names
-    raise SourceError(f"{file.name}: is empty: not even a line of column names")
-
-
-def _refuse_twice(file: Opened, names: Sequence[str]) -> None:
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise SourceError(
-                f'{file.name}: two columns are named "{name}" ({", ".join(names)}). '
-                f"Name them in the source: `columns: [...]` reads the first line as a row"
-            )
-
-
-def _rectangular(file: Opened, rows: Iterable[Numbered], names: Sequence[str]) -> Iterator[list[str]]:
+def _rectangular(file: LocalFile, rows: Iterable[NumberedRow], names: Sequence[str]) -> Iterator[list[str]]:
+    """The values of rows that all have one value for each name."""
     for line, row in rows:
         if len(row) != len(names):
             raise SourceError(
@@ -93,8 +86,9 @@ def _rectangular(file: Opened, rows: Iterable[Numbered], names: Sequence[str]) -
 
 
 def _table(rows: Iterator[Sequence[str]], names: Sequence[str]) -> pa.Table:
+    """Rows of text as a table, turned to columns in batches: so few Python texts are alive at once."""
     schema = pa.schema([(name, pa.string()) for name in names])
-    batches = [schema.empty_table()]
+    batches = [schema.empty_table()]  # so that no row at all is a table too
     while batch := list(islice(rows, BATCH_ROWS)):
         columns = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
         batches.append(pa.table(columns, schema=schema))

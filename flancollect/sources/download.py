@@ -16,15 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from flancollect.errors import SourceError
-from flancollect.sources.decode import CHUNK_BYTES
 from flancollect.sources.fetch import Version, fetch_http, fetch_other
-from flancollect.sources.reach import host_of, shown
 from flancollect.sources.table import SourceAccess
+from flancollect.sources.urls import host_of, redact
 
+# What reads remote files. Other backends of fsspec reach into this machine (file, memory) or into other
+# files (zip, simplecache), so a card could name a file outside its catalogue through them.
 SCHEMES = (
     "https",
     "http",
@@ -44,7 +45,7 @@ SCHEMES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class CacheEntry:
     """A downloaded file: its content's hash and size, and the server's mark of the version."""
 
     sha256: str
@@ -61,64 +62,75 @@ def downloaded(url: str, access: SourceAccess, *, fresh: bool) -> tuple[Path, st
     Raises:
         SourceError: not cached and not to be had.
     """
-    _refuse_odd(url)
-    cache = access.cache.expanduser()
-    index = cache / "locations" / hashlib.sha256(url.encode()).hexdigest()
-    kept = _kept(cache, index)
-    if kept is None and access.offline:
-        raise SourceError(
-            f"{shown(url)}: source unavailable: the network is switched off and the cache lacks it"
-        )
-    if kept is None or (fresh and not access.offline):
-        kept = _renewed(url, access, cache, index, kept)
-    return _path(cache, kept.sha256), kept.sha256
-
-
-def _refuse_odd(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme.lower() not in SCHEMES or "::" in url:
+    if parts.scheme.lower() not in SCHEMES or "::" in url:  # "::" chains backends in fsspec
         raise SourceError(
-            f"{shown(url)}: no way to read {parts.scheme}:// locations. Known: {', '.join(SCHEMES)}. "
+            f"{redact(url)}: no way to read {parts.scheme}:// locations. Known: {', '.join(SCHEMES)}. "
             f"Any other can be mapped to a folder in mirror.yaml"
         )
     if "@" in parts.netloc:
-        raise SourceError(f"{shown(url)}: credentials must not stand in a URL")
+        raise SourceError(f"{redact(url)}: credentials must not stand in a URL")
+    cache = access.cache.expanduser()
+    index = cache / "locations" / hashlib.sha256(url.encode()).hexdigest()
+    entry = _read_entry(cache, index)
+    if entry is None and access.offline:
+        raise SourceError(
+            f"{redact(url)}: source unavailable: the network is switched off and the cache lacks it"
+        )
+    if entry is None or (fresh and not access.offline):
+        entry = _download(url, access, cache, index, entry)
+    return _content_path(cache, entry.sha256), entry.sha256
 
 
-def _renewed(url: str, access: SourceAccess, cache: Path, index: Path, kept: Kept | None) -> Kept:
-    old = kept.version if kept else Version()
-    with _temporary(cache / "files") as partial:
-        fetch = fetch_http if urlsplit(url).scheme.lower() in ("http", "https") else fetch_other
+def _read_entry(cache: Path, index: Path) -> CacheEntry | None:
+    """What the cache holds for a URL; an entry that is broken, or whose file is gone or cut off, is none."""
+    try:
+        fields = json.loads(index.read_bytes())
+        version = Version(**fields["version"])
+        entry = CacheEntry(sha256=fields["sha256"], bytes=fields["bytes"], version=version)
+        size = _content_path(cache, entry.sha256).stat().st_size
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return entry if size == entry.bytes else None
+
+
+def _content_path(cache: Path, sha256: str) -> Path:
+    return cache / "files" / sha256[:2] / sha256
+
+
+def _download(
+    url: str, access: SourceAccess, cache: Path, index: Path, entry: CacheEntry | None
+) -> CacheEntry:
+    """Download what a URL holds now into the cache; `entry` itself where the server says it is unchanged."""
+    old_version = entry.version if entry else Version()
+    fetch = fetch_http if urlsplit(url).scheme.lower() in ("http", "https") else fetch_other
+    with _temporary_file(cache / "files") as content:
         try:
-            version = fetch(url, access, partial, old)
+            version = fetch(url, access, content, old_version)
         except SourceError:
-            if kept is not None and access.reach.reason_dead(host_of(url)) is not None:
-                return kept
+            if entry is not None and access.breaker.open_reason(host_of(url)) is not None:
+                return entry
             raise
-        if version is None and kept is not None:
-            return kept
-        new = Kept(sha256=_sealed(partial), bytes=partial.tell(), version=version or Version())
-        _rename(partial, _path(cache, new.sha256))
-    with _temporary(index.parent) as entry:
-        entry.write(json.dumps(asdict(new), sort_keys=True).encode())
-        entry.flush()
-        _rename(entry, index)
+        if version is None and entry is not None:
+            return entry
+        # On the disk for good before its name says so: after a crash no name stands over half a file.
+        content.flush()
+        os.fsync(content.fileno())
+        content.seek(0)
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        new = CacheEntry(sha256=sha256, bytes=content.tell(), version=version or Version())
+        path = _content_path(cache, sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(content.name).replace(path)
+    with _temporary_file(index.parent) as entry_file:
+        entry_file.write(json.dumps(asdict(new), sort_keys=True).encode())
+        entry_file.flush()
+        Path(entry_file.name).replace(index)
     return new
 
 
-def _sealed(file: IO[bytes]) -> str:
-    """The SHA-256 of a written file, which is on the disk for good after this."""
-    file.flush()
-    os.fsync(file.fileno())
-    file.seek(0)
-    digest = hashlib.sha256()
-    while chunk := file.read(CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 @contextmanager
-def _temporary(folder: Path) -> Iterator[Any]:
+def _temporary_file(folder: Path) -> Iterator[Any]:
     """A file that is gone afterwards unless it was renamed. A full disk is a SourceError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,23 +141,3 @@ def _temporary(folder: Path) -> Iterator[Any]:
                 Path(file.name).unlink(missing_ok=True)
     except OSError as error:
         raise SourceError(f"{folder}: the cache cannot be written: {error.strerror or error}") from error
-
-
-def _rename(file: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Path(file.name).replace(path)
-
-
-def _path(cache: Path, sha256: str) -> Path:
-    return cache / "files" / sha256[:2] / sha256
-
-
-def _kept(cache: Path, index: Path) -> Kept | None:
-    """What the cache holds for a URL; an entry that is broken, or whose file is gone or cut, is none."""
-    try:
-        entry = json.loads(index.read_bytes())
-        kept = Kept(sha256=entry["sha256"], bytes=entry["bytes"], version=Version(**entry["version"]))
-        whole = _path(cache, kept.sha256).stat().st_size == kept.bytes
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return kept if whole else None

@@ -5,26 +5,24 @@ A location is a URL (mirrored or downloaded) or a path inside the catalogue fold
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import partial
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from flancollect.cards.paths import is_within
 from flancollect.errors import SourceError, did_you_mean
-from flancollect.sources.decode import Opened, packing_of
+from flancollect.sources.decode import LocalFile, packing_of
 from flancollect.sources.download import downloaded
 from flancollect.sources.mirror import mirrored_url
-from flancollect.sources.reach import shown
 from flancollect.sources.table import SourceAccess
+from flancollect.sources.urls import redact
 
 LARGE_FILE_BYTES = 8_000_000  # hashed in some 5 ms
-HASHED_BYTES = 1 << 18  # at a time: what a core's cache holds
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://|^file:", re.IGNORECASE)
-_INSIDE = "put the data inside it, or map a prefix to its folder in mirror.yaml"
 
 
-def locate(location: str, root: Path, access: SourceAccess, *, fresh: bool) -> Opened:
+def locate(location: str, root: Path, access: SourceAccess, *, fresh: bool) -> LocalFile:
     """The file that a location names, on this machine. `fresh` asks a server whether its file changed.
 
     Raises:
@@ -35,9 +33,9 @@ def locate(location: str, root: Path, access: SourceAccess, *, fresh: bool) -> O
     if path is None and _is_remote(location):
         path, digest = downloaded(location, access, fresh=fresh)
     elif path is None:
-        path = _local(location, root)
-    return Opened(
-        name=shown(location),
+        path = _path_in_catalogue(location, root)
+    return LocalFile(
+        name=redact(location),
         path=path,
         sha256=digest or digest_of(path, access),
         packing=packing_of(location),
@@ -64,38 +62,39 @@ def is_large(path: Path) -> bool:
         return False
 
 
-def _is_remote(location: str) -> bool:
-    return _SCHEME.match(location) is not None and not location.lower().startswith("file:")
-
-
-def _local(location: str, root: Path) -> Path:
-    """A path inside the catalogue folder, also when followed through links."""
-    outside = location.lower().startswith("file:") or "\0" in location
-    path = root / location
-    if outside or PurePosixPath(location).is_absolute() or not is_within(path, root):
-        raise SourceError(f"path leaves the catalogue: {location}: {_INSIDE}")
-    if not path.is_file():
-        beside = path.parent.iterdir() if path.parent.is_dir() else ()
-        near = sorted(other.name for other in beside if other.is_file())
-        raise SourceError(
-            f"{location}: no such file in {root}.{did_you_mean(path.name, near, 'Files there')}"
-        )
-    return path
-
-
 def digest_of(path: Path, access: SourceAccess) -> str:
     """The SHA-256 of a file, computed once while its size and time stay the same."""
     try:
         stat = path.stat()
         identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        return access.reach.digest(identity, partial(_hash, path))
+        return access.digests.digest(identity, partial(hash_file, path))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _hash(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(HASHED_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+def hash_file(path: Path) -> str:
+    """The SHA-256 (hex) of a file's bytes."""
+    with path.open("rb", buffering=0) as file:  # file_digest has a buffer of its own
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_remote(location: str) -> bool:
+    return _SCHEME.match(location) is not None and not location.lower().startswith("file:")
+
+
+def _path_in_catalogue(location: str, root: Path) -> Path:
+    """A path inside the catalogue folder, also when followed through links."""
+    names_no_path = location.lower().startswith("file:") or "\0" in location
+    path = root / location
+    if names_no_path or PurePosixPath(location).is_absolute() or not is_within(path, root):
+        raise SourceError(
+            f"path leaves the catalogue: {location}: put the data inside it, or map a prefix to its folder in "
+            f"mirror.yaml"
+        )
+    if not path.is_file():
+        neighbors = path.parent.iterdir() if path.parent.is_dir() else ()
+        names = sorted(neighbor.name for neighbor in neighbors if neighbor.is_file())
+        raise SourceError(
+            f"{location}: no such file in {root}.{did_you_mean(path.name, names, 'Files there')}"
+        )
+    return path

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
+from operator import itemgetter
 from pathlib import Path
 
 from flancollect.artifacts import Lock, SourceLock, read_artifact
@@ -13,9 +15,19 @@ from flancollect.sources import waits
 from flancollect.sources.reshape import describe_shaped
 from flancollect.sources.table import SourceAccess
 
-Resolved = dict[str, SourceLock | SourceError]
-_Wanted = tuple[str, Source, Path, SourceAccess, SourceLock | None, str | None]
-_Found = tuple[str, SourceLock | SourceError]
+Resolution = SourceLock | SourceError
+"""What a source is now, or why that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """A source to resolve: where its card lies, its present entry in the lock, and the shape of its rows."""
+
+    key: str
+    source: Source
+    root: Path
+    locked: SourceLock | None
+    shape: str | None
 
 
 def load_lock(path: Path) -> Lock:
@@ -41,7 +53,7 @@ def resolve_sources(
     threads: int = 16,
     progress: Callable[[int, int], None] | None = None,
     shapes: Mapping[str, str] | None = None,
-) -> Resolved:
+) -> dict[str, Resolution]:
     """What every source is now, by key in sorted order; a source that fails has its error as value.
 
     `shapes` names the reshape of the sources that have one, whose rows are then those counted.
@@ -51,47 +63,49 @@ def resolve_sources(
     """
     entries = lock.sources if lock is not None else {}
     if frozen:
-        return {key: entries.get(key) or _not_locked(key) for key in sorted(sources)}
-    found: Resolved = {}
-    todo = [
-        (key, *sources[key], access, entries.get(key), (shapes or {}).get(key)) for key in sorted(sources)
+        return {
+            key: entries.get(key) or SourceError(f"{key}: not in sources.lock.json: run `flancollect lock`")
+            for key in sorted(sources)
+        }
+    requests = [
+        _Request(key=key, source=source, root=root, locked=entries.get(key), shape=(shapes or {}).get(key))
+        for key, (source, root) in sorted(sources.items(), key=itemgetter(0))
     ]
-    for done, (key, entry) in enumerate(_resolve_all(todo, threads), start=1):
-        found[key] = entry
+    resolved: dict[str, Resolution] = {}
+    for request, resolution in _resolve_all(requests, access, threads):
+        resolved[request.key] = resolution
         if progress is not None:
-            progress(done, len(sources))
-    return {key: found[key] for key in sorted(found)}
+            progress(len(resolved), len(sources))
+    return dict(sorted(resolved.items()))  # they came in the order in which servers answered
 
 
-def _resolve_all(todo: Sequence[_Wanted], threads: int) -> Iterator[_Found]:
-    """Every source as it is found: those that wait in threads, and meanwhile the others here."""
-    waiting: list[_Wanted] = []
-    ready: list[_Wanted] = []
-    for wanted in todo:
-        _, source, root, access, known, _ = wanted
-        (waiting if waits(source, root, access, known) else ready).append(wanted)
-    if not waiting:
-        yield from map(_resolve, ready)
+def _resolve_all(
+    requests: Sequence[_Request], access: SourceAccess, threads: int
+) -> Iterator[tuple[_Request, Resolution]]:
+    """Every source as soon as it is resolved: those that wait in threads, and meanwhile the others here."""
+
+    def resolve(request: _Request) -> tuple[_Request, Resolution]:
+        try:
+            return request, describe_shaped(
+                request.source, request.root, access, request.shape, request.locked
+            )
+        except SourceError as error:
+            return request, error
+
+    slow: list[_Request] = []
+    local: list[_Request] = []
+    for request in requests:
+        (slow if waits(request.source, request.root, access, request.locked) else local).append(request)
+    if not slow:
+        yield from map(resolve, local)
         return
-    with ThreadPool(min(threads, len(waiting))) as pool:  # daemon threads: Ctrl-C waits for no server
-        late = pool.imap_unordered(_resolve, waiting)
-        yield from map(_resolve, ready)
-        yield from late
+    with ThreadPool(min(threads, len(slow))) as pool:  # daemon threads: Ctrl-C waits for no server
+        answers = pool.imap_unordered(resolve, slow)
+        yield from map(resolve, local)
+        yield from answers
 
 
-def _resolve(wanted: _Wanted) -> _Found:
-    key, source, root, access, known, shape = wanted
-    try:
-        return key, describe_shaped(source, root, access, shape, known)
-    except SourceError as error:
-        return key, error
-
-
-def _not_locked(key: str) -> SourceError:
-    return SourceError(f"{key}: not in sources.lock.json: run `flancollect lock`")
-
-
-def update_lock(old: Lock, resolved: Mapping[str, SourceLock | SourceError]) -> Lock:
+def update_lock(old: Lock, resolved: Mapping[str, Resolution]) -> Lock:
     """The lock with new entries in place; a source that failed keeps the entry it had."""
     new = {key: entry for key, entry in resolved.items() if isinstance(entry, SourceLock)}
     return Lock(sources=dict(sorted({**old.sources, **new}.items())))

@@ -10,12 +10,11 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-import yaml
-
 from flancollect.cards.paths import is_within
-from flancollect.errors import SourceError, UsageError, did_you_mean
-from flancollect.sources.reach import shown
+from flancollect.cards.strict_yaml import Document, KeyPath, Value, load
+from flancollect.errors import CardError, Problem, SourceError, UsageError, did_you_mean
 from flancollect.sources.table import Mirror
+from flancollect.sources.urls import redact
 
 _KEYS = ("hub", "urls")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -25,55 +24,56 @@ def load_mirror(path: Path) -> Mirror:
     """Read a mirror file. Relative folders are relative to it.
 
     Raises:
-        UsageError: the file, a key, a value or a folder is not what it must be.
+        UsageError: all that is wrong at once: the file, its keys, its values, folders that do not exist.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise UsageError(f"{path}: the mirror file cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    entries = _mapping(path, root) if root is not None else {}
-    for key, node in entries.items():
+        document = load(path, str(path))
+    except CardError as error:
+        # A mirror that maps nothing yet is fine, though an empty card is not.
+        if [problem.what for problem in error.problems] == ["the file is empty"]:
+            return Mirror(path=path, hub=(), urls=())
+        raise UsageError(str(error)) from error
+    problems: list[Problem] = []
+    mirror = _checked(path, document, problems)
+    if problems:
+        raise UsageError("\n".join(map(str, sorted(problems))))
+    return mirror
+
+
+def _checked(path: Path, document: Document, problems: list[Problem]) -> Mirror:
+    """The mirror that a document describes; it is whole only where no problem is added."""
+
+    def report(key_path: KeyPath, what: str) -> None:
+        problems.append(Problem(document.file, document.line_of(key_path), what))
+
+    def folder_at(key_path: KeyPath, value: Value) -> Path:
+        if not isinstance(value, str) or not value:
+            report(key_path, "a folder must stand here")
+            return path
+        folder = (path.parent / Path(value).expanduser()).resolve()
+        if not folder.is_dir():
+            report(key_path, f"no folder {folder}")
+        return folder
+
+    entries = document.value
+    if not isinstance(entries, dict):
+        report((), "a mapping (`key: value` lines) must stand here")
+        entries = {}
+    for key in entries:
         if key not in _KEYS:
-            line = node.start_mark.line + 1
-            raise UsageError(
-                f'{path}:{line}  no key "{key}" in a mirror file.{did_you_mean(key, _KEYS, "Keys")}'
-            )
-    folders = entries["hub"].value if isinstance(entries.get("hub"), yaml.SequenceNode) else None
-    if "hub" in entries and folders is None:
-        raise UsageError(f"{path}:{entries['hub'].start_mark.line + 1}  hub: must be a list of folders")
-    urls = _mapping(path, entries["urls"]) if "urls" in entries else {}
+            report((key,), f'no key "{key}" in a mirror file.{did_you_mean(key, _KEYS, "Keys")}')
+    hub, urls = entries.get("hub", []), entries.get("urls", {})
+    if not isinstance(hub, list):
+        report(("hub",), "hub: must be a list of folders")
+        hub = []
+    if not isinstance(urls, dict):
+        report(("urls",), "a mapping (`key: value` lines) must stand here")
+        urls = {}
     return Mirror(
         path=path,
-        hub=tuple(_folder(path, node) for node in folders or ()),
-        urls=tuple((prefix, _folder(path, node)) for prefix, node in urls.items()),
+        hub=tuple(folder_at(("hub", number), value) for number, value in enumerate(hub)),
+        urls=tuple((prefix, folder_at(("urls", prefix), value)) for prefix, value in urls.items()),
     )
-
-
-def _mapping(path: Path, node: yaml.Node) -> dict[str, yaml.Node]:
-    """The entries of a YAML mapping, each key once."""
-    line = node.start_mark.line + 1
-    if not isinstance(node, yaml.MappingNode):
-        raise UsageError(f"{path}:{line}  a mapping (`key: value` lines) must stand here")
-    entries: dict[str, yaml.Node] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.value in entries:
-            raise UsageError(
-                f"{path}:{key.start_mark.line + 1}  the key {key.value!r} is not text, or stands twice"
-            )
-        entries[key.value] = value
-    return entries
-
-
-def _folder(path: Path, node: yaml.Node) -> Path:
-    line = node.start_mark.line + 1
-    if not isinstance(node, yaml.ScalarNode) or not node.value:
-        raise UsageError(f"{path}:{line}  a folder must stand here")
-    folder = (path.parent / Path(node.value).expanduser()).resolve()
-    if not folder.is_dir():
-        raise UsageError(f"{path}:{line}  no folder {folder}")
-    return folder
 
 
 def mirrored_url(mirror: Mirror, url: str) -> Path | None:
@@ -82,49 +82,48 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
     Raises:
         SourceError: a prefix maps it, but the file is not there or would lie outside the folder.
     """
-    tried = []
+    missing: list[Path] = []
     for prefix, folder in mirror.urls:
-        match = re.match(_prefix_pattern(prefix), url)
+        match = _prefix_pattern(prefix).match(url)
         if match:
-            inside = unquote(url[match.end() :].partition("?")[0]).lstrip("/")
-            found = _inside(mirror, folder, inside, url)
-            if found.is_file():
-                return found
-            tried.append(found)
+            relative = unquote(url[match.end() :].partition("?")[0]).lstrip("/")
+            path = _contained(mirror, folder, relative, url)
+            if path.is_file():
+                return path
+            missing.append(path)
     if mirror.hub and url.startswith("hf://"):
-        return _mirrored_hub_file(mirror, url)
-    if tried:
+        # hf://datasets/<org>/<name>[@revision]/<path>, in the first Hub folder that holds it
+        relative = unquote(re.sub(r"^hf://(datasets/)?([^/]+/[^/@]+)(@[^/]*)?/", r"\2/", url))
+        for folder in mirror.hub:
+            path = _contained(mirror, folder, relative, url)
+            if path.is_file():
+                return path
+        raise SourceError(f"{url}: source unavailable: not in mirror {mirror.path}")
+    if missing:
         raise SourceError(
-            f"{shown(url)}: source unavailable: not in mirror {mirror.path} (looked for {tried[0]})"
+            f"{redact(url)}: source unavailable: not in mirror {mirror.path} (looked for {missing[0]})"
         )
     return None
 
 
-def _prefix_pattern(prefix: str) -> str:
-    """`*` is any text within one path segment, `**` any text; a prefix ends at a slash."""
+def _prefix_pattern(prefix: str) -> re.Pattern[str]:
+    """`*` is any text within one path segment, `**` any text; a prefix ends at a slash.
+
+    `https://h/*/tasks` matches the start of `https://h/main/tasks/a.json`, not that of `https://h/main/tasksx`.
+    """
     glob = {"**": ".*?", "*": "[^/]*"}
     pattern = "".join(glob.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*)", prefix))
-    return pattern if prefix.endswith("/") else pattern + r"(?=/|\?|$)"
+    return re.compile(pattern if prefix.endswith("/") else pattern + r"(?=/|\?|$)")
 
 
-def _inside(mirror: Mirror, folder: Path, inside: str, asked: str) -> Path:
+def _contained(mirror: Mirror, folder: Path, relative: str, name: str) -> Path:
     """A path in a mirror folder; SourceError when it leads out, be it by `..` or by a link."""
-    path = folder / inside
-    if "\0" in inside or not is_within(path, folder):
+    path = folder / relative
+    if "\0" in relative or not is_within(path, folder):
         raise SourceError(
-            f"{shown(asked)}: leads out of the folder {folder} that mirror {mirror.path} maps it to"
+            f"{redact(name)}: leads out of the folder {folder} that mirror {mirror.path} maps it to"
         )
     return path
-
-
-def _mirrored_hub_file(mirror: Mirror, url: str) -> Path:
-    """`hf://datasets/<org>/<name>[@revision]/<path>` in the first Hub folder that holds it."""
-    inside = re.sub(r"^hf://(datasets/)?([^/]+/[^/@]+)(@[^/]*)?/", r"\2/", url)
-    for folder in mirror.hub:
-        path = _inside(mirror, folder, unquote(inside), url)
-        if path.is_file():
-            return path
-    raise SourceError(f"{url}: source unavailable: not in mirror {mirror.path}")
 
 
 def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Path]]:
@@ -137,30 +136,24 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
     """
     owned = hub if "/" in hub else f"legacy/{hub}"
     for parent in mirror.hub:
-        folder = _inside(mirror, parent, owned, hub)
-        if folder.is_dir():
-            home = _inside(mirror, folder, config, f"{hub} ({config})")
-            files = _parquet_files(home) or (_parquet_files(folder) if config == "default" else [])
-            if not files:
-                raise _no_config(mirror, folder, hub, config)
-            return _by_split([_inside(mirror, parent, str(path.relative_to(parent)), hub) for path in files])
-    raise SourceError(f"{hub} ({config}): source unavailable: not in mirror {mirror.path}")
+        dataset = _contained(mirror, parent, owned, hub)
+        if dataset.is_dir():
+            break
+    else:
+        raise SourceError(f"{hub} ({config}): source unavailable: not in mirror {mirror.path}")
+    folder = _contained(mirror, dataset, config, f"{hub} ({config})")
+    files = _parquet_files(folder) or (_parquet_files(dataset) if config == "default" else [])
+    if not files:
+        configs = sorted(path.name for path in dataset.iterdir() if path.is_dir() and _parquet_files(path))
+        raise SourceError(
+            f'{hub}: no config "{config}" in mirror {mirror.path}.{did_you_mean(config, configs, "Configs")}'
+        )
+    splits: dict[str, list[Path]] = {}
+    for file in files:
+        path = _contained(mirror, parent, str(file.relative_to(parent)), hub)
+        splits.setdefault(_SHARD.sub("", path.stem), []).append(path)  # train-00000-of-00002 is of `train`
+    return splits
 
 
 def _parquet_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.parquet") if path.is_file())
-
-
-def _by_split(files: list[Path]) -> dict[str, list[Path]]:
-    """Group files by split name; `train-00000-of-00002` is a piece of `train`."""
-    splits: dict[str, list[Path]] = {}
-    for path in files:
-        splits.setdefault(_SHARD.sub("", path.stem), []).append(path)
-    return splits
-
-
-def _no_config(mirror: Mirror, folder: Path, hub: str, config: str) -> SourceError:
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir() and _parquet_files(path))
-    return SourceError(
-        f'{hub}: no config "{config}" in mirror {mirror.path}.{did_you_mean(config, known, "Configs")}'
-    )

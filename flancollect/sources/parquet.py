@@ -1,4 +1,4 @@
-"""Parquet files, here or far, as tables of which only the asked row groups and columns are read."""
+"""Parquet files, here or far, as tables of which only the requested row groups and columns are read."""
 
 from __future__ import annotations
 
@@ -39,11 +39,17 @@ def open_parquet(files: Sequence[ParquetSource]) -> SourceTable:
     Raises:
         SourceError: a file is damaged, or its columns differ from those of the first; so may `take`.
     """
-    footers = [(file, *_footer(file)) for file in files]
-    first, _, schema = footers[0]
+    schema: pa.Schema | None = None
     parts: list[Part] = []
-    for file, metadata, own in footers:
-        refuse_other_schema(first.name, schema, file.name, own)
+    for file in files:
+        with _opened(file) as handle:
+            metadata = pq.read_metadata(handle)
+            # A schema's metadata is what pandas or `datasets` wrote beside it; files are alike without it.
+            file_schema = metadata.schema.to_arrow_schema().remove_metadata()
+        if len(set(file_schema.names)) < len(file_schema.names):
+            raise SourceError(f"{file.name}: two columns have the same name ({', '.join(file_schema.names)})")
+        schema = file_schema if schema is None else schema
+        refuse_other_schema(files[0].name, schema, file.name, file_schema)
         for group in range(metadata.num_row_groups):
             read = partial(_read_group, file, metadata, group)
             parts.append(Part(rows=metadata.row_group(group).num_rows, read=read))
@@ -58,20 +64,11 @@ def refuse_other_schema(first: str, schema: pa.Schema, name: str, own: pa.Schema
     raise SourceError(f"{name}: its columns ({texts[1]}) differ from those of {first} ({texts[0]})")
 
 
-def _footer(file: ParquetSource) -> tuple[pq.FileMetaData, pa.Schema]:
-    with _told(file), file.open() as handle:
-        metadata = pq.read_metadata(handle)
-        schema = metadata.schema.to_arrow_schema().remove_metadata()
-    if len(set(schema.names)) < len(schema.names):
-        raise SourceError(f"{file.name}: two columns have the same name ({', '.join(schema.names)})")
-    return metadata, schema
-
-
 def _read_group(
     file: ParquetSource, metadata: pq.FileMetaData, group: int, columns: Sequence[str]
 ) -> pa.Table:
     names = list(columns)
-    with _told(file), file.open() as handle:
+    with _opened(file) as handle:
         # A buffer read ahead lives in an Arrow thread that may drop the Python file after the interpreter has
         # begun to end, which aborts the process. Whole column chunks are read in one go without it, too.
         reader = pq.ParquetFile(handle, metadata=metadata, pre_buffer=False)
@@ -79,10 +76,11 @@ def _read_group(
 
 
 @contextmanager
-def _told(file: ParquetSource) -> Iterator[None]:
-    """Turn what clients and pyarrow raise into a SourceError that names the file."""
+def _opened(file: ParquetSource) -> Iterator[Any]:
+    """An open file; what its client and pyarrow raise meanwhile becomes a SourceError that names the file."""
     try:
-        yield
+        with file.open() as handle:
+            yield handle
     except SourceError:
         raise
     except Exception as error:  # noqa: BLE001, RUF100 (file systems raise what they like)

@@ -4,8 +4,9 @@ Row n of a reshaped split is always the same: source rows in order, and within o
 its shape makes of it, in their order. So a row number of a build leads back to its source.
 
 A shape that makes several rows of one is run once over all rows of a split to count them, in every process
-that opens the split; what is kept is one number per source row. Such splits should not have many millions of
-rows. A split that is reshaped whole is held in memory, and may have no more than `MOST_WHOLE_ROWS` rows.
+that opens the split; what stays in memory is one number per source row. Such splits should not have many
+millions of rows. A split that is reshaped whole is held in memory, and may have no more than
+`MOST_WHOLE_ROWS` rows.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancollect.artifacts import SourceLock, SplitLock
+from flancollect.artifacts import SourceLock
 from flancollect.cards.entries import Catalog, exemplar_task
 from flancollect.cards.source_card import Source
 from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.sources import describe, open_table, source_key
 from flancollect.sources.shapes import SHAPES
-from flancollect.sources.shapes.shape import RowShape, TableShape
-from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown, table_of_rows
+from flancollect.sources.shapes.shape import RowShape
+from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns, table_of_rows
 
 COUNTED_ROWS = 4096
 MOST_WHOLE_ROWS = 100_000
@@ -34,21 +35,17 @@ Ids = npt.NDArray[np.int64]
 
 
 def describe_shaped(
-    source: Source, root: Path, access: SourceAccess, shape: str | None, known: SourceLock | None = None
+    source: Source, root: Path, access: SourceAccess, shape: str | None, locked: SourceLock | None = None
 ) -> SourceLock:
     """Like `sources.describe`, of the rows that the shape makes.
 
-    A `known` entry that still holds is given back without counting. Raises SourceError.
+    A `locked` entry that still holds is given back without counting. Raises SourceError.
     """
-    found = describe(source, root, access, known)
-    if shape is None or found is known:
-        return found
-    splits = {}
-    for split in found.splits:
-        table = open_shaped(source, split, root, access, None, shape)
-        columns = {field.name: str(field.type) for field in table.schema}
-        splits[split] = SplitLock(rows=table.rows, columns=columns)
-    return SourceLock(revision=found.revision, splits=splits)
+    lock = describe(source, root, access, locked)
+    if shape is None or lock is locked:
+        return lock
+    splits = {split: open_shaped(source, split, root, access, None, shape).lock() for split in lock.splits}
+    return SourceLock(revision=lock.revision, splits=splits)
 
 
 def open_shaped(
@@ -58,14 +55,15 @@ def open_shaped(
     table = open_table(source, split, root, access, lock)
     if shape is None:
         return table
-    made = reshaped(table, shape, f"{source_key(source)} ({split})")
-    locked = lock.splits[split].rows if lock is not None and split in lock.splits else made.rows
-    if made.rows != locked:
+    name = f"{source_key(source)} ({split})"
+    shaped = reshaped(table, shape, name)
+    locked_rows = lock.splits[split].rows if lock is not None and split in lock.splits else shaped.rows
+    if shaped.rows != locked_rows:
         raise SourceError(
-            f"{source_key(source)} ({split}): reshaped by {shape} it has {made.rows} rows, but {locked} when "
-            f"it was locked: run `flancollect lock`"
+            f"{name}: reshaped by {shape} it has {shaped.rows} rows, but {locked_rows} when it was locked: "
+            f"run `flancollect lock`"
         )
-    return made
+    return shaped
 
 
 def shape_problems(catalog: Catalog) -> Iterator[Problem]:
@@ -88,54 +86,56 @@ def reshaped(table: SourceTable, shape: str, name: str) -> SourceTable:
     """
     if shape not in SHAPES:
         raise SourceError(f"reshape: {_no_shape(shape)}")
-    found = SHAPES[shape]
-    return _whole(table, found, name) if isinstance(found, TableShape) else _by_row(table, found)
-
-
-def _whole(table: SourceTable, shape: TableShape, name: str) -> SourceTable:
+    definition = SHAPES[shape]
+    if isinstance(definition, RowShape):
+        return _reshaped_by_row(table, definition)
     if table.rows > MOST_WHOLE_ROWS:
         raise SourceError(f"{name}: {table.rows} rows; at most {MOST_WHOLE_ROWS} can be reshaped at once")
     whole = table.take(np.arange(table.rows, dtype=np.int64), table.schema.names)
     try:
-        made = shape.table(whole)
+        rows = definition.table(whole)
     except ValueError as error:
         raise SourceError(f"{name}: {error}") from error
-    return replace(table_of_rows(made, table.doc), schema=shape.adds)
+    return replace(table_of_rows(rows, table.doc), schema=definition.adds)
 
 
-def _by_row(table: SourceTable, shape: RowShape) -> SourceTable:
-    refuse_unknown(shape.reads, table.schema)
-    kept = [field for field in table.schema if field.name not in shape.adds.names]
-    schema = pa.schema([*kept, *shape.adds])
+def _reshaped_by_row(table: SourceTable, shape: RowShape) -> SourceTable:
+    """The rows that a shape makes of each source row, read and reshaped only where they are requested."""
+    refuse_unknown_columns(shape.reads, table.schema)
+    unchanged = [field for field in table.schema if field.name not in shape.adds.names]
+    schema = pa.schema([*unchanged, *shape.adds])
     starts = _starts(table, shape) if shape.many else None
-    rows = table.rows if starts is None else int(starts[-1])
 
     def take(ids: Ids, columns: Sequence[str]) -> pa.Table:
-        refuse_unknown(columns, schema)
+        refuse_unknown_columns(columns, schema)
+        # Source rows that become 2, 0 and 3 rows have starts [0, 2, 2, 5]. Of ids [0, 1, 4] each belongs to
+        # the last start that is not above it: origin [0, 0, 2]. (Source row 1 begins at 2 as well, but becomes
+        # no row; side="right" passes over it.) Within their source rows they are number [0, 1, 4 - 2].
         origin = ids if starts is None else np.searchsorted(starts, ids, side="right") - 1
         within = np.zeros_like(ids) if starts is None else ids - starts[origin]
-        return _take(table, shape, columns, origin, within)
+        # Each source row is read once: unique [0, 2]; place [0, 0, 1] says which of those an id belongs to.
+        unique, place = np.unique(origin, return_inverse=True)
+        new_names = [name for name in columns if name in shape.adds.names]
+        own_names = [name for name in columns if name not in shape.adds.names]
+        read_names = list(dict.fromkeys([*own_names, *(shape.reads if new_names else ())]))
+        source = table.take(unique, read_names)
+        repeated = source.select(own_names).take(pa.array(place))
+        by_name = dict(zip(own_names, repeated.columns, strict=True))
+        if new_names:
+            shaped = [shape.rows(row) for row in source.select(list(shape.reads)).to_pylist()]
+            rows = [shaped[at][number] for at, number in zip(place.tolist(), within.tolist(), strict=True)]
+            for name in new_names:
+                by_name[name] = pa.array([row[name] for row in rows], shape.adds.field(name).type)
+        return pa.table([by_name[name] for name in columns], names=list(columns))
 
+    rows = table.rows if starts is None else int(starts[-1])
     return replace(table, rows=rows, schema=schema, take=take)
-
-
-def _take(table: SourceTable, shape: RowShape, columns: Sequence[str], origin: Ids, within: Ids) -> pa.Table:
-    """Of the source rows `origin` (ascending, repeats allowed), the rows that are the `within`-th each."""
-    unique, place = np.unique(origin, return_inverse=True)
-    made = [name for name in columns if name in shape.adds.names]
-    beside = [name for name in columns if name not in shape.adds.names]
-    wanted = list(dict.fromkeys([*beside, *(shape.reads if made else ())]))
-    source = table.take(unique, wanted)
-    taken = dict(zip(beside, source.select(beside).take(pa.array(place)).columns, strict=True))
-    if made:
-        lists = [shape.rows(row) for row in source.select(list(shape.reads)).to_pylist()]
-        new = [lists[at][number] for at, number in zip(place.tolist(), within.tolist(), strict=True)]
-        taken |= {name: pa.array([row[name] for row in new], shape.adds.field(name).type) for name in made}
-    return pa.table([taken[name] for name in columns], names=list(columns))
 
 
 def _starts(table: SourceTable, shape: RowShape) -> Ids:
     """Where each source row's rows begin; one more number, the count of all rows, ends it."""
+    # counts[i + 1] is how many rows source row i becomes, so that after adding up entry i is where they begin:
+    # 2, 0 and 3 rows are counts [0, 2, 0, 3] and starts [0, 2, 2, 5].
     counts = np.zeros(table.rows + 1, dtype=np.int64)
     for low in range(0, table.rows, COUNTED_ROWS):
         ids = np.arange(low, min(low + COUNTED_ROWS, table.rows), dtype=np.int64)

@@ -90,7 +90,13 @@ def logged_in(endpoint: str, home: Path, token: str | None = TOKEN) -> Iterator[
     """The environment of a user: which Hub, which token; no Xet, no settings of this machine, short waits."""
     sleep = time.sleep
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_ENDPOINT", endpoint)
+        # The client reads HF_ENDPOINT when it is imported, which in this process it was long ago.
+        patch.setattr(constants, "ENDPOINT", endpoint)
+        patch.setattr(
+            constants,
+            "HUGGINGFACE_CO_URL_TEMPLATE",
+            f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
+        )
         patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))

@@ -104,7 +104,7 @@ def test_large_files_go_in_parts_when_the_hub_wants_it(client, out):
     assert len(client.hub.asked("PUT", "/part/")) > 3
 
 
-def test_the_endpoint_is_read_when_it_is_asked_for(client, out):
+def test_the_endpoint_is_that_of_the_hubs_client(client, out):
     client.publish(out)
     with serving(Hub(users=client.hub.users)) as other:
         with logged_in(other.endpoint, out):

@@ -10,8 +10,8 @@ from flancollect.dataset.reader import read_manifest
 from flancollect.dataset.verify import verify
 from flancollect.errors import CheckError, FlancollectError, SourceError, UsageError
 from flancollect.exports.export import ExportOptions, export
-from flancollect.hub.remote import connect, quiet
-from flancollect.hub.repository import document
+from flancollect.hub.remote import connect, silenced_client
+from flancollect.hub.repository import download_file
 from tests.builds import build, small_jobs
 from tests.hub import Fault, Hub, repo_of
 from tests.hub.client import REPO, TOKEN, export_in, exported, files_of, logged_in, texts_of
@@ -112,7 +112,9 @@ def test_a_public_dataset_needs_no_token_and_a_private_one_does(client, tmp_path
         client.pull(tmp_path / "out")
         assert files_of(tmp_path / "out") == original
         put(client.hub, exported(made), private=True)
-        with pytest.raises(SourceError, match=r"no such dataset, or it is private: .*`hf auth login`"):
+        with pytest.raises(
+            SourceError, match=r"no such dataset on the Hub, or it is private: .*`hf auth login`"
+        ):
             client.pull(tmp_path / "private")
     client.pull(tmp_path / "private")
     assert files_of(tmp_path / "private") == original
@@ -242,7 +244,7 @@ def test_shards_in_other_bytes_are_told_and_verified(client, tmp_path, monkeypat
 
 
 def test_no_such_dataset(client, tmp_path):
-    with pytest.raises(SourceError, match="org/none: no such dataset, or it is private"):
+    with pytest.raises(SourceError, match="org/none: no such dataset on the Hub, or it is private"):
         client.pull(tmp_path / "out", "org/none")
     assert not (tmp_path / "out").exists()
 
@@ -276,9 +278,9 @@ def test_a_large_file_goes_on_where_it_broke_off(client, tmp_path):
     large = bytes(24_000_000)
     put(client.hub, {"large.parquet": large})
     client.hub.fail(Fault(kind="cut download", path="/cdn/", times=1))
-    with quiet():
+    with silenced_client():
         remote = connect(REPO, client.said.append, writing=False)
-        assert document(remote, COMMIT, "large.parquet", tmp_path).read_bytes() == large
+        assert download_file(remote, COMMIT, "large.parquet", tmp_path).read_bytes() == large
     assert 24_000_000 < client.hub.sent("large.parquet") < 26_000_000  # 12 of 24 MB were sent, 10 written
 
 

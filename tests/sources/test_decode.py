@@ -6,12 +6,12 @@ import zstandard
 
 from flancollect.errors import SourceError
 from flancollect.sources import decode
-from flancollect.sources.decode import Opened, lines_of, packing_of, raw_lines, text_of, whole_text
+from flancollect.sources.decode import LocalFile, lines_of, packing_of, raw_lines, text_of, whole_text
 
 
-def opened(path: Path, data: bytes, packing: str = "", max_bytes: int = 1 << 40) -> Opened:
+def opened(path: Path, data: bytes, packing: str = "", max_bytes: int = 1 << 40) -> LocalFile:
     path.write_bytes(data)
-    return Opened(name=path.name, path=path, sha256="", packing=packing, max_bytes=max_bytes)
+    return LocalFile(name=path.name, path=path, sha256="", packing=packing, max_bytes=max_bytes)
 
 
 @pytest.fixture

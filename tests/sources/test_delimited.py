@@ -3,7 +3,7 @@ import pytest
 from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources import delimited
-from flancollect.sources.decode import Opened
+from flancollect.sources.decode import LocalFile
 from flancollect.sources.delimited import read_delimited, read_text
 
 
@@ -12,7 +12,7 @@ def read(tmp_path):
     def read(data, reader=read_delimited, **source):
         path = tmp_path / "f"
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        file = Opened(name="f", path=path, sha256="", packing="", max_bytes=1 << 40)
+        file = LocalFile(name="f", path=path, sha256="", packing="", max_bytes=1 << 40)
         return reader(file, FileSource.model_validate({"files": "f", "format": "csv", **source})).to_pydict()
 
     return read

@@ -5,7 +5,7 @@ import pytest
 from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources import documents
-from flancollect.sources.decode import Opened
+from flancollect.sources.decode import LocalFile
 from flancollect.sources.documents import read_json, read_jsonl
 
 
@@ -14,7 +14,7 @@ def file(tmp_path):
     def file(data):
         path = tmp_path / "f"
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return Opened(name="f", path=path, sha256="", packing="", max_bytes=1 << 40)
+        return LocalFile(name="f", path=path, sha256="", packing="", max_bytes=1 << 40)
 
     return file
 

@@ -9,10 +9,14 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
+from flancollect.cards.source_card import HubSource
 from flancollect.errors import SourceError
-from flancollect.sources import reach
+from flancollect.sources import describe, retry
 from flancollect.sources.download import downloaded
 from flancollect.sources.table import SourceAccess
+from tests.hub import Fault, Hub, repo_of
+from tests.hub import serving as serving_hub
+from tests.hub.client import TOKEN, logged_in, texts_of
 from tests.sources.loopback_files import Files, serving
 
 BIG = bytes(range(256)) * 20_000
@@ -34,7 +38,7 @@ def access(tmp_path):
 def no_waiting(monkeypatch):
     """Record the waits in place of sleeping."""
     waits = []
-    monkeypatch.setattr(reach.time, "sleep", waits.append)
+    monkeypatch.setattr(retry.time, "sleep", waits.append)
     return waits
 
 
@@ -130,7 +134,7 @@ def test_without_ranges_or_marks_a_dropped_download_starts_over(files, access, l
 
 def test_a_file_that_changes_while_it_is_resumed_starts_over(files, access, monkeypatch):
     files.faults["/big"] = [1_000_000]
-    monkeypatch.setattr(reach.time, "sleep", lambda _: files.content.update({"/big": BIG[::-1]}))
+    monkeypatch.setattr(retry.time, "sleep", lambda _: files.content.update({"/big": BIG[::-1]}))
     assert _read(f"{files.url}/big", access) == BIG[::-1]
 
 
@@ -225,7 +229,7 @@ def test_a_host_that_never_answers_counts_as_dead(files, tmp_path):
     access = SourceAccess(cache=tmp_path, timeout_s=0.1, retries=9)
     with pytest.raises(SourceError, match=r"cannot be reached \(no answer in time\)"):
         downloaded(f"{files.url}/a.txt", access, fresh=False)
-    assert access.reach.reason_dead(files.url.partition("//")[2]) == "no answer in time"
+    assert access.breaker.open_reason(files.url.partition("//")[2]) == "no answer in time"
 
 
 def test_one_dead_host_leaves_others_alone_and_an_answer_revives(files, access):
@@ -233,10 +237,10 @@ def test_one_dead_host_leaves_others_alone_and_an_answer_revives(files, access):
         downloaded(f"{DEAD}/x", access, fresh=False)
     assert _read(f"{files.url}/a.txt", access) == b"hello\n"
     host = files.url.partition("//")[2]
-    access.reach.failed(host, "once")
+    access.breaker.record_failure(host, "once")
     _read(f"{files.url}/big", access)
-    access.reach.failed(host, "once more")
-    assert access.reach.reason_dead(host) is None
+    access.breaker.record_failure(host, "once more")
+    assert access.breaker.open_reason(host) is None
 
 
 def test_a_dead_host_leaves_its_cached_files_in_use(access, tmp_path):
@@ -250,10 +254,10 @@ def test_worker_processes_start_from_what_their_parent_knew(access):
     with pytest.raises(SourceError):
         downloaded(f"{DEAD}/x", access, fresh=False)
     copy = pickle.loads(pickle.dumps(access))
-    assert copy.reach.reason_dead("127.0.0.1:9") == "the connection is refused"
-    copy.reach.answered("127.0.0.1:9")
-    assert access.reach.reason_dead("127.0.0.1:9")
-    assert SourceAccess().reach.reason_dead("127.0.0.1:9") is None
+    assert copy.breaker.open_reason("127.0.0.1:9") == "the connection is refused"
+    copy.breaker.record_answer("127.0.0.1:9")
+    assert access.breaker.open_reason("127.0.0.1:9")
+    assert SourceAccess().breaker.open_reason("127.0.0.1:9") is None
 
 
 # --- other schemes -----------------------------------------------------------------------------------------
@@ -325,6 +329,41 @@ def test_errors_of_backends_are_said_plainly(bucket, access, monkeypatch, error,
     monkeypatch.setattr(Bucket, "error", error)
     with pytest.raises(SourceError, match=message):
         downloaded("s3://bucket/a.txt", access, fresh=False)
+
+
+@pytest.fixture
+def hub(tmp_path):
+    repos = {
+        name: repo_of(name, {"a" * 40: {"a.txt": b"hello"}}, gated=name == "org/gated")
+        for name in ("org/open", "org/gated")
+    }
+    with serving_hub(Hub(repos=repos)) as hub, logged_in(hub.endpoint, tmp_path):
+        yield hub
+
+
+def test_files_of_the_hub_are_read_through_its_own_backend(hub, access):
+    assert _read("hf://datasets/org/open/a.txt", access) == b"hello"
+    with pytest.raises(SourceError, match=r"hf://datasets/org/open/b.txt: no such file$"):
+        downloaded("hf://datasets/org/open/b.txt", access, fresh=False)
+
+
+def test_their_failures_are_said_as_for_hub_sources(hub, access, no_waiting):
+    page = f"{hub.endpoint}/datasets/org/gated"
+    with pytest.raises(SourceError, match=f"a.txt: access is gated: accept its terms at {page}, and log in"):
+        downloaded("hf://datasets/org/gated/a.txt", access, fresh=False)
+    hub.fail(Fault(status=403))
+    with pytest.raises(SourceError, match=r"a.txt: your token may not do this; log in") as caught:
+        downloaded("hf://datasets/org/open/a.txt", access, fresh=False)
+    assert TOKEN not in texts_of(caught.value)
+    assert no_waiting == []
+
+
+def test_a_dead_hub_is_one_host_for_its_files_and_its_datasets(access, tmp_path):
+    with logged_in(DEAD, tmp_path):
+        with pytest.raises(SourceError, match=r"unavailable: 127.0.0.1:9 cannot be reached \(.*refused\)$"):
+            downloaded("hf://datasets/org/open/a.txt", access, fresh=False)
+        with pytest.raises(SourceError, match=r"^org/open \(default\): .* 127.0.0.1:9 cannot be reached"):
+            describe(HubSource(hub="org/open"), tmp_path, access)
 
 
 def test_the_cache_folder_may_start_with_a_tilde(files, tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ import pytest
 
 from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
-from flancollect.sources import locations
-from flancollect.sources.files import describe_files, open_files
+from flancollect.sources import describe, locations
+from flancollect.sources.files import open_split
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import SourceAccess
 from tests.sources.loopback_files import Files, serving
@@ -46,7 +46,7 @@ def read(root, access):
     """All rows of a split, as columns."""
 
     def read(split="train", **source):
-        table, _ = open_files(FileSource.model_validate(source), split, root, access)
+        table, _ = open_split(FileSource.model_validate(source), split, root, access, None)
         return table.take(np.arange(table.rows), table.schema.names).to_pydict()
 
     return read
@@ -85,13 +85,13 @@ def test_packed_parquet_is_refused(write, read):
 def test_doc_is_the_rest_of_the_document(write, root, access):
     write("f.json", '{"Definition": ["do"], "Instances": [{"input": "x"}]}')
     source = FileSource(files="f.json", format="json", rows="Instances")
-    table, _ = open_files(source, "train", root, access)
+    table, _ = open_split(source, "train", root, access, None)
     assert table.doc == {"Definition": ["do"]}
 
 
 def test_rows_are_taken_by_number_and_column(write, root, access):
     write("f.csv", "a,b\n" + "".join(f"{i},{-i}\n" for i in range(40_000)))
-    table, _ = open_files(FileSource(files="f.csv", format="csv"), "train", root, access)
+    table, _ = open_split(FileSource(files="f.csv", format="csv"), "train", root, access, None)
     ids = np.array([0, 16_383, 16_384, 39_999])
     assert table.rows == 40_000
     assert table.take(ids, ["b", "a"]).to_pydict() == {
@@ -149,7 +149,9 @@ def test_a_type_inferred_from_less_is_no_other_column(write, read):
 def test_doc_keeps_what_all_documents_share(write, root, access):
     write("one", '{"name": "n", "part": 1, "rows": [{"a": 1}]}')
     write("two", '{"name": "n", "part": 2, "rows": [{"a": 2}]}')
-    table, _ = open_files(FileSource(files=["one", "two"], format="json", rows="rows"), "train", root, access)
+    table, _ = open_split(
+        FileSource(files=["one", "two"], format="json", rows="rows"), "train", root, access, None
+    )
     assert (table.rows, table.doc) == (2, {"name": "n"})
 
 
@@ -160,7 +162,7 @@ def test_line_files_are_joined_by_row(write, root, access):
     write("in.txt", "a\nb\nc\n")
     write("labels.gz", gzip.compress(b"0\n1\n\n"))
     source = FileSource(files="in.txt", format="text", beside={"label": "labels.gz"})
-    table, _ = open_files(source, "train", root, access)
+    table, _ = open_split(source, "train", root, access, None)
     assert table.schema.names == ["text", "label"]
     assert table.take(np.array([1, 2]), ["label", "text"]).to_pydict() == {
         "label": ["1", ""],
@@ -241,9 +243,9 @@ def test_a_mirror_answers_for_its_prefixes_without_a_network(tmp_path, root):
     (tmp_path / "mirror.yaml").write_text('urls: {"https://host.invalid/": m, "private://corp/": m}\n')
     access = SourceAccess(mirror=load_mirror(tmp_path / "mirror.yaml"), cache=tmp_path / "cache")
     for url in ("https://host.invalid/a.txt", "private://corp/a.txt"):
-        assert open_files(FileSource(files=url, format="text"), "train", root, access)[0].rows == 1
+        assert open_split(FileSource(files=url, format="text"), "train", root, access, None)[0].rows == 1
     with pytest.raises(SourceError, match=r"https://host.invalid/b.txt: source unavailable: not in mirror"):
-        open_files(FileSource(files="https://host.invalid/b.txt", format="text"), "train", root, access)
+        open_split(FileSource(files="https://host.invalid/b.txt", format="text"), "train", root, access, None)
     assert not access.cache.exists()
 
 
@@ -252,11 +254,13 @@ def test_urls_that_no_mirror_maps_go_to_the_network(tmp_path, root):
     mirror = load_mirror(tmp_path / "mirror.yaml")
     with serving(Files(content={"/a.csv.gz": gzip.compress(b"a\nx\n")})) as files:
         source = FileSource(files=f"{files.url}/a.csv.gz", format="csv")
-        table, _ = open_files(source, "train", root, SourceAccess(mirror=mirror, cache=tmp_path / "cache"))
+        table, _ = open_split(
+            source, "train", root, SourceAccess(mirror=mirror, cache=tmp_path / "cache"), None
+        )
         assert table.rows == 1
     offline = SourceAccess(mirror=mirror, cache=tmp_path / "other", offline=True)
     with pytest.raises(SourceError, match="the network is switched off"):
-        open_files(source, "train", root, offline)
+        open_split(source, "train", root, offline, None)
 
 
 # --- revisions ---------------------------------------------------------------------------------------------
@@ -265,7 +269,7 @@ def test_urls_that_no_mirror_maps_go_to_the_network(tmp_path, root):
 def test_the_revision_is_of_all_contents_in_order(write, root, access):
     write("a", "x\n")
     write("b", "y\n")
-    of = lambda **source: describe_files(FileSource(format="text", **source), root, access).revision  # noqa: E731
+    of = lambda **source: describe(FileSource(format="text", **source), root, access).revision  # noqa: E731
     assert of(files=["a", "b"]) == of(files=["a", "b"])
     revisions = {
         of(files=["a", "b"]),
@@ -281,25 +285,25 @@ def test_a_changed_file_has_another_revision_though_its_size_is_the_same(write, 
     source = FileSource(files="a", format="text")
     write("a", "x\n")
     os.utime(root / "a", ns=(1, 1))
-    before = describe_files(source, root, access).revision
+    before = describe(source, root, access).revision
     write("a", "y\n")
-    assert describe_files(source, root, access).revision != before
+    assert describe(source, root, access).revision != before
 
 
 def test_a_known_entry_that_still_holds_is_given_back_unread(write, root, access):
     write("a", "x\n")
     source = FileSource(files="a", format="text")
-    known = describe_files(source, root, access)
-    assert describe_files(source, root, access, known) is known
+    known = describe(source, root, access)
+    assert describe(source, root, access, known) is known
     write("a", "x\ny\n")
-    assert describe_files(source, root, access, known).splits["train"].rows == 2
+    assert describe(source, root, access, known).splits["train"].rows == 2
 
 
 @pytest.fixture
 def hashed(monkeypatch):
     """The names of the files that were hashed."""
-    names, compute = [], locations._hash
-    monkeypatch.setattr(locations, "_hash", lambda path: names.append(path.name) or compute(path))
+    names, compute = [], locations.hash_file
+    monkeypatch.setattr(locations, "hash_file", lambda path: names.append(path.name) or compute(path))
     return names
 
 
@@ -307,31 +311,31 @@ def test_a_file_is_hashed_once_and_again_when_it_changed(write, root, access, ha
     write("a", "x\n")
     write("b", "y\n")
     source = FileSource(files={"train": "a", "test": "b"}, format="text")
-    describe_files(source, root, access)
-    open_files(source, "test", root, access)
+    describe(source, root, access)
+    open_split(source, "test", root, access, None)
     assert hashed == ["a", "b"]
     os.utime(root / "b", ns=(1, 1))
-    open_files(source, "train", root, access)
+    open_split(source, "train", root, access, None)
     assert hashed == ["a", "b", "b"]
 
 
 def test_worker_processes_know_the_digests_of_their_parent(write, root, access, hashed):
     write("a", "x\n")
     source = FileSource(files="a", format="text")
-    revision = describe_files(source, root, access).revision
+    revision = describe(source, root, access).revision
     copy = pickle.loads(pickle.dumps(access))
-    assert open_files(source, "train", root, copy)[1] == revision
+    assert open_split(source, "train", root, copy, None)[1] == revision
     assert hashed == ["a"]
     write("a", "y\n")
     os.utime(root / "a", ns=(1, 1))
-    assert open_files(source, "train", root, copy)[1] != revision
+    assert open_split(source, "train", root, copy, None)[1] != revision
 
 
 def test_describe_counts_rows_and_types_of_every_split(write, root, access):
     write("a", '{"t": "x", "n": 1, "l": [{"k": 1.5}]}\n')
     write("b", '{"t": "x"}\n{"t": null}\n')
     source = FileSource(files={"train": "a", "test": "b"}, format="jsonl")
-    splits = describe_files(source, root, access).splits
+    splits = describe(source, root, access).splits
     assert splits["train"].columns == {"t": "string", "n": "int64", "l": "list<item: struct<k: double>>"}
     assert (splits["train"].rows, splits["test"].rows) == (1, 2)
 
@@ -348,7 +352,7 @@ def test_every_natural_instructions_file_opens_with_all_its_instances(tmp_path):
     for path in sorted(TASKS.glob("*.json")):
         url = f"https://raw.githubusercontent.com/allenai/natural-instructions/master/tasks/{path.name}"
         source = FileSource(files=url, format="json", rows="Instances")
-        table, _ = open_files(source, "train", tmp_path, access)
+        table, _ = open_split(source, "train", tmp_path, access, None)
         instances = json.loads(path.read_text(encoding="utf-8"))["Instances"]
         taken = table.take(np.arange(table.rows), ["input", "output"]).to_pylist()
         assert taken == [{"input": one["input"], "output": one["output"]} for one in instances]

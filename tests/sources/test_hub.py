@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 
 from flancollect.artifacts import SourceLock
 from flancollect.cards.source_card import HubSource
@@ -215,7 +216,7 @@ def test_a_dead_hub_fails_fast_for_all_datasets_after_two_attempts(tmp_path):
 
 @pytest.mark.parametrize("switch", ["access", "environment"])
 def test_without_a_network_the_hub_is_not_tried(tmp_path, monkeypatch, switch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1" if switch == "environment" else "0")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", switch == "environment")  # read at its import
     access = SourceAccess(cache=tmp_path, offline=switch == "access")
     with pytest.raises(SourceError, match="the network is switched off"):
         describe(HubSource(hub="org/pairs"), tmp_path, access)

@@ -41,25 +41,42 @@ def test_folders_are_relative_to_the_mirror_file_and_keep_their_order(mirror, tm
         ("hub:\n- hub\n- nowhere", "mirror.yaml:3  no folder .*/nowhere"),
         ("hub:\n- [hub]", "mirror.yaml:2  a folder must stand here"),
         ("urls: [hub]", "mirror.yaml:1  a mapping"),
-        ("urls:\n  a://: hub\n  a://: hub2", "mirror.yaml:3  the key 'a://' is not text, or stands twice"),
-        ("hub: []\nhub: []", "mirror.yaml:2  the key 'hub' is not text, or stands twice"),
+        ("urls:\n  a://: hub\n  a://: hub2", 'mirror.yaml:3  the key "a://" is already there, at line 2; keep one'),
+        ("hub: []\nhub: []", 'mirror.yaml:2  the key "hub" is already there, at line 1; keep one of them'),
         ("- hub", "mirror.yaml:1  a mapping"),
-        ("hub: [", "mirror.yaml: not YAML"),
-        ("hub: !!python/object/apply:os.system [x]", "mirror.yaml:1  no folder|must be a list|a folder"),
+        ("hub: [", "mirror.yaml:2  not valid YAML: "),
+        ("hub:\n\t- hub", "mirror.yaml:2  a tab; indent with spaces"),
+        ("hub: &here [hub]\nurls: {a://: *here}", "mirror.yaml:1  the anchor &here is not part of .*\n.*the reference"),
+        ("hub: !!python/object/apply:os.system [x]", "mirror.yaml:1  the tag !!python/object/apply:os.system is"),
+        ("hub:\n- hub\n-", "mirror.yaml:3  a folder must stand here"),
+        ("---\nhub: []\n---\nhub: []", "mirror.yaml:3  a second document starts"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_mirror_file_is_a_usage_error_with_its_line(mirror, text, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as caught:
         mirror(text)
+    assert caught.value.exit_code == 2
+
+
+def test_all_that_is_wrong_is_said_at_once_in_the_order_of_lines(mirror, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        mirror("urls:\n  a://: nowhere\n  b://:\nhub: [hub, elsewhere]\nurl: {}\n")
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/mirror.yaml:2  no folder {tmp_path}/nowhere",
+        f"{tmp_path}/mirror.yaml:3  a folder must stand here",
+        f"{tmp_path}/mirror.yaml:4  no folder {tmp_path}/elsewhere",
+        f'{tmp_path}/mirror.yaml:5  no key "url" in a mirror file. Keys: hub, urls. Did you mean "urls"?',
+    ]
 
 
 def test_a_missing_mirror_file_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="the mirror file cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"none\.yaml  cannot be read: No such file"):
         load_mirror(tmp_path / "none.yaml")
 
 
-def test_an_empty_mirror_file_maps_nothing(mirror):
-    assert mirrored_url(mirror(""), "https://raw.host/org/main/tasks/a.json") is None
+@pytest.mark.parametrize("text", ["", "# nothing is mapped yet\n"])
+def test_an_empty_mirror_file_maps_nothing(mirror, text):
+    assert mirrored_url(mirror(text), "https://raw.host/org/main/tasks/a.json") is None
 
 
 # --- urls --------------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.source_card import FileSource, HubSource, SyntheticSource
+from flancollect.cards.source_card import SOURCES, FileSource, HubSource, SyntheticSource
 from flancollect.errors import SourceError
 from flancollect.sources import describe, locations, open_table, source_key, waits
+from flancollect.sources.kinds import KINDS
 from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import SourceAccess
 
@@ -30,6 +31,10 @@ OFFLINE = SourceAccess(offline=True)
 )
 def test_keys_are_readable(source, key):
     assert source_key(source) == key
+
+
+def test_every_source_that_a_card_can_name_is_of_a_kind():
+    assert KINDS.keys() == set(SOURCES.values())
 
 
 def test_different_sources_have_different_keys():
