@@ -14,23 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flancollect.artifacts import Manifest, Progress, Report, ShardInfo, TaskRows, __version__, write_artifact
-from flancollect.building.cache_keys import (
-    JobFiles,
-    RenderSettings,
-    delete_unused,
-    job_files,
-    render_settings,
-)
+from flancollect.building.cache_keys import delete_unused, job_files
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.manifest import make_manifest, make_report, task_rows
 from flancollect.building.mix import write_shards
 from flancollect.building.scheduler import render_all
+from flancollect.building.settings import RenderSettings, render_settings
 from flancollect.building.workers import PeakMemory, load_early
 from flancollect.dataset.dataset_files import refresh, seal
 from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
-from flancollect.dataset.schemas import schema_of
 from flancollect.dataset.shards import SHARD_BYTES, shard_count
 from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
 from flancollect.jinja.evaluate import RENDER_VERSION
@@ -92,114 +86,108 @@ def build(
     build_plan = plan(request, progress)
     refuse_empty(build_plan, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
     # A template that fails on its family's own example would fail on every row, and after all the work.
-    check_examples(
-        {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}.values()
-    )
+    families = {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}
+    check_examples(families.values())
     planned = time.monotonic()
+
     recipe = build_plan.recipe.model_dump(mode="json")
     with (
         disk_errors(out, "finished tasks are kept"),
         acquire_build_folder(out, recipe, overwrite=options.overwrite) as work,
     ):
-        settings = render_settings(build_plan, request.access, work)
-        files = job_files(build_plan, settings)
-        peak_memory = PeakMemory()
-        outcomes = _render(build_plan, settings, files, options, peak_memory, progress)
+        run = _Run(build_plan, render_settings(build_plan, request.access, work), options)
+        run.render(progress)
         rendered = time.monotonic()
-        manifest = _write(build_plan, files, outcomes, out, options, peak_memory)
+
+        manifest = run.write(out)
         written = time.monotonic()
+
         seconds = {"plan": planned - started, "render": rendered - planned, "write": written - rendered}
-        report = make_report(seconds, manifest, outcomes, options.workers, peak_memory)
+        report = make_report(seconds, manifest, run.outcomes, options.workers, run.peak_memory)
         write_artifact(out / REPORT, report)
         if options.discard_work:
             shutil.rmtree(out / WORK_FOLDER)
         elif not manifest.coverage.skipped_tasks:
             # A skipped task may be back tomorrow, and its rows of yesterday with it.
-            delete_unused(work, [job.path for outcome in outcomes for job in outcome.jobs])
+            delete_unused(work, [job.path for outcome in run.outcomes for job in outcome.jobs])
     return BuildResult(manifest=manifest, report=report)
 
 
-def _render(
-    build_plan: BuildPlan,
-    settings: RenderSettings,
-    files: JobFiles,
-    options: BuildOptions,
-    peak_memory: PeakMemory,
-    progress: Progress | None,
-) -> list[TaskOutcome]:
-    """Every task's outcome, sorted by name; progress is told as they come. Raises as `build` does."""
-    total = sum(bool(task.jobs) for task in build_plan.tasks)
-    outcomes: list[TaskOutcome] = []
-    for outcome in render_all(build_plan, settings, files, options.workers, peak_memory):
-        outcomes.append(outcome)
-        if progress is not None:
-            progress("tasks", len(outcomes), total)
-        if options.strict and outcome.skip is not None:
-            raise _failure([outcome.skip])
-    built = sum(outcome.skip is None for outcome in outcomes)
-    refuse_empty(build_plan, _skips(build_plan, outcomes), rows=built, strict=options.strict)
-    return sorted(outcomes, key=lambda outcome: outcome.task)
+class _Run:
+    """A plan that is being executed. `outcomes` are those of its tasks, sorted by name."""
 
+    def __init__(self, build_plan: BuildPlan, settings: RenderSettings, options: BuildOptions) -> None:
+        self.plan = build_plan
+        self.settings = settings
+        self.options = options
+        self.files = job_files(build_plan, settings)
+        self.peak_memory = PeakMemory()
+        self.outcomes: list[TaskOutcome] = []
 
-def _skips(build_plan: BuildPlan, outcomes: Sequence[TaskOutcome]) -> list[Skip]:
-    """The tasks that are not in the build, those that planning skipped and those that rendering did."""
-    return sorted([*build_plan.skipped, *(outcome.skip for outcome in outcomes if outcome.skip is not None)])
+    def render(self, progress: Progress | None) -> None:
+        """Render every task. Raises as `build` does."""
+        total = sum(bool(task.jobs) for task in self.plan.tasks)
+        workers, strict = self.options.workers, self.options.strict
+        for outcome in render_all(self.plan, self.settings, self.files, workers, self.peak_memory):
+            self.outcomes.append(outcome)
+            if progress is not None:
+                progress("tasks", len(self.outcomes), total)
+            if strict and outcome.skip is not None:
+                raise _failure([outcome.skip])
+        self.outcomes.sort(key=lambda outcome: outcome.task)
+        built = sum(outcome.skip is None for outcome in self.outcomes)
+        refuse_empty(self.plan, self.skipped(), rows=built, strict=strict)
 
+    def skipped(self) -> list[Skip]:
+        """The tasks that are not in the build, those that planning skipped and those that rendering did."""
+        skips = (outcome.skip for outcome in self.outcomes)
+        return sorted([*self.plan.skipped, *(skip for skip in skips if skip is not None)])
 
-def _write(
-    build_plan: BuildPlan,
-    files: JobFiles,
-    outcomes: Sequence[TaskOutcome],
-    out: Path,
-    options: BuildOptions,
-    peak_memory: PeakMemory,
-) -> Manifest:
-    """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
-    # A task that was skipped while others rendered leaves no rows, not even those of its finished jobs.
-    plans, skipped = {task.name: task for task in build_plan.tasks}, _skips(build_plan, outcomes)
-    built = [outcome for outcome in outcomes if outcome.skip is None]
-    tasks = [rows for outcome in built for rows in task_rows(plans[outcome.task], outcome)]
-    jobs = [(job.path, job.record) for outcome in built for job in outcome.jobs]
-    count = shard_count(sum(record.bytes for _, record in jobs), options.shard_bytes)
-    shards = _unchanged_shards(out, build_plan, tasks, count)
-    if shards is not None:
-        manifest = make_manifest(build_plan, files, tasks, skipped, shards)
-        refresh(out, manifest)
+    def write(self, out: Path) -> Manifest:
+        """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""
+        # A task that was skipped while others rendered leaves no rows, not even those of its finished jobs.
+        plans = {task.name: task for task in self.plan.tasks}
+        built = [outcome for outcome in self.outcomes if outcome.skip is None]
+        tasks = [rows for outcome in built for rows in task_rows(plans[outcome.task], outcome)]
+        jobs = [(job.path, job.record) for outcome in built for job in outcome.jobs]
+        shards = self._unchanged_shards(out, tasks, sum(record.bytes for _, record in jobs))
+        if shards is not None:
+            manifest = make_manifest(self.plan, self.files, tasks, self.skipped(), shards)
+            refresh(out, manifest)
+            return manifest
+        shards = write_shards(
+            jobs,
+            out,
+            shard_bytes=self.options.shard_bytes,
+            workers=self.options.workers,
+            peak_memory=self.peak_memory,
+            schema=self.settings.schema,
+        )
+        manifest = make_manifest(self.plan, self.files, tasks, self.skipped(), shards)
+        seal(out, manifest)
         return manifest
-    shards = write_shards(
-        jobs,
-        out,
-        shard_bytes=options.shard_bytes,
-        workers=options.workers,
-        peak_memory=peak_memory,
-        schema=schema_of(build_plan.recipe.kind),
-    )
-    manifest = make_manifest(build_plan, files, tasks, skipped, shards)
-    seal(out, manifest)
-    return manifest
 
-
-def _unchanged_shards(
-    out: Path, build_plan: BuildPlan, tasks: Sequence[TaskRows], count: int
-) -> list[ShardInfo] | None:
-    """The shards of a finished build in the folder, if these rows would give the same ones again."""
-    try:
-        old = read_manifest(out)
-        sizes = [(out / shard.file).stat().st_size for shard in old.shards]
-    except (FlancollectError, OSError):
-        return None
-    # Sizes are compared, bytes are not: `verify` reads them.
-    # What decides over shards: which rows, in which order of jobs, shuffled by which seed, in how many files.
-    old_rows, new_rows = (
-        [(task.task, task.variant, task.rows_sha256) for task in rows] for rows in (old.tasks, tasks)
-    )
-    same = (
-        (old.flancollect, old.render_version, old.seed)
-        == (__version__, RENDER_VERSION, build_plan.recipe.seed)
-        and old_rows == new_rows
-        and len(old.shards) == count
-    )
-    return old.shards if same and sizes == [shard.bytes for shard in old.shards] else None
+    def _unchanged_shards(
+        self, out: Path, tasks: Sequence[TaskRows], values_bytes: int
+    ) -> list[ShardInfo] | None:
+        """The shards of a finished build in the folder, if these rows would give the same ones again."""
+        try:
+            old = read_manifest(out)
+            sizes = [(out / shard.file).stat().st_size for shard in old.shards]
+        except (FlancollectError, OSError):
+            return None
+        # What decides over shards: which rows, in which order of jobs, shuffled by which seed, in how many files.
+        # Sizes are compared, bytes are not: `verify` reads them.
+        old_rows, new_rows = (
+            [(task.task, task.variant, task.rows_sha256) for task in rows] for rows in (old.tasks, tasks)
+        )
+        same = (
+            (old.flancollect, old.render_version, old.seed)
+            == (__version__, RENDER_VERSION, self.settings.seed)
+            and old_rows == new_rows
+            and len(old.shards) == shard_count(values_bytes, self.options.shard_bytes)
+        )
+        return old.shards if same and sizes == [shard.bytes for shard in old.shards] else None
 
 
 def refuse_empty(build_plan: BuildPlan, skipped: Sequence[Skip], *, rows: int, strict: bool) -> None:

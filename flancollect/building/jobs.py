@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord
-from flancollect.building.cache_keys import JobFile, JobFiles, RenderSettings, styles_for, template_hash
+from flancollect.building.cache_keys import JobFile, JobFiles, template_hash
 from flancollect.building.reuse import MISSING, previous_rows
-from flancollect.building.task_source import MORSEL_ROWS, ExemplarPool, TaskSource
+from flancollect.building.settings import RenderSettings
+from flancollect.building.task_source import MORSEL_ROWS, TaskSource
+from flancollect.cards.styles import Styles
 from flancollect.dataset.job_file import read_record, write_rendered
 from flancollect.dataset.row_codec import SOURCE_ROW, Block, Decoder, concat, encode, part, take
 from flancollect.draw import Ints
@@ -25,7 +27,6 @@ from flancollect.errors import CardError, SourceError
 from flancollect.planning.selection import Skip
 from flancollect.planning.task_plan import Job, TaskPlan
 from flancollect.render.batch import to_batch
-from flancollect.render.normalise import Content
 from flancollect.render.picks import DrawScope, draw_templates, pick_rows
 from flancollect.render.prompts import ExampleStore, render_prompts
 
@@ -69,13 +70,12 @@ def render_task(plan: TaskPlan, settings: RenderSettings, files: JobFiles) -> Ta
 
     Rows that previous runs of a job have are copied where they would come out the same; that changes no byte.
     """
-    source = _source(plan, settings)
-    jobs = [RunningJob(source, job, settings, files[plan.name, job.variant.name]) for job in plan.jobs]
+    source = TaskSource(plan, settings)
+    jobs = [RunningJob(source, job, files[plan.name, job.variant.name]) for job in plan.jobs]
     try:
-        banned = source.banned()
         few_shot = any(job.variant.few_shot for job in plan.jobs)
         source.cache_rows([job.first_rows() for job in jobs], exemplars=few_shot)
-        return TaskOutcome(task=plan.name, jobs=tuple(job.run(banned) for job in jobs))
+        return TaskOutcome(task=plan.name, jobs=tuple(job.run() for job in jobs))
     # A worker hands back what went wrong as a value: one bad task must not stop the others.
     except CardError as error:
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
@@ -85,13 +85,8 @@ def render_task(plan: TaskPlan, settings: RenderSettings, files: JobFiles) -> Ta
 
 def render_batches(plan: TaskPlan, job: Job, settings: RenderSettings) -> Iterator[pa.RecordBatch]:
     """The rows of one job, in the build's schema and in the order they are drawn, without writing anything."""
-    source = _source(plan, settings)
-    for block in RunningJob(source, job, settings, JobFile(path=Path())).blocks(source.banned()):
+    for block in RunningJob(TaskSource(plan, settings), job, JobFile(path=Path())).blocks():
         yield Decoder(block).rows(np.arange(block.rows))
-
-
-def _source(plan: TaskPlan, settings: RenderSettings) -> TaskSource:
-    return TaskSource(plan, settings.seed, settings.shots, settings.access, scoring=settings.scoring)
 
 
 class RunningJob:
@@ -100,16 +95,19 @@ class RunningJob:
     Counted are the rows that fall away by reason, those left to Jinja by template, and those that are copied.
     """
 
-    def __init__(self, source: TaskSource, job: Job, settings: RenderSettings, file: JobFile) -> None:
+    def __init__(self, source: TaskSource, job: Job, file: JobFile) -> None:
+        family, styles = source.plan.task.family, source.settings.styles
+        if "turns" not in family.needs.values():
+            # Picks draw a dialog style for every row; where no field holds turns, none may be recorded.
+            styles = Styles(options=styles.options, shots=styles.shots)
         self._source = source
+        self._settings = source.settings
         self._job = job
-        self._settings = settings
-        self._file = file
-        self._previous = previous_rows(file.previous, job.templates, settings.schema)
-        self._styles = styles_for(source.plan, settings.styles)
+        self._path = file.path
+        self._previous = previous_rows(file.previous, job.templates, source.settings.schema)
         self._dropped = Counter[str]()
         self._fallbacks = Counter[str]()
-        self._store = ExampleStore(source.plan.task.family, settings.styles, self._fallbacks)
+        self._store = ExampleStore(family, styles, self._fallbacks)
         self._copied = 0
 
     def first_rows(self) -> Ints:
@@ -118,36 +116,33 @@ class RunningJob:
         ids = self._source.keyed_order(scope)[: self._job.quota]
         return ids.compress(self._previous_numbers(scope, ids) == MISSING)
 
-    def run(self, banned: frozenset[Content]) -> JobOutcome:
+    def run(self) -> JobOutcome:
         """Render the job into its file."""
         templates = {template.id: template_hash(template) for template in self._job.templates}
-        record = write_rendered(
-            self._file.path, self.blocks(banned), self._dropped, templates, self._settings.schema
-        )
+        record = write_rendered(self._path, self.blocks(), self._dropped, templates, self._settings.schema)
         return JobOutcome(
             variant=self._job.variant.name,
             planned=self._job.quota,
-            path=self._file.path,
+            path=self._path,
             record=record,
             reused=False,
             copied=self._copied,
             fallbacks=dict(sorted(self._fallbacks.items())),
         )
 
-    def blocks(self, banned: frozenset[Content]) -> Iterator[Block]:
+    def blocks(self) -> Iterator[Block]:
         """Rows until the quota is met or every row has been used `max_repeat` times."""
         remaining = self._job.quota
-        pool = self._source.pool(self._job.variant, banned)
         # All rows serve once before any serves twice, so a larger quota only adds rows.
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
-            order = self._source.question_order(scope, pool)
+            order = self._source.question_order(scope)
             while remaining and len(order):
                 # Where rows fall away some more are read at once, so that the last few need no pass of their own.
                 spare = remaining // 8 + 16 if self._dropped else 0
                 size = min(MORSEL_ROWS, remaining + spare)
                 ids, order = order[:size], order[size:]
-                block = self._morsel(scope, ids, banned, pool)
+                block = self._morsel(scope, ids)
                 block = part(block, 0, min(remaining, block.rows))
                 remaining -= block.rows
                 yield block
@@ -162,10 +157,10 @@ class RunningJob:
         templates = draw_templates(scope, ids, len(self._job.templates))
         return self._previous.find(scope.repeat, ids, templates)
 
-    def _morsel(self, scope: DrawScope, ids: Ints, banned: frozenset[Content], pool: ExemplarPool) -> Block:
+    def _morsel(self, scope: DrawScope, ids: Ints) -> Block:
         """The rows that come of some source rows, in their order: copied from a previous run, or rendered."""
         numbers = self._previous_numbers(scope, ids)
-        rendered = self._render(scope, ids[numbers == MISSING], banned, pool)
+        rendered = self._render(scope, ids[numbers == MISSING])
         if (numbers == MISSING).all():
             return rendered
         copied = self._previous.rows(numbers[numbers != MISSING])
@@ -178,13 +173,15 @@ class RunningJob:
         places = by_id[np.searchsorted(ids, rows.entries[SOURCE_ROW], sorter=by_id)]
         return take(rows, np.argsort(places))
 
-    def _render(self, scope: DrawScope, ids: Ints, banned: frozenset[Content], pool: ExemplarPool) -> Block:
-        plan, shots = self._source.plan, self._settings.shots
-        rows = self._source.read(plan.split.name, ids, self._dropped, banned)
-        picks = pick_rows(scope, rows, self._job.templates, self._styles, pool.rows, shots)
+    def _render(self, scope: DrawScope, ids: Ints) -> Block:
+        source, settings = self._source, self._settings
+        card, split = source.plan.task.card, source.plan.split.name
+        pool = source.pool(scope.variant)
+        rows = source.read(split, ids, self._dropped, source.banned)
+        picks = pick_rows(scope, rows, self._job.templates, self._store.styles, pool.rows, settings.shots)
         picked = list(zip(rows, picks, strict=True))
-        prompts = render_prompts(picked, self._store, self._styles, shots.max_input_bytes, self._dropped)
-        split, schema = plan.split.name, self._settings.schema
+        prompts = render_prompts(picked, self._store, settings.shots.max_input_bytes, self._dropped)
+        styles = self._store.styles
         return encode(
-            to_batch(prompts, scope, plan.task.card, split, pool.source, schema=schema, styles=self._styles)
+            to_batch(prompts, scope, card, split, pool.source, schema=settings.schema, styles=styles)
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flancollect.artifacts import Progress
-from flancollect.building.cache_keys import render_settings
 from flancollect.building.jobs import render_batches
+from flancollect.building.settings import render_settings
 from flancollect.cards.catalog import load_catalog
 from flancollect.errors import UsageError
 from flancollect.planning.plan import plan_recipe

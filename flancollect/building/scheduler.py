@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from flancollect.building.cache_keys import JobFiles, RenderSettings
+from flancollect.building.cache_keys import JobFiles
 from flancollect.building.jobs import JobOutcome, TaskOutcome, finished_job, render_task
+from flancollect.building.settings import RenderSettings
 from flancollect.building.workers import PeakMemory, map_unordered
 from flancollect.planning.plan import BuildPlan
 from flancollect.planning.selection import Skip

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from flancollect.building.settings import RenderSettings
 from flancollect.cards.columns import columns_read
-from flancollect.cards.mixture_card import Shots
 from flancollect.cards.variants import Variant
 from flancollect.draw import Ints, key, permutation
 from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.normalise import Content, Row, document_exemplars, normalise_columns
 from flancollect.render.picks import DrawScope
 from flancollect.sources.reshape import open_shaped
-from flancollect.sources.table import SourceAccess, SourceTable
+from flancollect.sources.table import SourceTable
 
 MORSEL_ROWS = 16_384
 CACHED_BYTES = 64 * 1024 * 1024
@@ -35,19 +36,11 @@ class ExemplarPool:
 
 
 class TaskSource:
-    """The source of one task under one seed; splits are opened once and stay open.
+    """The source of one task of a build; splits are opened once and stay open."""
 
-    With `scoring`, rows carry what scoring needs of them.
-    """
-
-    def __init__(
-        self, plan: TaskPlan, seed: int, shots: Shots, access: SourceAccess, *, scoring: bool = False
-    ) -> None:
+    def __init__(self, plan: TaskPlan, settings: RenderSettings) -> None:
         self.plan = plan
-        self.seed = seed
-        self.shots = shots
-        self.access = access
-        self.scoring = scoring
+        self.settings = settings
         self._tables: dict[str, SourceTable] = {}
         self._exemplar_source: TaskSource | None = None
         self._pool: ExemplarPool | None = None
@@ -57,7 +50,7 @@ class TaskSource:
         if split not in self._tables:
             task = self.plan.task
             self._tables[split] = open_shaped(
-                task.card.source, split, task.root, self.access, self.plan.lock, task.card.reshape
+                task.card.source, split, task.root, self.settings.access, self.plan.lock, task.card.reshape
             )
         return self._tables[split]
 
@@ -70,7 +63,7 @@ class TaskSource:
             plan = replace(
                 self.plan, task=other.task, source_key=other.source_key, lock=other.lock, exemplar_source=None
             )
-            self._exemplar_source = TaskSource(plan, self.seed, self.shots, self.access)
+            self._exemplar_source = TaskSource(plan, self.settings)
         return self._exemplar_source
 
     def read(
@@ -88,7 +81,7 @@ class TaskSource:
             values = rows.column(name).to_pylist()
             columns[name] = [values[i] for i in inverse]
         return normalise_columns(
-            self.plan.task, ids.tolist(), columns, table.doc, dropped, banned, scoring=self.scoring
+            self.plan.task, ids.tolist(), columns, table.doc, dropped, banned, scoring=self.settings.scoring
         )
 
     def cache_rows(self, source_rows: Sequence[Ints], *, exemplars: bool) -> None:
@@ -102,6 +95,7 @@ class TaskSource:
         ids = np.unique(np.concatenate([*source_rows, self.pool_ids()] if own_pool else source_rows))
         self._tables[split.name] = cached(table, ids, columns_read(self.plan.task.card, table.schema.names))
 
+    @cached_property
     def banned(self) -> frozenset[Content]:
         """The contents of the rows that benchmarks keep to themselves."""
         contents: set[Content] = set()
@@ -113,7 +107,7 @@ class TaskSource:
                 contents.update(row.content for row in self.read(hold_out.name, ids, Counter()))
         return frozenset(contents)
 
-    def pool(self, variant: Variant, banned: Collection[Content]) -> ExemplarPool:
+    def pool(self, variant: Variant) -> ExemplarPool:
         """The exemplar pool of a variant, without held-out content; empty for zero-shot ones.
 
         The card's own exemplars, if it names any and they are usable; else the first rows of the pool's
@@ -127,10 +121,10 @@ class TaskSource:
             # Natural Instructions bring worked examples in the same file; they go before rows of the split.
             rows = document_exemplars(source.plan.task, source.table(split).doc, Counter())
             if rows:
-                usable = [row for row in rows if row.content not in banned]
+                usable = [row for row in rows if row.content not in self.banned]
                 self._pool = ExemplarPool(rows=usable, source="card")
             else:
-                rows = source.read(split, source.pool_ids(), Counter(), banned)
+                rows = source.read(split, source.pool_ids(), Counter(), self.banned)
                 self._pool = ExemplarPool(rows=rows, source="pool")
         return self._pool
 
@@ -139,13 +133,15 @@ class TaskSource:
         low, high = self.plan.split.bounds(self.table(self.plan.split.name).rows)
         return permutation(scope.key("rows"), high - low) + low
 
-    def question_order(self, scope: DrawScope, pool: ExemplarPool) -> Ints:
+    def question_order(self, scope: DrawScope) -> Ints:
         """`keyed_order`; with a disjoint pool, few-shot questions leave the pool's rows out."""
         order = self.keyed_order(scope)
         same_slice = (
-            pool.source == "pool" and self.plan.pool == self.plan.split and self.plan.exemplar_source is None
+            self.pool(scope.variant).source == "pool"
+            and self.plan.pool == self.plan.split
+            and self.plan.exemplar_source is None
         )
-        if self.shots.disjoint and scope.variant.few_shot and same_slice:
+        if self.settings.shots.disjoint and scope.variant.few_shot and same_slice:
             return order[~np.isin(order, self.pool_ids())]
         return order
 
@@ -153,11 +149,11 @@ class TaskSource:
         """Row numbers of the rows of the pool's slice that may serve as exemplars."""
         low, high = self.plan.pool.bounds(self.table(self.plan.pool.name).rows)
         # A disjoint pool takes at most half of the rows, or a small task would have nothing to ask.
-        most = max((high - low) // 2, 1) if self.shots.disjoint else high - low
-        count = min(self.shots.pool, most)
-        if self.shots.order == "first":
+        most = max((high - low) // 2, 1) if self.settings.shots.disjoint else high - low
+        count = min(self.settings.shots.pool, most)
+        if self.settings.shots.order == "first":
             return np.arange(low, low + count, dtype=np.int64)
-        return permutation(key(self.seed, self.plan.name, "pool"), high - low)[:count] + low
+        return permutation(key(self.settings.seed, self.plan.name, "pool"), high - low)[:count] + low
 
 
 def cached(table: SourceTable, ids: Ints, columns: Sequence[str]) -> SourceTable:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from flancollect.building.settings import render_settings
 from flancollect.building.task_source import TaskSource
 from flancollect.dataset.reader import read_manifest, shard_tables
 from flancollect.errors import CheckError, UsageError
@@ -68,7 +69,7 @@ def why(build: Path, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
     recipe = Recipe.model_validate(manifest.recipe)
     plan = plan_again(recipe, stored["task_name"], request)
     task = _task_plan(plan, stored["task_name"])
-    source = TaskSource(task, recipe.seed, recipe.shots, request.access)
+    source = TaskSource(task, render_settings(plan, request.access, Path()))
     source_row, prompts = _render_again(plan, source, stored)
     template = prompts[0].pick.template if prompts else None
     return Trace(
@@ -133,7 +134,7 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
     # card, template, style or source has changed since.
     store = ExampleStore(family, plan.styles)
     most_bytes = plan.recipe.shots.max_input_bytes
-    return row, render_prompts([(row, pick)], store, plan.styles, most_bytes, Counter())
+    return row, render_prompts([(row, pick)], store, most_bytes, Counter())
 
 
 def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Row]:

@@ -54,7 +54,7 @@ class ExampleStore:
     ) -> None:
         self._fallbacks = Counter() if fallbacks is None else fallbacks
         self._family = family
-        self._styles = styles
+        self.styles = styles
         self._most = most
         self._stored: dict[tuple[object, ...], ExampleOrReason] = {}
 
@@ -64,7 +64,7 @@ class ExampleStore:
         Raises CardError where a template fails, unless it is what works out the answer: then some rows may
         be beyond it.
         """
-        options, dialogs = self._styles.options, self._styles.dialogs
+        options, dialogs = self.styles.options, self.styles.dialogs
         columns = TemplateColumns(
             self._family,
             [row for row, _ in picked],
@@ -117,7 +117,6 @@ def _example_or_reason(row: Row, example: Example | CardError) -> ExampleOrReaso
 def render_prompts(
     picked: Sequence[tuple[Row, Pick]],
     store: ExampleStore,
-    styles: Styles,
     max_input_bytes: int,
     dropped: Counter[str],
 ) -> list[Prompt]:
@@ -128,7 +127,7 @@ def render_prompts(
         for i, ((_, pick), question) in enumerate(zip(picked, questions, strict=True))
         if pick.shot_style is not None and isinstance(question, Example)
     }
-    outcomes: dict[int, Prompt | str] = dict(_few_shot(few_shot, picked, store, styles, max_input_bytes))
+    outcomes: dict[int, Prompt | str] = dict(_few_shot(few_shot, picked, store, max_input_bytes))
     prompts = []
     for i, ((row, pick), question) in enumerate(zip(picked, questions, strict=True)):
         outcome = outcomes.get(i, "")
@@ -151,7 +150,6 @@ def _few_shot(
     questions: Mapping[int, Example],
     picked: Sequence[tuple[Row, Pick]],
     store: ExampleStore,
-    styles: Styles,
     max_input_bytes: int,
 ) -> Iterator[tuple[int, Prompt | str]]:
     """The prompts of these questions by position, or why there is none; those of one shot style are joined together."""
@@ -162,7 +160,7 @@ def _few_shot(
         exemplars, selection = _select_shots([usable[i] for i in positions])
         group_questions = [questions[i] for i in positions]
         inputs, counts = few_shot_prompts(
-            styles.shots[style], exemplars, selection, group_questions, max_input_bytes
+            store.styles.shots[style], exemplars, selection, group_questions, max_input_bytes
         )
         for i, text, count in zip(positions, inputs.to_pylist(), counts.tolist(), strict=True):
             if not usable[i]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.cache_keys import job_files, render_settings
+from flancollect.building.cache_keys import job_files
 from flancollect.building.scheduler import _units, render_all
+from flancollect.building.settings import render_settings
 from flancollect.planning.plan import plan as make_plan
 from flancollect.sources.table import SourceAccess
 from tests.building.test_build import files_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.cache_keys import render_settings
 from flancollect.building.jobs import render_batches
+from flancollect.building.settings import render_settings
 from flancollect.planning.plan import BuildPlan, plan
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import TaskPlan

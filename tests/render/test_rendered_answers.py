@@ -53,7 +53,7 @@ def prompts(tmp_path: Path, variant: str, dropped: Counter[str]) -> list[Prompt]
     names = DrawScope(seed=0, task="chosen", variant=VARIANTS[variant], repeat=0)
     templates = task.family.templates
     picked = [(row, pick(names, row, templates, STYLES, rows, Shots(min=4, max=4))) for row in rows]
-    return render_prompts(picked, ExampleStore(task.family, STYLES), STYLES, 1000, dropped)
+    return render_prompts(picked, ExampleStore(task.family, STYLES), 1000, dropped)
 
 
 def test_rows_that_a_template_cannot_serve_are_dropped_with_the_reason(tmp_path: Path) -> None:
