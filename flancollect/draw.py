@@ -92,8 +92,8 @@ def _mixed(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def below(number: int, n: int) -> int:
     """Map a uniform 64-bit number to 0..n-1 by its high bits (bias under n / 2**64)."""
-    # The number is a fraction of 2**64, and so is the result of n (Lemire, 2019): draw(0, 0) = 0xE220... is 0.883
-    # of the way, which for n = 10 is item 8. `number % 10` would use the low bits, and a slow division.
+    # The number is some fraction of 2**64, and the result is the same fraction of n (Lemire, 2019): draw(0, 0) is
+    # 0xE220A8397B1DCDAF, 0.883 of 2**64, which for n = 10 is 8. `number % 10` would take a slow division.
     return (number * n) >> 64
 
 

@@ -65,7 +65,7 @@ def distinct_lengths(draws: Draws, groups: Sequence[Sequence[str]], k: int) -> l
 
 def value(kind: str, item: str) -> tuple[int, str]:
     """The sort key of an item: numbers by size, all else by the alphabet."""
-    # Always a pair, so that one type serves both: ("9" as text would come after "10").
+    # A pair in both cases, so that mypy sees one type. As text "9" would come after "10".
     return (int(item), "") if kind == "numbers" else (0, item)
 
 
