@@ -24,6 +24,7 @@ check: .venv/dev.done
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.habits
 	$(BIN)/flancollect cards check
 
 bench: .venv/dev.done

@@ -46,11 +46,13 @@ class CardError(FlancollectError):
     exit_code = 3
 
     def __init__(self, problems: Iterable[Problem]) -> None:
+        # A set: one wrong line of a card that expands to twelve tasks is met twelve times.
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
 
     def __reduce__(self) -> tuple[type[CardError], tuple[tuple[Problem, ...]]]:
         """Let worker processes hand the error back whole."""
+        # Without it pickle would call CardError(text), with the joined text that Exception has in `args`.
         return type(self), (self.problems,)
 
 
@@ -66,14 +68,16 @@ class CheckError(FlancollectError):
     exit_code = 5
 
 
-def did_you_mean(word: str, known: Iterable[str], label: str = "Known", most: int = 12) -> str:
+def did_you_mean(word: str, choices: Iterable[str], label: str = "Known", most: int = 12) -> str:
     """Say what exists, and the nearest spelling if one is near: ` Known: a, b. Did you mean "a"?`.
 
-    `known` keeps its order; past `most` entries the rest is counted, not listed.
+    `choices` keep their order; past `most` entries the rest is counted, not listed.
     """
-    names = list(known)
+    names = list(choices)
     if not names:
         return f" {label}: none."
-    shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    listing = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    # 0.6 is difflib's own threshold, 2 * matching letters / all letters: "itms" is near "items" (8 / 9), and "rte"
+    # suggests nothing among "boolq" and "mnli". The search is over all names, not only the listed ones.
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f" {label}: {shown}." + (f' Did you mean "{near[0]}"?' if near else "")
+    return f" {label}: {listing}." + (f' Did you mean "{near[0]}"?' if near else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -19,8 +20,9 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(value: bool) -> None:
+    # Eager: typer calls it before it looks for a command, which `--version` has none of.
+    if value:
         from flancollect.artifacts import __version__
 
         print(f"flancollect {__version__}")
@@ -36,19 +38,22 @@ def _root(
     """Exact, reproducible, traceable instruction-tuning mixtures from declarative task cards."""
 
 
+# Every command by its name, in the order of `--help`. A module imports what a command runs inside the function.
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "build": build.build,
+    "plan": plan.plan,
+    "lock": build.lock,
+    "preview": inspect.preview,
+    "why": inspect.why,
+    "stats": inspect.stats,
+    "verify": inspect.verify,
+    "diff": inspect.diff,
+    "export": export.export,
+    "publish": publish.publish,
+    "pull": publish.pull,
+    "import": importers.import_,
+}
+
 app.add_typer(cards.app, name="cards")
-for command in (
-    build.build,
-    plan.plan,
-    build.lock,
-    inspect.preview,
-    inspect.why,
-    inspect.stats,
-    inspect.verify,
-    inspect.diff,
-    export.export,
-    publish.publish,
-    publish.pull,
-):
-    app.command()(command)
-app.command("import")(importers.import_)
+for name, command in COMMANDS.items():
+    app.command(name)(command)

@@ -26,6 +26,7 @@ def progress() -> Iterator[Progress]:
 
 @contextmanager
 def _bars() -> Iterator[Progress]:
+    # rich takes 60 ms to import, which piped runs need not wait for.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -43,10 +44,11 @@ def _bars() -> Iterator[Progress]:
 
 
 def _lines() -> Progress:
-    last = {"": 0.0}
+    last: dict[str, float] = {}
 
     def report(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
+        # The first line of a stage comes at once, as `now - (now - 5 s)` is 5 s; its last one comes always.
         if done == total or now - last.get(stage, now - PLAIN_EVERY_S) >= PLAIN_EVERY_S:
             last[stage] = now
             print(f"{stage}: {done}/{total}", file=sys.stderr, flush=True)

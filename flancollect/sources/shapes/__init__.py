@@ -21,6 +21,7 @@ from flancollect.sources.shapes import (
 )
 from flancollect.sources.shapes.shape import Shape
 
+# The one list of shapes: a card's `reshape` names a key of it, and error messages list the keys.
 SHAPES: Mapping[str, Shape] = {
     "casing": casing.SHAPE,
     "dialog_cut": dialog_cut.SHAPE,

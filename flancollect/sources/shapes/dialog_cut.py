@@ -18,12 +18,14 @@ from flancollect.sources.shapes.shape import RowShape
 
 def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row; both are null where nobody answers."""
-    said = list(row["utterances"])[1:]
-    answers = len(said) // 2
+    utterances = list(row["utterances"])[1:]
+    answers = len(utterances) // 2
     if not answers:
         return [{"answer": None, "history": None}]
+    # Without the greeting the reader speaks at 0, 2, 4 and the writer answers at 1, 3, 5. Of five utterances the
+    # cut is at 1 or 3: the last one, at 4, is a question that nobody answers.
     at = 2 * Draws("dialog_cut", row["pid"]).below(answers) + 1
-    return [{"answer": said[at], "history": said[:at]}]
+    return [{"answer": utterances[at], "history": utterances[:at]}]
 
 
 SHAPE = RowShape(

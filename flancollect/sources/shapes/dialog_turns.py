@@ -19,7 +19,8 @@ USER = "USER"
 
 def turns(utterances: Iterable[Mapping[str, Any]]) -> list[str]:
     """What user and assistant say in turn, the user first; empty utterances are none."""
-    spoken = ((said["speaker"] == USER, (said["text"] or "").strip()) for said in utterances)
+    spoken = ((one["speaker"] == USER, (one["text"] or "").strip()) for one in utterances)
+    # Empty utterances go before the grouping: between two of the user's they would else split one turn in two.
     groups = groupby((pair for pair in spoken if pair[1]), key=lambda pair: pair[0])
     joined = [(user, " ".join(text for _, text in group)) for user, group in groups]
     return [text for _, text in (joined if joined and joined[0][0] else joined[1:])]
@@ -27,8 +28,9 @@ def turns(utterances: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per reply, in order."""
-    said = turns(row["utterances"])
-    return [{"reply": said[at], "history": said[:at]} for at in range(1, len(said), 2)]
+    texts = turns(row["utterances"])
+    # The user has the even places: of four turns the replies are 1, with one turn before it, and 3, with three.
+    return [{"reply": texts[at], "history": texts[:at]} for at in range(1, len(texts), 2)]
 
 
 SHAPE = RowShape(

@@ -12,6 +12,7 @@ from typing import Any
 
 from flancollect.sources.shapes.shape import RowShape, texts
 
+# So `` I do n't , '' he said  becomes  "I don't," he said
 _JOINS = (
     (re.compile(r"``\s*"), '"'),
     (re.compile(r"\s*''"), '"'),
@@ -19,6 +20,8 @@ _JOINS = (
     (re.compile(r"\s+([,.;:!?)\]])"), r"\1"),
     (re.compile(r"([(\[])\s+"), r"\1"),
 )
+# A word may have apostrophes and hyphens inside it, or one that closes it; all marks after it are dropped:
+# of `"I don't."` the last word is `don't`, and `I` is the passage with its opening quotation mark.
 _LAST = re.compile(r"^(?P<before>.*\s)(?P<word>\w[\w'-]*)[^\w]*$", re.DOTALL)
 
 
@@ -32,10 +35,10 @@ def plain(text: str) -> str:
 
 def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row; both are null where there is no word to take."""
-    found = _LAST.match(plain(row["text"] or ""))
-    if not found:
+    match = _LAST.match(plain(row["text"] or ""))
+    if not match:
         return [{"passage": None, "last_word": None}]
-    return [{"passage": found["before"].rstrip(), "last_word": found["word"]}]
+    return [{"passage": match["before"].rstrip(), "last_word": match["word"]}]
 
 
 SHAPE = RowShape(reads=("text",), adds=texts("passage", "last_word"), rows=rows)

@@ -16,21 +16,22 @@ from flancollect.sources.shapes.shape import TableShape, texts
 TRIGGER = "Let's think step by step."
 _EXEMPLAR = re.compile(r"^Q: ", re.MULTILINE)
 _REPLY = re.compile(r"^A: ?", re.MULTILINE)
+# The greedy start makes it the last "the answer is". The full stop is left out, but "4.5" keeps its point.
 _ANSWER = re.compile(r".*\bthe answer is (?P<answer>.+?)\.?\s*$", re.IGNORECASE | re.DOTALL)
 
 
 def exemplars(prompt: str) -> list[dict[str, str]]:
     """The exemplars of one prompt. Raises ValueError where one is not a question and an answer."""
-    return [_exemplar(text) for text in _EXEMPLAR.split(prompt)[1:]]
-
-
-def _exemplar(text: str) -> dict[str, str]:
-    parts = _REPLY.split(text, maxsplit=1)
-    found = _ANSWER.match(parts[-1])
-    if len(parts) < 2 or not found:
-        raise ValueError(f"not a question and an answer: {text[:60]!r}")
-    chain = parts[1].strip().removeprefix(TRIGGER).strip()
-    return {"question": parts[0].strip(), "chain": chain, "answer": found["answer"].strip()}
+    rows = []
+    # What stands before the first "Q: " is the task's description, or a warning not to train on the file.
+    for text in _EXEMPLAR.split(prompt)[1:]:
+        parts = _REPLY.split(text, maxsplit=1)
+        answer = _ANSWER.match(parts[-1])
+        if len(parts) < 2 or not answer:
+            raise ValueError(f"not a question and an answer: {text[:60]!r}")
+        chain = parts[1].strip().removeprefix(TRIGGER).strip()
+        rows.append({"question": parts[0].strip(), "chain": chain, "answer": answer["answer"].strip()})
+    return rows
 
 
 def table(lines: pa.Table) -> pa.Table:

@@ -12,6 +12,8 @@ from typing import Any
 
 from flancollect.sources.shapes.shape import RowShape, texts
 
+# Marks that lack a letter or digit on one side: `"so," he` loses all three, and 3.5 keeps its dot.
+# `[^\W_]` is a letter or digit of any script: what `\w` means, less the underscore.
 _MARKS = re.compile(r"(?<![^\W_])[^\w\s]+|[^\w\s]+(?![^\W_])")
 
 

@@ -16,10 +16,12 @@ from flancollect.sources.shapes.shape import RowShape
 
 def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per question that has an answer, in order."""
+    # Not strict: a conversation may end with a question that has no answer, and it makes no row.
     turns = list(zip(row["questions"], row["orig_answers"]["texts"], strict=False))
-    said = [text for turn in turns for text in turn]
+    texts = [text for turn in turns for text in turn]
+    # Turn 2, the third, has the texts 0 to 3 before it: two questions and their answers.
     return [
-        {"question": question, "answer": answer, "history": said[: 2 * number]}
+        {"question": question, "answer": answer, "history": texts[: 2 * number]}
         for number, (question, answer) in enumerate(turns)
     ]
 

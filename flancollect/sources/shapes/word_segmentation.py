@@ -13,6 +13,7 @@ from flancollect.sources.shapes.shape import RowShape, texts
 
 def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row: the English side and its words run together."""
+    # `split` without an argument knows all of Unicode's spaces, and gives no empty words between two of them.
     words = (row["translation"].get("en") or "").split()
     return [{"english": " ".join(words) if len(words) > 1 else None, "joined": "".join(words)}]
 

@@ -47,7 +47,9 @@ from flancollect.sources.table import SourceTable, table_of
 
 GENERATOR_VERSION = "1"  # part of every key: raise it when any generator changes any row
 SPLITS = ("train", "validation", "test")
-STALE = 2000  # so many candidates in a row without a new row, and the input space counts as exhausted
+# So many candidates in a row without a new row, and the input space counts as exhausted. `calendar_steps` has
+# 7 * 98 = 686 inputs: once all are out, every further candidate is a repeat, and the loop must end.
+STALE = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ def _of(module: Any) -> Generator:
     )
 
 
+# The one list of generators: cards name a key of it, and its order is the order of error messages.
 GENERATORS: Mapping[str, Generator] = {
     "arithmetic_chain": _of(arithmetic_chain),
     "booleans": _of(booleans),
@@ -99,21 +102,22 @@ def problems(source: SyntheticSource) -> list[str]:
         return [
             f'no generator "{source.synthetic}".' + did_you_mean(source.synthetic, GENERATORS, "Generators")
         ]
-    given, known = source.parameters(), generator.parameters
+    settings, choices = source.parameters(), generator.parameters
     unknown = [
-        f'{source.synthetic} has no parameter "{name}".' + did_you_mean(name, known, "Parameters")
-        for name in given
-        if name not in known
+        f'{source.synthetic} has no parameter "{name}".' + did_you_mean(name, choices, "Parameters")
+        for name in settings
+        if name not in choices
     ]
     missing = [
         f'{source.synthetic} needs the parameter "{name}".' + did_you_mean("", values, "Values")
-        for name, values in known.items()
-        if name not in given
+        for name, values in choices.items()
+        if name not in settings
     ]
     refused = [
-        f'{source.synthetic} has no {name} "{given[name]}".' + did_you_mean(given[name], values, "Values")
-        for name, values in known.items()
-        if name in given and given[name] not in values
+        f'{source.synthetic} has no {name} "{settings[name]}".'
+        + did_you_mean(settings[name], values, "Values")
+        for name, values in choices.items()
+        if name in settings and settings[name] not in values
     ]
     return unknown + missing + refused
 
@@ -122,12 +126,15 @@ def split_of(content: str) -> tuple[bytes, str]:
     """The hash of a content, and the split that it alone decides: 80, 10 and 10 in 100."""
     digest = blake2b(content.encode(), digest_size=16).digest()
     tenth = below(int.from_bytes(digest[:8], "little"), 10)
+    # Tenths 0 to 7 are train, 8 is validation, 9 is test: SPLITS[0], [1] and [2].
     return digest, SPLITS[max(0, tenth - 7)]
 
 
 def candidates(name: str, parameters: Mapping[str, str]) -> Iterator[dict[str, object]]:
     """The endless stream of rows of a generator, repeats included."""
     row = GENERATORS[name].row
+    # Sorted, so that the order of a card's keys changes no row. The names of the parameters are in the key too:
+    # to rename one is to change every row of the generator.
     names = [text for pair in sorted(parameters.items()) for text in pair]
     stream = key("synthetic", GENERATOR_VERSION, name, *names)
     i = 0
@@ -136,34 +143,31 @@ def candidates(name: str, parameters: Mapping[str, str]) -> Iterator[dict[str, o
         i += 1
 
 
-def _rows(
-    name: str, parameters: Mapping[str, str], wanted: Mapping[str, int]
-) -> dict[str, list[dict[str, object]]]:
-    """Rows by split: as many as wanted, or as many as the input space holds."""
-    rows: dict[str, list[dict[str, object]]] = {split: [] for split in SPLITS}
-    content = GENERATORS[name].content
-    seen: set[bytes] = set()
-    stale, left = 0, sum(wanted.values())
-    stream = candidates(name, parameters)
-    while left and stale < STALE:
-        row = next(stream)
-        digest, split = split_of(canonical_json([row[column] for column in content]))
-        if digest in seen or len(rows[split]) >= wanted[split]:
-            stale += 1
-            continue
-        seen.add(digest)
-        rows[split].append(row)
-        stale, left = 0, left - 1
-    return rows
-
-
 @lru_cache(maxsize=32)
 def _tables(
     name: str, parameters: tuple[tuple[str, str], ...], counts: tuple[int, ...]
 ) -> dict[str, pa.Table]:
-    """All splits at once: they come from one stream, and a build opens them one after the other."""
-    schema = GENERATORS[name].schema
-    rows = _rows(name, dict(parameters), dict(zip(SPLITS, counts, strict=True)))
+    """All splits at once: they come from one stream, and a build opens them one after the other.
+
+    A split has the rows of its count, or as many as the input space holds.
+    """
+    schema, content = GENERATORS[name].schema, GENERATORS[name].content
+    limits = dict(zip(SPLITS, counts, strict=True))
+    rows: dict[str, list[dict[str, object]]] = {split: [] for split in SPLITS}
+    digests: set[bytes] = set()
+    stale, missing = 0, sum(counts)
+    stream = candidates(name, dict(parameters))
+    while missing and stale < STALE:
+        row = next(stream)
+        digest, split = split_of(canonical_json([row[column] for column in content]))
+        # A row for a full split is not remembered: whether it comes again decides nothing, and with
+        # `test_rows: 0` the digests of a tenth of the stream would pile up.
+        if digest in digests or len(rows[split]) >= limits[split]:
+            stale += 1
+            continue
+        digests.add(digest)
+        rows[split].append(row)
+        stale, missing = 0, missing - 1
     return {
         split: pa.table({column: [row[column] for row in of_split] for column in schema.names}, schema=schema)
         for split, of_split in rows.items()

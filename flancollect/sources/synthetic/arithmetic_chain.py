@@ -25,13 +25,16 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 SCHEMA = pa.schema(
     [("problem", pa.string()), ("chain", pa.string()), ("answer", pa.string()), ("program", pa.string())]
 )
+# Not the problem: a bare and a told chain of one program would else land in different splits, and a model
+# trained on the one could have met the other's answer.
 CONTENT = ("program",)
 
-Step = tuple[str, int]
+Step = tuple[str, int]  # sign and number: ("x", 3) triples the value
 
 
 def _step(draws: Draws, value: int) -> Step:
     """A step that keeps the value in 1..99; times is the rarest, as it soon leaves no room."""
+    # A list times a truth value is the list or nothing: for 99 only "-" is left, for 1 "+" and "x".
     signs = ["+"] * (value < MOST) + ["-"] * (value > 1) + ["x"] * (2 * value <= MOST)
     sign = draws.pick(signs)
     if sign == "+":
@@ -41,39 +44,35 @@ def _step(draws: Draws, value: int) -> Step:
     return sign, draws.between(2, min(3, MOST // value))
 
 
-def _after(value: int, step: Step) -> int:
-    sign, number = step
-    return value + number if sign == "+" else value - number if sign == "-" else value * number
-
-
-def _bare(start: int, steps: list[Step]) -> str:
-    words = {"+": "Add {}.", "-": "Subtract {}.", "x": "Multiply by {}."}
-    told = [words[sign].format(number) for sign, number in steps]
-    return " ".join([f"Start with {start}.", *told, "What is the result?"])
-
-
 def _story(draws: Draws, start: int, steps: list[Step]) -> str:
+    # The verbs are drawn once for the story, so that "finds" and "buys" do not seem to be different operations.
     who, things = draws.pick(NAMES), draws.pick(THINGS)
     gains = draws.pick(("finds {} more", "gets {} more", "buys {} more"))
     losses = draws.pick(("gives away {}", "loses {}", "sells {}"))
-    told = [f"{who} has {start} {things}."]
+    sentences = [f"{who} has {start} {things}."]
     for sign, number in steps:
+        # `.get`, as the dict is made for every sign: + 7 has no word, and needs none.
         does = {"+": gains, "-": losses, "x": f"{TIMES_WORD.get(number)} the number of {things}"}[sign]
-        told.append(f"{who} {does.format(number)}.")
-    return " ".join([*told, f"How many {things} does {who} have now?"])
+        sentences.append(f"{who} {does.format(number)}.")
+    return " ".join([*sentences, f"How many {things} does {who} have now?"])
 
 
 def row(draws: Draws, *, telling: str, steps: str) -> dict[str, object]:
     """A chain of that many steps."""
     start = value = draws.between(2, 20)
-    taken: list[Step] = []
+    chain: list[Step] = []
     equations = []
     for _ in range(int(steps)):
         sign, number = _step(draws, value)
-        result = _after(value, (sign, number))
+        result = value + number if sign == "+" else value - number if sign == "-" else value * number
         equations.append(f"{value} {sign} {number} = {result}.")
-        taken.append((sign, number))
+        chain.append((sign, number))
         value = result
-    problem = _bare(start, taken) if telling == "bare" else _story(draws, start, taken)
-    program = f"{start} " + " ".join(f"{sign}{number}" for sign, number in taken)
+    if telling == "bare":
+        commands = {"+": "Add {}.", "-": "Subtract {}.", "x": "Multiply by {}."}
+        sentences = [commands[sign].format(number) for sign, number in chain]
+        problem = " ".join([f"Start with {start}.", *sentences, "What is the result?"])
+    else:
+        problem = _story(draws, start, chain)
+    program = f"{start} " + " ".join(f"{sign}{number}" for sign, number in chain)  # such as "7 +3 x2"
     return {"problem": problem, "chain": " ".join(equations), "answer": str(value), "program": program}

@@ -19,7 +19,8 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {"shape": SHAPES}
 SCHEMA = pa.schema([("expression", pa.string()), ("label", pa.int64())])
 CONTENT = ("expression",)
 
-# The operand values that make an operator's result.
+# The operand values that make an operator's result. An expression is made from its result downwards: drawn the
+# other way, from random operands upwards, three of four `and`s would be false, and guessing "false" would pay.
 OPERANDS: Mapping[tuple[str, bool], tuple[tuple[bool, ...], ...]] = {
     ("and", True): ((True, True),),
     ("and", False): ((False, True), (True, False), (False, False)),
@@ -41,11 +42,6 @@ def _comparison(draws: Draws, value: bool) -> str:
     return f"{high} {'>' if value else '<'} {low}"
 
 
-def _flat(draws: Draws, operator: str, result: bool) -> str:
-    parts = [_comparison(draws, value) for value in draws.pick(OPERANDS[operator, result])]
-    return f"not ({parts[0]})" if operator == "not" else f"({parts[0]}) {operator} ({parts[1]})"
-
-
 def _nested(draws: Draws, depth: int, result: bool) -> str:
     """An expression of exactly this depth along its first operand."""
     if depth == 0:
@@ -53,6 +49,7 @@ def _nested(draws: Draws, depth: int, result: bool) -> str:
     operator = draws.pick(("and", "or", "xor", "not"))
     values = draws.pick(OPERANDS[operator, result])
     parts = [_nested(draws, depth - 1, values[0])]
+    # The second operand, which `not` lacks, has any smaller depth: 0 to 2 in an expression of depth 3.
     parts += [_nested(draws, draws.below(depth), value) for value in values[1:]]
     bracketed = [part if part in ("true", "false") else f"({part})" for part in parts]
     return f"not {bracketed[0]}" if operator == "not" else f"{bracketed[0]} {operator} {bracketed[1]}"
@@ -61,6 +58,9 @@ def _nested(draws: Draws, depth: int, result: bool) -> str:
 def row(draws: Draws, *, shape: str) -> dict[str, object]:
     """An expression that was built from its result downwards."""
     result = draws.chance(1, 2)
-    nested = shape.startswith("nested")
-    expression = _nested(draws, int(shape[-1]), result) if nested else _flat(draws, shape, result)
+    if shape.startswith("nested"):
+        expression = _nested(draws, int(shape[-1]), result)
+    else:
+        parts = [_comparison(draws, value) for value in draws.pick(OPERANDS[shape, result])]
+        expression = f"not ({parts[0]})" if shape == "not" else f"({parts[0]}) {shape} ({parts[1]})"
     return {"expression": expression, "label": int(result)}

@@ -26,4 +26,5 @@ def row(draws: Draws, *, cycle: str, direction: str) -> dict[str, object]:
     names = CYCLES[cycle]
     start, steps = draws.below(len(names)), draws.between(2, 99)
     end = start + steps if direction == "after" else start - steps
+    # Python's % is never negative here: 9 days before Monday (0) is -9 % 7 = 5, a Saturday.
     return {"start": names[start], "steps": str(steps), "label": end % len(names)}

@@ -14,6 +14,8 @@ import pyarrow as pa
 from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import distinct, words
 
+# Two halves without a category in common: a model trained on one can be tested on the other. No word stands in two
+# categories (which is why "orange", a fruit and a colour, stands in none), so every question has one answer.
 WORLDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "nature": {
         "mammals": words("horse cow dog cat lion tiger wolf fox bear rabbit mouse sheep goat camel"),
@@ -38,7 +40,7 @@ WORLDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 World = Mapping[str, tuple[str, ...]]
-Row = tuple[str, str, list[str], int]
+Row = tuple[str, str, list[str], int]  # the four columns in the schema's order
 
 
 def _category(draws: Draws, world: World) -> Row:
@@ -66,6 +68,7 @@ def _odd_one_out(draws: Draws, world: World) -> Row:
     """Which of these words does not belong with the others?"""
     usual, odd = distinct(draws, tuple(world), 2)
     words = distinct(draws, world[usual], 3)
+    # The position of the odd word is drawn after the words, so it says nothing about them.
     label = draws.below(4)
     words.insert(label, draws.pick(world[odd]))
     return ", ".join(words), "", words, label
@@ -73,18 +76,19 @@ def _odd_one_out(draws: Draws, world: World) -> Row:
 
 def _member(draws: Draws, world: World) -> Row:
     """Does this word belong to this category?"""
-    asked, other = distinct(draws, tuple(world), 2)
+    category, other = distinct(draws, tuple(world), 2)
     label = draws.below(2)
-    return draws.pick(world[asked if label else other]), asked, [], label
+    return draws.pick(world[category if label else other]), category, [], label
 
 
 def _both_members(draws: Draws, world: World) -> Row:
     """Do both of these words belong to this category? One of them always does."""
-    asked, other = distinct(draws, tuple(world), 2)
-    one, two = distinct(draws, world[asked], 2)
+    category, other = distinct(draws, tuple(world), 2)
+    one, two = distinct(draws, world[category], 2)
     label = draws.below(2)
-    pair = [one, two if label else draws.pick(world[other])]
-    return ", ".join(draws.shuffled(pair)), asked, [], label
+    # Shuffled, as the word that may not belong would else always be the second.
+    pair = draws.shuffled([one, two if label else draws.pick(world[other])])
+    return ", ".join(pair), category, [], label
 
 
 QUESTIONS: Mapping[str, Callable[[Draws, World], Row]] = {

@@ -12,6 +12,7 @@ import pyarrow as pa
 from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import KINDS, distinct, value
 
+# `wanted` is what published cards call it, and a part of the stream's key: another name would change every row.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {"wanted": ("lowest", "highest"), "items": tuple(KINDS)}
 SCHEMA = pa.schema([("options", pa.list_(pa.string())), ("label", pa.int64())])
 CONTENT = ("options",)
@@ -19,6 +20,6 @@ CONTENT = ("options",)
 
 def row(draws: Draws, *, wanted: str, items: str) -> dict[str, object]:
     """Two to four different items; those of the lowest or highest value are named by `label`."""
-    chosen = distinct(draws, KINDS[items], draws.between(2, 4))
-    best = (min if wanted == "lowest" else max)(chosen, key=lambda item: value(items, item))
-    return {"options": chosen, "label": chosen.index(best)}
+    options = distinct(draws, KINDS[items], draws.between(2, 4))
+    best = (min if wanted == "lowest" else max)(options, key=lambda item: value(items, item))
+    return {"options": options, "label": options.index(best)}

@@ -21,27 +21,20 @@ from flancollect.sources.synthetic.vocabulary import (
 
 WORD_GROUPS = by_length(WORDS)
 
-
-def _numbers(draws: Draws) -> list[str]:
-    return sorted(distinct(draws, NUMBERS, 2), key=int)
-
-
-def _words(draws: Draws) -> list[str]:
-    return sorted(distinct_lengths(draws, WORD_GROUPS, 2), key=len)
-
-
-def _letters(draws: Draws) -> list[str]:
-    return sorted(distinct(draws, LETTERS, 2))
-
-
-# Each relation: how a pair is drawn (lesser item first), and whether it holds of the lesser item.
-RELATIONS: Mapping[str, tuple[Callable[[Draws], list[str]], bool]] = {
-    "larger": (_numbers, False),
-    "smaller": (_numbers, True),
-    "longer": (_words, False),
-    "shorter": (_words, True),
-    "later": (_letters, False),
-    "earlier": (_letters, True),
+# How a pair of each kind is drawn, lesser item first. No pair is a tie, which no claim could be true of.
+PAIRS: Mapping[str, Callable[[Draws], list[str]]] = {
+    "numbers": lambda draws: sorted(distinct(draws, NUMBERS, 2), key=int),
+    "words": lambda draws: sorted(distinct_lengths(draws, WORD_GROUPS, 2), key=len),
+    "letters": lambda draws: sorted(distinct(draws, LETTERS, 2)),
+}
+# Each relation: the kind of its pairs, and whether it holds of the lesser item ("7 is smaller than 12").
+RELATIONS: Mapping[str, tuple[str, bool]] = {
+    "larger": ("numbers", False),
+    "smaller": ("numbers", True),
+    "longer": ("words", False),
+    "shorter": ("words", True),
+    "later": ("letters", False),
+    "earlier": ("letters", True),
 }
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {"relation": tuple(RELATIONS)}
@@ -51,8 +44,9 @@ CONTENT = ("first", "second")
 
 def row(draws: Draws, *, relation: str) -> dict[str, object]:
     """Two items in the order of the claim: numbers by size, words by length, letters by the alphabet."""
-    pair, of_lesser = RELATIONS[relation]
-    lesser, greater = pair(draws)
+    kind, of_lesser = RELATIONS[relation]
+    lesser, greater = PAIRS[kind](draws)
     holds = draws.chance(1, 2)
+    # A true "smaller" and a false "larger" claim both put the lesser item first.
     first, second = (lesser, greater) if holds == of_lesser else (greater, lesser)
     return {"first": first, "second": second, "label": int(holds)}

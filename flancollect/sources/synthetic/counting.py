@@ -22,6 +22,7 @@ def _all(draws: Draws, vocabulary: Sequence[str]) -> tuple[list[str], str, int]:
 def _different(draws: Draws, vocabulary: Sequence[str]) -> tuple[list[str], str, int]:
     number = draws.between(2, 5)
     kinds = distinct(draws, vocabulary, number)
+    # One to three items come again, so the length of the list does not give the number away.
     repeats = [draws.pick(kinds) for _ in range(draws.between(1, 3))]
     return draws.shuffled(kinds + repeats), "", number
 
@@ -32,6 +33,7 @@ def _occurrences(draws: Draws, vocabulary: Sequence[str]) -> tuple[list[str], st
     return draws.shuffled([target] * number + others), target, number
 
 
+# Each count: the items, the item that is counted, and how many it makes.
 COUNTS: Mapping[str, Callable[[Draws, Sequence[str]], tuple[list[str], str, int]]] = {
     "items": _all,
     "different": _different,

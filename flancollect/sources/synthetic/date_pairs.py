@@ -29,8 +29,9 @@ CONTENT = ("options",)
 def row(draws: Draws) -> dict[str, object]:
     """Two different dates, at most 30 days apart, in either order."""
     year, days = draws.between(1990, 2029), draws.between(1, 30)
+    # Day 334 of the year plus 30 is day 364, its last: both dates are of one year, also of one without a leap day.
     start = date(year, 1, 1) + timedelta(days=draws.below(335))
     later = draws.below(2)
     pair = [start, start + timedelta(days=days)]
-    shown = [in_words(day) for day in (pair if later else pair[::-1])]
-    return {"options": shown, "earlier": 1 - later, "later": later, "days": str(days)}
+    options = [in_words(day) for day in (pair if later else pair[::-1])]
+    return {"options": options, "earlier": 1 - later, "later": later, "days": str(days)}

@@ -14,6 +14,7 @@ from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import words
 
 MONTHS = words("January February March April May June July August September October November December")
+# A day in from both ends of the century, so that the day before the first and after the last stay in it.
 FIRST, LAST = date(1950, 1, 2), date(2049, 12, 30)
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {"question": ("day_after", "day_before", "in_words", "in_digits")}
@@ -26,22 +27,18 @@ def in_words(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
-def _drawn(draws: Draws) -> date:
-    """Any day; the ends of months, where the day after is hard, are drawn more often."""
+def row(draws: Draws, *, question: str) -> dict[str, object]:
+    """A date and what is asked of it; the ends of months, where the day after is hard, are drawn more often."""
     day = FIRST + timedelta(days=draws.below((LAST - FIRST).days))
     if draws.chance(1, 4):
+        # The first of its month, or the last of the month before: 14 March becomes 1 March or 28 February.
         day = day.replace(day=1) - timedelta(days=draws.below(2))
-    return max(day, FIRST)
-
-
-def row(draws: Draws, *, question: str) -> dict[str, object]:
-    """A date and what is asked of it."""
-    day = _drawn(draws)
+    day = max(day, FIRST)
     one = timedelta(days=1)
-    shown, answer = {
+    text, answer = {
         "day_after": (in_words(day), in_words(day + one)),
         "day_before": (in_words(day), in_words(day - one)),
         "in_words": (day.isoformat(), in_words(day)),
         "in_digits": (in_words(day), day.isoformat()),
     }[question]
-    return {"date": shown, "answer": answer, "iso": day.isoformat()}
+    return {"date": text, "answer": answer, "iso": day.isoformat()}

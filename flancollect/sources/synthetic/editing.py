@@ -13,15 +13,7 @@ import pyarrow as pa
 from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import VOWELS, pseudo_word
 
-Edit = Callable[[Draws, str], tuple[str, str, str]]
-
-
-def _without_vowels(_: Draws, word: str) -> tuple[str, str, str]:
-    return word, "without its vowels", "".join(letter for letter in word if letter not in VOWELS)
-
-
-def _with_double_vowels(_: Draws, word: str) -> tuple[str, str, str]:
-    return word, "with every vowel doubled", "".join(x * 2 if x in VOWELS else x for x in word)
+Edit = Callable[[Draws, str], tuple[str, str, str]]  # a word to the columns `text`, `how` and `answer`
 
 
 def _without_letter(draws: Draws, word: str) -> tuple[str, str, str]:
@@ -31,6 +23,8 @@ def _without_letter(draws: Draws, word: str) -> tuple[str, str, str]:
 
 def _with_letter_replaced(draws: Draws, word: str) -> tuple[str, str, str]:
     old = draws.pick(word)
+    # A vowel for a vowel, so that the result can still be said; and a letter that the word lacks: with "l" changed
+    # to "b", "loba" and "boba" would have the same answer.
     new = draws.pick([letter for letter in (VOWELS if old in VOWELS else "bdklmnprst") if letter not in word])
     return word, f'with every "{old}" changed to "{new}"', word.replace(old, new)
 
@@ -42,8 +36,16 @@ EDITS: Mapping[str, Edit] = {
     "spaced": lambda _, word: (word, "with a space between the letters", " ".join(word)),
     "joined": lambda _, word: (" ".join(word), "without the spaces", word),
     "backwards": lambda _, word: (word, "backwards", word[::-1]),
-    "without_vowels": _without_vowels,
-    "double_vowels": _with_double_vowels,
+    "without_vowels": lambda _, word: (
+        word,
+        "without its vowels",
+        "".join(x for x in word if x not in VOWELS),
+    ),
+    "double_vowels": lambda _, word: (
+        word,
+        "with every vowel doubled",
+        "".join(x * 2 if x in VOWELS else x for x in word),
+    ),
     "without_letter": _without_letter,
     "replaced_letter": _with_letter_replaced,
 }
@@ -52,6 +54,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {"edit": tuple(EDITS)}
 SCHEMA = pa.schema(
     [("text", pa.string()), ("how", pa.string()), ("answer", pa.string()), ("word", pa.string())]
 )
+# The word in small letters without spaces: `BALO` and `b a l o` show the same word, and must not be in two splits.
 CONTENT = ("word",)
 
 

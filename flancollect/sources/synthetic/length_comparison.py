@@ -14,6 +14,7 @@ from flancollect.sources.synthetic.vocabulary import NAMES, WORDS, by_length, di
 
 GROUPS: Mapping[str, list[list[str]]] = {"words": by_length(WORDS), "names": by_length(NAMES)}
 
+# `wanted` is what published cards call it, and a part of the stream's key: another name would change every row.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {"wanted": ("shortest", "longest"), "items": tuple(GROUPS)}
 SCHEMA = pa.schema([("options", pa.list_(pa.string())), ("label", pa.int64())])
 CONTENT = ("options",)
@@ -21,6 +22,6 @@ CONTENT = ("options",)
 
 def row(draws: Draws, *, wanted: str, items: str) -> dict[str, object]:
     """Items of different lengths, the wanted one named by `label`."""
-    chosen = distinct_lengths(draws, GROUPS[items], draws.between(2, 4))
-    best = (min if wanted == "shortest" else max)(chosen, key=len)
-    return {"options": chosen, "label": chosen.index(best)}
+    options = distinct_lengths(draws, GROUPS[items], draws.between(2, 4))
+    best = (min if wanted == "shortest" else max)(options, key=len)
+    return {"options": options, "label": options.index(best)}

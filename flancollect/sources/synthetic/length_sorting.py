@@ -24,6 +24,7 @@ CONTENT = ("items",)
 
 def row(draws: Draws, *, order: str, items: str) -> dict[str, object]:
     """Three or four items of different lengths, and the same items in order."""
-    chosen = distinct_lengths(draws, GROUPS[items], draws.between(3, 4))
-    ordered = sorted(chosen, key=len, reverse=order == "longest_first")
-    return {"items": " ".join(chosen), "answer": " ".join(ordered)}
+    # At most four, as each item needs a length of its own: words and names have 3 to 9 letters, few of them 9.
+    unsorted = distinct_lengths(draws, GROUPS[items], draws.between(3, 4))
+    ordered = sorted(unsorted, key=len, reverse=order == "longest_first")
+    return {"items": " ".join(unsorted), "answer": " ".join(ordered)}

@@ -17,15 +17,12 @@ SCHEMA = pa.schema([("word", pa.string()), ("letter", pa.string()), ("answer", p
 CONTENT = ("word",)
 
 
-def _word(draws: Draws) -> str:
-    """One to four syllables, with a final consonant or an initial vowel now and then."""
-    start: str = draws.pick(("", "", *VOWELS))
-    return start + pseudo_word(draws, draws.between(1, 4)) + draws.pick(("", "", "", "n", "r", "s"))
-
-
 def row(draws: Draws, *, count: str) -> dict[str, object]:
-    """A word and a number about its letters."""
-    word = _word(draws)
+    """A word of one to four syllables and a number about its letters."""
+    # Of bare syllables such as "lo" half of the letters would be vowels, whatever the word. So it begins with a
+    # vowel 5 times in 7, and ends in a consonant every other time: "aloda" has 3 of 5, "lodan" 2 of 5.
+    start: str = draws.pick(("", "", *VOWELS))
+    word = start + pseudo_word(draws, draws.between(1, 4)) + draws.pick(("", "", "", "n", "r", "s"))
     letter = draws.pick(word) if count == "one_letter" else ""
     vowels = sum(character in VOWELS for character in word)
     numbers = {"letters": len(word), "vowels": vowels, "consonants": len(word) - vowels}

@@ -15,13 +15,17 @@ from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import NAMES, distinct, words
 
 LABELS = ("yes", "no", "cannot tell")
+# No language has these, so nothing that a model knows about the world helps or misleads it. Every one takes "a"
+# and a plain "s" in the plural, which the sentences below rely on.
 NOUNS = words(
     "bim blen blick borf brill dabble dop drin fep flim frond gazzer glim gop grell jut kroll lem marb "
     "mib mop narp nell pib plon quab rell rop sart sib snell tam tolm trell vark vim wem wug yim zand "
     "zib zorp"
 )
 
-# Premises => hypothesis, over kinds A, B, C; "is A" and "not A" speak of one named member.
+# Premises => hypothesis, over kinds A, B, C; "is A" and "not A" speak of one named member. For each form the
+# figures of each label, in the order of LABELS. "some A B => no B A" is a "no": at least one A is a B, so that B is
+# an A. "all A B => some A B" stands nowhere: it fails where there are no As at all.
 FIGURES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "one_premise": (
         ("some A B => some B A", "no A B => no B A"),
@@ -117,6 +121,7 @@ CONTENT = ("premise", "hypothesis")
 
 def _sentence(draws: Draws, statement: str, meaning: Mapping[str, str]) -> str:
     quantifier, *kinds = statement.split()
+    # "some_not B C" makes {"a": what B means, "b": what C means}; "is B" has one kind, and fills only {a}.
     names = dict(zip("ab", (meaning[kind] for kind in kinds), strict=False))
     return draws.pick(SENTENCES[quantifier]).format(**names, who=meaning["who"])
 
@@ -126,5 +131,9 @@ def row(draws: Draws, *, form: str) -> dict[str, object]:
     label = draws.below(len(LABELS))
     premises, _, hypothesis = draws.pick(FIGURES[form][label]).partition(" => ")
     meaning = dict(zip("ABC", distinct(draws, NOUNS, 3), strict=True)) | {"who": draws.pick(NAMES)}
-    told = [_sentence(draws, statement, meaning) for statement in draws.shuffled(premises.split("; "))]
-    return {"premise": " ".join(told), "hypothesis": _sentence(draws, hypothesis, meaning), "label": label}
+    sentences = [_sentence(draws, statement, meaning) for statement in draws.shuffled(premises.split("; "))]
+    return {
+        "premise": " ".join(sentences),
+        "hypothesis": _sentence(draws, hypothesis, meaning),
+        "label": label,
+    }

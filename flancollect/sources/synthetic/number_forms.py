@@ -16,7 +16,9 @@ SMALL = words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 )
+# Indexed by the tens digit; 0 and 1 have no word of their own, as SMALL goes on to nineteen.
 TENS = words("- - twenty thirty forty fifty sixty seventy eighty ninety")
+# Largest first, the subtractive pairs among them: 49 takes XL once (rest 9), then IX.
 ROMAN = (
     (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
     (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
@@ -50,6 +52,7 @@ def in_roman(number: int) -> str:
 
 def row(draws: Draws, *, form: str) -> dict[str, object]:
     """A number in one form, and in the other; small numbers are drawn more often."""
+    # Half of the draws end at 99: of draws that all go to 999, less than one in ten would be below 100.
     number = draws.between(1, draws.pick((99, 999)))
     source, _, goal = form.partition("_to_")
     forms = {"digits": str(number), "words": in_words(number), "roman": in_roman(number)}

@@ -99,12 +99,15 @@ def row(draws: Draws, *, about: str, answerable: str) -> dict[str, object]:
     """
     names, facts, subjects = DOMAINS[about]
     who = distinct(draws, names, subjects)
-    *known, left_out = distinct(draws, tuple(facts), 3 if subjects == 2 else 5)
-    pairs = [(who[0], fact) for fact in known]
-    pairs += [(name, fact) for name in who[1:] for fact in (known[0], left_out)]
+    *present, absent = distinct(draws, tuple(facts), 3 if subjects == 2 else 5)
+    # Two people: Ada's town and pet, Ben's town and job. "Where does Ada live?" can be mixed up with Ben's town, and
+    # to "What is the job of Ada?", which the text leaves out, Ben's job is the wrong answer at hand.
+    pairs = [(who[0], fact) for fact in present]
+    pairs += [(name, fact) for name in who[1:] for fact in (present[0], absent)]
     values = {(name, fact): draws.pick(facts[fact][0]) for name, fact in pairs}
-    told = [draws.pick(facts[fact][1]).format(who=name, x=x) for (name, fact), x in values.items()]
+    sentences = [draws.pick(facts[fact][1]).format(who=name, x=x) for (name, fact), x in values.items()]
+    # `chance` is not drawn for "always": the two settings are different streams anyway, by their keys.
     missing = answerable == "sometimes" and draws.chance(1, 2)
-    question = draws.pick(facts[left_out if missing else known[0]][2]).format(who=who[0])
-    answer = UNANSWERABLE if missing else values[who[0], known[0]]
-    return {"passage": " ".join(draws.shuffled(told)), "question": question, "answer": answer}
+    question = draws.pick(facts[absent if missing else present[0]][2]).format(who=who[0])
+    answer = UNANSWERABLE if missing else values[who[0], present[0]]
+    return {"passage": " ".join(draws.shuffled(sentences)), "question": question, "answer": answer}

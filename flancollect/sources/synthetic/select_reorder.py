@@ -12,6 +12,7 @@ import pyarrow as pa
 from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import KINDS, distinct
 
+# Slices also where one item is meant, as every operation gives a list: of [a, b, c] `second` is [b].
 OPERATIONS: Mapping[str, Callable[[list[str]], list[str]]] = {
     "first": lambda items: items[:1],
     "last": lambda items: items[-1:],
@@ -29,11 +30,12 @@ OPERATIONS: Mapping[str, Callable[[list[str]], list[str]]] = {
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {"operation": tuple(OPERATIONS), "items": tuple(KINDS)}
 SCHEMA = pa.schema([("items", pa.string()), ("answer", pa.string())])
+# The same list under another operation is the same content: what `first` trains on, `reverse` is not tested on.
 CONTENT = ("items",)
 
 
 def row(draws: Draws, *, operation: str, items: str) -> dict[str, object]:
     """Three to five items, and what the operation makes of them; only odd lists have a middle."""
     length = draws.pick((3, 5)) if operation == "middle" else draws.between(3, 5)
-    chosen = distinct(draws, KINDS[items], length)
-    return {"items": " ".join(chosen), "answer": " ".join(OPERATIONS[operation](chosen))}
+    sequence = distinct(draws, KINDS[items], length)
+    return {"items": " ".join(sequence), "answer": " ".join(OPERATIONS[operation](sequence))}

@@ -14,6 +14,7 @@ from flancollect.draw import Draws
 from flancollect.sources.synthetic.vocabulary import NAMES, article, distinct, words
 
 LABELS = ("negative", "positive", "neutral")
+# By label. No adjective stands in both, and no part or fact below uses one: the adjectives alone carry the label.
 LEXICON = (
     words(
         "awful bad boring clumsy dreadful disappointing dull horrible lifeless mediocre miserable poor "
@@ -77,16 +78,16 @@ def _judgement(draws: Draws, subject: str, label: int) -> str:
     return text[0].upper() + text[1:]
 
 
-def _fact(draws: Draws, subject: str) -> str:
-    first, second = distinct(draws, SUBJECTS[subject][1], 2)
-    fact, fact_2 = first.format(n=draws.between(2, 60)), second.format(n=draws.between(2, 60))
-    return draws.pick(FACTS).format(subject=subject, name=draws.pick(NAMES), fact=fact, fact_2=fact_2)
-
-
 def row(draws: Draws, *, subject: str, labels: str) -> dict[str, object]:
     """A review of one or two sentences that agree with its label."""
     label = draws.below(3 if labels == "three" else 2)
-    sentences = [_judgement(draws, subject, label) if label < 2 else _fact(draws, subject)]
-    if label < 2 and draws.chance(1, 3):
+    if label == 2:
+        # Both facts are drawn before the sentence is, which may show only the first.
+        first, second = distinct(draws, SUBJECTS[subject][1], 2)
+        fact, fact_2 = first.format(n=draws.between(2, 60)), second.format(n=draws.between(2, 60))
+        text = draws.pick(FACTS).format(subject=subject, name=draws.pick(NAMES), fact=fact, fact_2=fact_2)
+        return {"review": text, "label": label}
+    sentences = [_judgement(draws, subject, label)]
+    if draws.chance(1, 3):
         sentences.append(_judgement(draws, subject, label))
     return {"review": " ".join(sentences), "label": label}

@@ -19,6 +19,6 @@ CONTENT = ("items",)
 
 def row(draws: Draws, *, order: str, items: str) -> dict[str, object]:
     """Three to five items, and the same items in order."""
-    chosen = distinct(draws, KINDS[items], draws.between(3, 5))
-    ordered = sorted(chosen, key=lambda item: value(items, item), reverse=order == "descending")
-    return {"items": " ".join(chosen), "answer": " ".join(ordered)}
+    unsorted = distinct(draws, KINDS[items], draws.between(3, 5))
+    ordered = sorted(unsorted, key=lambda item: value(items, item), reverse=order == "descending")
+    return {"items": " ".join(unsorted), "answer": " ".join(ordered)}

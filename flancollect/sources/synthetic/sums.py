@@ -19,19 +19,14 @@ CONTENT = ("sum",)
 def row(draws: Draws, *, operation: str) -> dict[str, object]:
     """Both numbers of an addition are below 100; subtraction undoes one, division a multiplication."""
     additive = operation in ("add", "subtract")
-    left, right = (
-        (draws.between(1, 99), draws.between(1, 99))
-        if additive
-        else (
-            draws.between(2, 30),
-            draws.between(2, 30),
-        )
-    )
-    whole = left + right if additive else left * right
+    low, high = (1, 99) if additive else (2, 30)
+    lhs, rhs = draws.between(low, high), draws.between(low, high)
+    # 17 and 25 make 42: "17 + 25" is 42, and "42 - 17" is 25. So no difference is negative, no quotient a fraction.
+    whole = lhs + rhs if additive else lhs * rhs
     text, answer = {
-        "add": (f"{left} + {right}", whole),
-        "subtract": (f"{whole} - {left}", right),
-        "multiply": (f"{left} x {right}", whole),
-        "divide": (f"{whole} / {left}", right),
+        "add": (f"{lhs} + {rhs}", whole),
+        "subtract": (f"{whole} - {lhs}", rhs),
+        "multiply": (f"{lhs} x {rhs}", whole),
+        "divide": (f"{whole} / {lhs}", rhs),
     }[operation]
     return {"sum": text, "answer": str(answer)}

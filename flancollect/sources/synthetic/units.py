@@ -30,6 +30,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "into": ("smaller", "larger"),
 }
 SCHEMA = pa.schema([("amount", pa.string()), ("answer", pa.string()), ("quantity", pa.int64())])
+# In the larger unit for both directions: "3 hours" and "180 minutes" are one question and its answer.
 CONTENT = ("quantity",)
 
 

@@ -42,12 +42,14 @@ VOWELS = "aeiou"
 
 def distinct(draws: Draws, items: Sequence[str], k: int) -> list[str]:
     """K different items in random order; takes about k draws, however many items there are."""
-    taken: list[str] = []
-    while len(taken) < k:
+    # Rejection beats `Draws.sample`, which shuffles the whole list: 3 of 60 numbers take 3.05 draws on average
+    # (1 + 60/59 + 60/58), a shuffle takes 59.
+    sample: list[str] = []
+    while len(sample) < k:
         item = draws.pick(items)
-        if item not in taken:
-            taken.append(item)
-    return taken
+        if item not in sample:
+            sample.append(item)
+    return sample
 
 
 def by_length(items: Sequence[str]) -> list[list[str]]:
@@ -63,6 +65,7 @@ def distinct_lengths(draws: Draws, groups: Sequence[Sequence[str]], k: int) -> l
 
 def value(kind: str, item: str) -> tuple[int, str]:
     """The sort key of an item: numbers by size, all else by the alphabet."""
+    # A pair in both cases, so that mypy sees one type. As text "9" would come after "10".
     return (int(item), "") if kind == "numbers" else (0, item)
 
 
