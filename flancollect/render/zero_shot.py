@@ -73,7 +73,7 @@ def _alike(
         name: [column[i] for i in places] for name in used if (column := seen.column(name)) is not None
     }
     outcomes = [render_rows(part, columns, len(places)) for part in parts]
-    left = set().union(*(outcome.left for outcome in outcomes))
+    left = set().union(*(outcome.fallback for outcome in outcomes))
     if left:
         fallbacks[template.id] += len(left)
     return (_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True))
