@@ -83,6 +83,12 @@ def steps_per_pass(node_count: int) -> int:
     return 1 + node_count // NODES_PER_STEP
 
 
+def counted_loop(node: nodes.For) -> tuple[nodes.Expr, int]:
+    """What a loop of a rewritten tree walks through, and the steps that each pass over its body counts."""
+    counting: Any = node.iter
+    return counting.node, counting.args[0].value
+
+
 class _Rewriter(NodeTransformer):
     """Refuses what is no part of cards, and puts counting filters where work would go uncounted."""
 

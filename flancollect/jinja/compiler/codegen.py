@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jinja2 import nodes
 from jinja2.idtracking import Symbols, find_symbols
@@ -23,6 +22,7 @@ from flancollect.jinja.compiler.names import enter
 from flancollect.jinja.compiler.output import MAX_FAST_TEXT, Output
 from flancollect.jinja.compiler.statements import write_body
 from flancollect.jinja.expression import environment, native
+from flancollect.jinja.rewrite import counted_loop
 
 # A row's budget (`jinja/bounds.py`: 20,000,000 characters, 100,000 steps) is shared out, so that generated code
 # can never use up more than reference Jinja would allow:
@@ -92,7 +92,8 @@ def _compile_context(tree: nodes.Template, column_kinds: Mapping[str, str]) -> C
     # A node in a loop in a loop is found twice here, and so makes the limit smaller than it need be.
     nodes_in_loops = sum(1 for loop in loops for _ in loop.find_all(_WORKING_NODES))
     working_nodes = sum(1 for _ in tree.find_all(_WORKING_NODES))
-    max_loop_steps = min(MAX_LOOP_STEPS, _UNSEEN_STEPS // max(sum(map(_pass_weight, loops)), 1))
+    pass_steps = sum(steps for _, steps in map(counted_loop, loops))
+    max_loop_steps = min(MAX_LOOP_STEPS, _UNSEEN_STEPS // max(pass_steps, 1))
     return CompileContext(
         write_expression=write_expression,
         column_kinds=column_kinds,
@@ -103,13 +104,6 @@ def _compile_context(tree: nodes.Template, column_kinds: Mapping[str, str]) -> C
         loop_step_limit=_UNSEEN_WORK // (_WORK_PER_CHARACTER * max(nodes_in_loops, 1) * (max_loop_steps + 1)),
         max_loop_steps=max_loop_steps,
     )
-
-
-def _pass_weight(loop: nodes.For) -> int:
-    """The steps that `jinja/rewrite.py` has each pass of a loop count."""
-    counted: Any = loop.iter
-    weight: int = counted.args[0].value
-    return weight
 
 
 def _assemble(context: CompileContext) -> Code:

@@ -122,27 +122,19 @@ def inline_prefix(gap: str) -> InlineFilter:
     return write
 
 
-def _same(value: Value, _: CompileContext) -> Value:
-    return value
-
-
-def _length(value: Value, _: CompileContext) -> Value:
-    return Value(f"len({value.code})", "int")
-
-
 INLINE_FILTERS: dict[tuple[str, str], InlineFilter] = {
     **{
-        (name, kind): _length
+        (name, kind): lambda value, _: Value(f"len({value.code})", "int")
         for name in ("length", "count")
         for kind in ("str", "texts", "list", "dict", "any")
     },
     **{("first", kind): inline_item(0) for kind in ("texts", "list")},
     **{("last", kind): inline_item(-1) for kind in ("texts", "list")},
-    ("string", "str"): _same,
-    ("one", "str"): _same,
     ("one", "texts"): inline_item(0),
-    ("int", "int"): _same,
-    ("float", "float"): _same,
+    # A value that is already what the filter makes of it.
+    **dict.fromkeys(
+        (("string", "str"), ("one", "str"), ("int", "int"), ("float", "float")), lambda value, _: value
+    ),
     ("para", "str"): inline_prefix("\n\n"),
     ("line", "str"): inline_prefix("\n"),
 }

@@ -19,6 +19,7 @@ from flancollect.jinja.compiler.expressions import write_expression
 from flancollect.jinja.compiler.names import enter, target_of
 from flancollect.jinja.compiler.output import MAX_PIECES, Output
 from flancollect.jinja.mutable import MUTATOR_NAMES
+from flancollect.jinja.rewrite import counted_loop
 
 Body: TypeAlias = Callable[[Sequence[nodes.Node], Symbols, CompileContext, Output], None]
 
@@ -74,8 +75,10 @@ def _write_items(
 ) -> str:
     """Write what a loop walks through, counted, and say of what kind its elements are."""
     mutates = _may_mutate(node)
-    counted: Any = node.iter  # the filter that `rewrite.py` put there; its steps are counted here instead
-    value = write_expression(counted.node, symbols, context, lazy=not mutates)
+    items, _ = counted_loop(
+        node
+    )  # without the filter that `rewrite.py` put there: the steps are counted here
+    value = write_expression(items, symbols, context, lazy=not mutates)
     code = value.code
     if value.kind not in _ITERABLE_KINDS:
         if mutates:
