@@ -23,8 +23,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from flancollect.draw import Draws
 from flancollect.jinja.evaluate import render_columns, render_rows, why_not_compiled
 from flancollect.jinja.expression import ExpressionError, compile_template
-from tests.jinja.sample_rows import rows_for
 from tests.jinja.p3 import P3Template, checkout, p3_templates
+from tests.jinja.sample_rows import rows_for
 from tests.performance.measure import WORDS, Contestant, Timing, compare, summary
 from tests.performance.seqio_process import seqio_contestants
 

@@ -35,7 +35,7 @@ def arguments_of(
     node: nodes.Call | nodes.Filter | nodes.Test, symbols: Symbols, context: CompileContext
 ) -> str:
     """Arguments as written; a name that Python cannot write goes through a mapping."""
-    # `f(a, class=b)` is fine in Jinja and no Python: it becomes `f(r1, **{k2: r3})`.
+    # `f(a, class=b)` is fine in Jinja and no Python: it becomes `f(r1, **{k1: r2})`.
     args = [value.code for value in context.write_all(node.args, symbols)]
     named = [
         f"{context.constant(word.key)}: {context.write_expression(word.value, symbols, context).code}"

@@ -9,6 +9,7 @@ all else, undefined values included.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ class CompileContext:
     variable_kinds: dict[str, str] = field(default_factory=dict)
     _variables: dict[str, str] = field(default_factory=dict)
     _text_constants: dict[str, str] = field(default_factory=dict)
-    _names: int = 0
+    _counters: Counter[str] = field(default_factory=Counter)
 
     def emit(self, line: str) -> None:
         """Add a line."""
@@ -113,13 +114,13 @@ class CompileContext:
         self.indent -= 1
 
     def fresh(self, letter: str) -> str:
-        """A Python name that nothing has yet.
+        """A Python name that nothing has yet, such as r1, r2.
 
         The letter says what it is: r of the row, v of the template, t for the moment, k constant, s text,
-        and i, n, j for the items, length and position of a loop.
+        and i, n, j, e for the items, length, position and element of a loop.
         """
-        self._names += 1
-        return f"{letter}{self._names}"
+        self._counters[letter] += 1
+        return f"{letter}{self._counters[letter]}"
 
     def constant(self, value: Any) -> str:
         """The name of a value that the code may use; equal texts share one."""

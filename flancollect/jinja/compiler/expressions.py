@@ -54,7 +54,7 @@ def write_expression(
 
 
 def write_name(node: nodes.Name, symbols: Symbols, context: CompileContext, _: bool) -> Value:
-    """`premise` -> `r1`, a variable of the template -> `v2`; `undefined(k3)` where nothing has the name."""
+    """`premise` -> `r1`, a variable of the template -> `v1`; `undefined(k1)` where nothing has the name."""
     ref = symbols.ref(node.name)
     if ref in context.loops:
         raise CannotCompile("`loop` is used as a value of its own")
@@ -84,7 +84,7 @@ def write_template_data(node: nodes.TemplateData, _: Symbols, context: CompileCo
 
 
 def write_list(node: nodes.List, symbols: Symbols, context: CompileContext, _: bool) -> Value:
-    """`[a, "b"]` -> `[r1, k2]`, of kind "texts" where every item is a "str"."""
+    """`[a, "b"]` -> `[r1, k1]`, of kind "texts" where every item is a "str"."""
     items = context.write_all(node.items, symbols)
     kind = "texts" if items and all(item.kind == "str" for item in items) else "list"
     return Value(f"[{comma_separated(items)}]", kind)
@@ -97,7 +97,7 @@ def write_tuple(node: nodes.Tuple, symbols: Symbols, context: CompileContext, _:
 
 
 def write_dict(node: nodes.Dict, symbols: Symbols, context: CompileContext, _: bool) -> Value:
-    """`{"a": b}` -> `({k1: r2})`."""
+    """`{"a": b}` -> `({k1: r1})`."""
     pairs = (
         f"{write_expression(pair.key, symbols, context).code}: "
         f"{write_expression(pair.value, symbols, context).code}"
@@ -185,7 +185,7 @@ def write_conditional(
 
 
 def write_attribute(node: nodes.Getattr, symbols: Symbols, context: CompileContext, lenient: bool) -> Value:
-    """`doc.text` -> `(r1[k2] if type(r1) is dict else attribute(r1, k2))`."""
+    """`doc.text` -> `(r1[k1] if type(r1) is dict else attribute(r1, k1))`."""
     if isinstance(node.node, nodes.Name) and (ref := symbols.find_ref(node.node.name)) in context.loops:
         return _loop_attribute(node.attr, context, ref or "")
     value = write_expression(node.node, symbols, context)

@@ -101,7 +101,7 @@ def _list_filter(node: nodes.Filter, value: Value, symbols: Symbols, context: Co
     form = choose_form(positional, named) if len(named) == len(node.kwargs) else None
     if form is None:
         return None
-    # `docs | map(attribute="text")` becomes `map_attribute(k2, r1, k3)`: the sandbox's filter, to give way to;
+    # `docs | map(attribute="text")` becomes `map_attribute(k1, r1, k2)`: the sandbox's filter, to give way to;
     # the value; what the form itself adds; the template's arguments.
     helper = context.helper(form.function)
     slow = context.fresh("k")
@@ -122,7 +122,7 @@ def _call_head(node: nodes.Filter, context: CompileContext) -> str:
     if not draws:
         return f"{context.constant(runtime.filter_of(node.name))}("
     context.uses_draws = True
-    # What the template sees of the row, as a mapping: `{k5: r1, k6: r2}`. All of it, though the template may
+    # What the template sees of the row, as a mapping: `{k1: r1, k2: r2}`. All of it, though the template may
     # draw from a constant list, since it is what the draw is keyed by.
     pairs = [f"{context.constant(name)}: {context.row_variable(name)}" for name in context.column_kinds]
     row = f"{{{', '.join(pairs)}}}"
@@ -133,7 +133,7 @@ def _call_head(node: nodes.Filter, context: CompileContext) -> str:
 
 
 def write_default(node: nodes.Filter, symbols: Symbols, context: CompileContext, _: bool) -> Value:
-    """`a.b | default("none")` -> `(k3 if isinstance((t4 := attribute(r1, k2)), Undefined) else t4)`."""
+    """`a.b | default("none")` -> `(k2 if isinstance((t1 := attribute(r1, k1)), Undefined) else t1)`."""
     value = context.write_expression(_value_of(node), symbols, context, lenient=True)
     if node.kwargs or len(node.args) > 1 or (node.args and not isinstance(node.args[0], nodes.Const)):
         rest = arguments_of(node, symbols, context)
@@ -160,7 +160,7 @@ def write_operand(node: nodes.Filter, symbols: Symbols, context: CompileContext,
 
 
 def write_concat(node: nodes.Filter, symbols: Symbols, context: CompileContext, _: bool) -> Value:
-    """`a ~ b` -> `"".join((r1, r2,))`, each side as text."""
+    """`a ~ b` -> `k1.join((r1, r2,))`, each side as text."""
     values = context.write_all((_value_of(node), *node.args), symbols)
     helper = context.helper(as_text)
     pieces = ", ".join(text_piece(value, helper, context) for value in values)

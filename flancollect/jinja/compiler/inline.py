@@ -50,7 +50,7 @@ INLINE_METHODS: dict[str, InlineMethod] = {
 def bind(value: Value, context: CompileContext) -> tuple[str, str]:
     """The code of a value where it is first used, and the name by which it is used again.
 
-    `r4` gives ("r4", "r4"); `r4["text"]` gives ('(t7 := r4["text"])', "t7").
+    `r1` gives ("r1", "r1"); `r1[k1]` gives ("(t1 := r1[k1])", "t1").
     """
     if IDENTIFIER.fullmatch(value.code):
         return value.code, value.code
@@ -69,7 +69,7 @@ def guarded_method(
 ) -> Value:
     """A text method in plain Python where the value is a text short enough.
 
-    `x.strip()` of a "str" becomes `(r4.strip() if len(r4) < 250000 else call_method(r4, k5))`.
+    `x.strip()` of a "str" becomes `(r1.strip() if len(r1) < 250000 else call_method(r1, k1))`.
     """
     first, name = bind(value, context)
     limit = context.unseen_limit() // method.cost

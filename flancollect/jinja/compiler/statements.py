@@ -54,7 +54,7 @@ def write_if(node: nodes.If, symbols: Symbols, context: CompileContext, output: 
 
 
 def write_assign(node: nodes.Assign, symbols: Symbols, context: CompileContext, output: Output) -> None:
-    """`{% set x = a %}` -> `v2 = r1`; `{% set ns.x = a %}` -> `v2[k3] = r1`, if it is a namespace."""
+    """`{% set x = a %}` -> `v1 = r1`; `{% set ns.x = a %}` -> `v1[k1] = r1`, if it is a namespace."""
     output.flush()
     for target in node.find_all(nodes.NSRef):
         namespace = context.load(symbols.ref(target.name), symbols).code
