@@ -16,24 +16,18 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from flancollect.cards.family import RESERVED
-from flancollect.jinja.expression import ExpressionError, compile_template, environment
-from flancollect.jinja.formatting import (
-    DATE_METHODS,
-    DICT_METHODS,
-    LIST_METHODS,
-    NUMBER_METHODS,
-    TEXT_METHODS,
+from flancollect.jinja.expression import (
+    KEYED_FILTERS,
+    TEMPLATE_METHODS,
+    ExpressionError,
+    compile_template,
+    environment,
 )
-from flancollect.jinja.keyed_choice import KEYED
-from flancollect.jinja.mutable import METHODS
 
 SEPARATOR = "|||"
 INNER_SEPARATOR = "<|||>"  # what no value holds: the one in the text may stand in a row, too
 CHOICES = "answer_choices"
 
-_METHODS = (
-    TEXT_METHODS | LIST_METHODS | DICT_METHODS | NUMBER_METHODS | DATE_METHODS | METHODS | {"format", "cycle"}
-)
 _WORDS = re.compile(r"\w+")
 
 
@@ -83,7 +77,7 @@ def _checked(text: str) -> nodes.Template:
 
 
 def _check_call(call: nodes.Call, columns: frozenset[str]) -> None:
-    if isinstance(call.node, nodes.Getattr) and call.node.attr not in _METHODS:
+    if isinstance(call.node, nodes.Getattr) and call.node.attr not in TEMPLATE_METHODS:
         raise NotConvertible(f"calls .{call.node.attr}(), which no template may")
     if isinstance(call.node, nodes.Name) and call.node.name in columns:
         raise NotConvertible(f"calls {call.node.name}(), which does not exist")
@@ -134,7 +128,7 @@ def _choices_text(choices: str | None) -> str:
     """The statement that defines the list of choices."""
     if not choices:
         return f"{{% set {CHOICES} = none %}}"
-    if not _variables(choices) and KEYED.isdisjoint(_WORDS.findall(choices)):
+    if not _variables(choices) and KEYED_FILTERS.isdisjoint(_WORDS.findall(choices)):
         try:
             rendered = compile_template(choices).render({})
         except ExpressionError as error:

@@ -2,7 +2,7 @@
 
 No clock is read: loop steps and characters handled are counted against a budget that is new for every
 row, and each value is held to a size. Whatever could make much out of little asks here first, before it
-makes anything.
+makes anything: `reserve_*` asks for room, `count_*` notes what is read, `check_result` looks at the outcome.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jinja2 import Undefined
-from markupsafe import Markup
 
 T = TypeVar("T")
 
+# A row that uses all of this up takes about half a second and less than 150 MB; tests/jinja/test_bounds.py measures.
 MAX_STEPS = 100_000
 MAX_TEXT = 4_000_000
 MAX_ITEMS = 1_000_000
-MAX_BITS = 4_096
+MAX_BITS = 4_096  # 1,234 digits; Python itself refuses to write out more than 4,300
 MAX_WORK = 20_000_000
 ITEM = 16  # what one list item or number counts in characters
-ESCAPED = 5  # characters that Markup makes of a quote
+ESCAPED = 5  # characters that Markup makes of a quote: `&#34;`
+TOO_MANY_BITS = f"a whole number of more than {MAX_BITS:,} bits"
 
 _SMALL = (int, float, bool, type(None))
-_SMALL_KINDS = frozenset({float, bool, type(None)})
-_HOLDERS = (dict, list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
+_SMALL_TYPES = frozenset({float, bool, type(None)})
+_CONTAINERS = (dict, list, tuple, set, frozenset, KeysView, ValuesView, ItemsView)
 
 
 class BoundError(Exception):
@@ -36,7 +37,7 @@ class BoundError(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """What is left for one row. `call_steps` is what one call of a macro counts; `draws` were made so far."""
+    """What remains for one row. `call_steps` is what one call of a macro counts; `draws` counts up from 0."""
 
     steps: int = MAX_STEPS
     work: int = MAX_WORK
@@ -44,6 +45,8 @@ class Budget:
     draws: int = 0
 
 
+# A context variable, so that rows rendered in several threads do not share one. Outside any row, as when
+# constants are checked while compiling, each count below is held against a full budget of its own.
 _budget: ContextVar[Budget] = ContextVar("budget")
 
 
@@ -53,7 +56,7 @@ def start(call_steps: int) -> Token[Budget]:
 
 
 def resume(budget: Budget) -> Token[Budget]:
-    """Count against a budget that the caller keeps and fills; hand the token to `stop`."""
+    """Count against a budget that the caller owns and refills; hand the token to `stop`."""
     return _budget.set(budget)
 
 
@@ -62,7 +65,7 @@ def stop(token: Token[Budget]) -> None:
     _budget.reset(token)
 
 
-def step(count: int) -> None:
+def count_steps(count: int) -> None:
     """Count loop steps."""
     budget = _budget.get(None) or Budget()
     budget.steps -= count
@@ -70,146 +73,152 @@ def step(count: int) -> None:
         raise BoundError(f"more than {MAX_STEPS:,} loop steps for one row; loop over less")
 
 
-def call() -> int:
+def count_call() -> int:
     """Count one call of a macro or of a recursive loop, and say how many steps that is."""
     budget = _budget.get(None) or Budget()
-    step(budget.call_steps)
+    count_steps(budget.call_steps)
     return budget.call_steps
 
 
-def drawn() -> int:
-    """Count one keyed draw, and say how many the row made before it."""
+def next_draw() -> int:
+    """The number of this keyed draw among those of the row, from 0."""
     budget = _budget.get(None) or Budget()
     budget.draws += 1
     return budget.draws - 1
 
 
-def work(amount: int) -> None:
+def count_work(characters: int) -> None:
     """Count characters handled."""
     budget = _budget.get(None) or Budget()
-    budget.work -= amount
+    budget.work -= characters
     if budget.work < 0:
         raise BoundError(f"more than {MAX_WORK:,} characters handled for one row; do less per row")
 
 
-def text(length: int) -> None:
+def reserve_text(length: int) -> None:
     """Ask for a text of this length."""
     if length > MAX_TEXT:
         raise BoundError(f"a text longer than {MAX_TEXT:,} characters")
-    work(length)
+    count_work(length)
 
 
-def items(count: int) -> None:
+def reserve_items(count: int) -> None:
     """Ask for a list of this length."""
     if count > MAX_ITEMS:
         raise BoundError(f"a list longer than {MAX_ITEMS:,} items")
-    work(count * ITEM)
+    count_work(count * ITEM)
 
 
-def weigh(value: object, most: int = MAX_WORK) -> int:
-    """Characters in a value with all that it holds, as often as it holds it; stops counting past `most`."""
-    return _weigh(value, most, _weigh_one)
-
-
-def written(value: object) -> int:
+def reserve_output(value: object) -> int:
     """Ask for the room to write a value out, and say how much that is.
 
     Raises UndefinedError for an undefined value in it, and TypeError for what is not data.
     """
     weight = _weigh(value, MAX_TEXT, _weigh_data)
-    text(weight)
+    reserve_text(weight)
     return weight
 
 
-def _weigh(value: object, most: int, weigh_one: Callable[[Any, list[Any]], int]) -> int:
+def weigh(value: object, limit: int = MAX_WORK) -> int:
+    """Characters in a value with all that it holds, as often as it holds it; stops counting past `limit`."""
+    return _weigh(value, limit, _weigh_one)
+
+
+def _weigh(value: object, limit: int, weigh_one: Callable[[Any, list[Any]], int]) -> int:
+    # ["ab", 1.5] weighs 2 * 16 for its two items + 2 for the text + 16 for the number = 50, and a list that
+    # holds it twice 2 * 16 + 2 * 50 = 132. Thirty lists, each holding the one before twice, take little memory
+    # and have 2**30 texts to print; weighing them stops at `limit`, so after limit / 16 items at the latest.
     total = 0
-    rest = [value]
-    while rest and total <= most:
-        value = rest.pop()
+    pending = [value]
+    while pending and total <= limit:
+        value = pending.pop()
         kind = type(value)
         if kind is str or kind is bytes:
             total += len(value)  # type: ignore[arg-type]
         elif kind is list or kind is tuple:
             total += ITEM * len(value)  # type: ignore[arg-type]
-            if total <= most:
-                rest.extend(value)  # type: ignore[arg-type]
-        elif kind in _SMALL_KINDS:
+            if total <= limit:
+                pending.extend(value)  # type: ignore[arg-type]
+        elif kind in _SMALL_TYPES:
             total += ITEM
         else:
-            total += weigh_one(value, rest)
+            total += weigh_one(value, pending)
     return total
 
 
-def _weigh_one(value: Any, rest: list[Any]) -> int:
-    """The weight of a value itself; what it holds is added to `rest`."""
+def _weigh_one(value: Any, pending: list[Any]) -> int:
+    """The weight of a value itself; what it holds is added to `pending`."""
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, int):
         return ITEM + (value.bit_length() >> 1)
-    if isinstance(value, _HOLDERS):
+    if isinstance(value, _CONTAINERS):
         if len(value) <= MAX_ITEMS:
-            rest.extend(value)
+            pending.extend(value)
             if isinstance(value, dict):
-                rest.extend(value.values())
+                pending.extend(value.values())
         return ITEM * len(value)
     if isinstance(value, range):
         return ITEM * len(value)
     return ITEM
 
 
-def _weigh_data(value: Any, rest: list[Any]) -> int:
+def _weigh_data(value: Any, pending: list[Any]) -> int:
     if isinstance(value, Undefined):
         int(value)  # any use but printing says what is undefined
     if callable(value) or isinstance(value, Iterator):
         raise TypeError("a function or lazy list is no data; call it with (), or add `| list`")
-    return _weigh_one(value, rest)
+    return _weigh_one(value, pending)
 
 
-def read(value: T) -> T:
+def count_value(value: T) -> T:
     """Count a value that is about to be walked through with all that it holds."""
     if not isinstance(value, _SMALL):
-        work(weigh(value))
+        count_work(weigh(value))
     return value
 
 
-def operand(value: T) -> T:
+def count_values(values: Any) -> Any:
+    """The same values, counted by `count_value`: at once, or one by one where they come from an iterator."""
+    # An iterator cannot be weighed without using it up, and what it will give may not exist yet.
+    return _count_each(values, count_value) if isinstance(values, Iterator) else count_value(values)
+
+
+def count_operand(value: T) -> T:
     """Count a value that is about to be compared or searched; for a text that is fast."""
+    # C compares 16 characters in the time that other work takes for one. Up to 256 are not worth the counting:
+    # whatever repeats the comparison is counted itself.
     if isinstance(value, str):
         if len(value) > 256:
-            work(len(value) >> 4)
+            count_work(len(value) >> 4)
     elif not isinstance(value, _SMALL):
-        work(weigh(value))
+        count_work(weigh(value))
     return value
 
 
-def made(value: T) -> T:
-    """Count a value just made by something that makes no more than it was given."""
+def check_result(value: T) -> T:
+    """Count a value just made by something that makes no more than it reads."""
     if isinstance(value, str):
-        text(len(value))
+        reserve_text(len(value))
     elif isinstance(value, int):
         if value.bit_length() > MAX_BITS:
-            raise BoundError(f"a whole number of more than {MAX_BITS:,} bits")
+            raise BoundError(TOO_MANY_BITS)
     elif isinstance(value, list | tuple | set | dict):
-        items(len(value))
+        reserve_items(len(value))
     return value
 
 
-def counted(values: Iterable[T], weight: int = 1) -> Iterable[T]:
+def count_loop(values: Iterable[T], weight: int = 1) -> Iterable[T]:
     """The same values, counted as loop steps: at once where their number is known, one by one elsewhere."""
     try:
         length = len(values)  # type: ignore[arg-type]
     except TypeError:
-        return _one_by_one(values, lambda _: step(weight))
-    step(length * weight)
+        return _count_each(values, lambda _: count_steps(weight))
+    count_steps(length * weight)
     return values
 
 
-def reading(values: Any) -> Any:
-    """The same values, `read`: at once, or one by one where they come from an iterator."""
-    return _one_by_one(values, read) if isinstance(values, Iterator) else read(values)
-
-
-def _one_by_one(values: Iterable[T], count: Callable[[T], object]) -> Iterator[T]:
+def _count_each(values: Iterable[T], count: Callable[[T], object]) -> Iterator[T]:
     for value in values:
         count(value)
         yield value
@@ -218,54 +227,5 @@ def _one_by_one(values: Iterable[T], count: Callable[[T], object]) -> Iterator[T
 def concat(pieces: Iterable[str]) -> str:
     """Join pieces of output."""
     parts = pieces if isinstance(pieces, list) else list(pieces)
-    text(sum(map(len, parts)))
+    reserve_text(sum(map(len, parts)))
     return "".join(parts)
-
-
-# --- operators ---------------------------------------------------------------------------------------------
-
-
-def add(left: Any, right: Any) -> Any:
-    """`left + right`."""
-    if isinstance(left, str) and isinstance(right, str):
-        text(_joined_length(left, right))
-    elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        items(len(left) + len(right))
-    return _number(left + right)
-
-
-def subtract(left: Any, right: Any) -> Any:
-    """`left - right`."""
-    if not isinstance(left, _SMALL):
-        read(left)
-        read(right)
-    return _number(left - right)
-
-
-def multiply(left: Any, right: Any) -> Any:
-    """`left * right`."""
-    many, times = (right, left) if isinstance(left, int) else (left, right)
-    if isinstance(times, int):
-        if isinstance(many, str | bytes):
-            text(len(many) * max(0, times))
-        elif isinstance(many, list | tuple):
-            items(len(many) * max(0, times))
-        elif isinstance(many, int) and many.bit_length() + times.bit_length() > MAX_BITS + 1:
-            made(1 << MAX_BITS)
-    return left * right
-
-
-def power(left: Any, right: Any) -> Any:
-    """`left ** right`."""
-    if isinstance(left, int) and isinstance(right, int) and (left.bit_length() - 1) * right > MAX_BITS:
-        made(1 << MAX_BITS)
-    return _number(left**right)
-
-
-def _number(value: Any) -> Any:
-    return made(value) if isinstance(value, int) else value
-
-
-def _joined_length(left: str, right: str) -> int:
-    escaped = isinstance(left, Markup) or isinstance(right, Markup)
-    return (len(left) + len(right)) * (ESCAPED if escaped else 1)

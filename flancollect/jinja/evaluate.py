@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from flancollect.jinja import bounds
-from flancollect.jinja.compiler.codegen import Code, native_code, text_code
+from flancollect.jinja.compiler.codegen import Code, generate_expression, generate_template
 from flancollect.jinja.compiler.context import CannotCompile, kind_of
 from flancollect.jinja.expression import (
     ExpressionError,
@@ -27,6 +27,7 @@ from flancollect.jinja.expression import (
 T = TypeVar("T")
 Reference = Callable[[Mapping[str, Any]], Any]
 Kinds = tuple[tuple[str, str], ...]
+"""The kind of each column, by name, as something that a cache can look up."""
 
 RENDER_VERSION = 1
 """Raised by every change that alters a rendered byte; part of the name of all cached work."""
@@ -36,17 +37,17 @@ RENDER_VERSION = 1
 class Outcome:
     """What became of each row: its text or value, or the ExpressionError that it failed with.
 
-    `left` are the rows that generated code left to reference Jinja.
+    `fallback` are the rows that reference Jinja rendered, because there is no generated code or it was in doubt.
     """
 
     rows: list[Any]
-    left: list[int]
+    fallback: list[int]
 
 
 def render_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[str]:
     """Render one template for `rows` rows given by columns, in order. Raises ExpressionError."""
     outcome = render_rows(text, columns, rows)
-    for i in outcome.left:
+    for i in outcome.fallback:
         if isinstance(outcome.rows[i], ExpressionError):
             raise outcome.rows[i]
     return outcome.rows
@@ -55,11 +56,11 @@ def render_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -
 def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> Outcome:
     """Render one template for `rows` rows given by columns; rows that fail do not stop the others."""
     template = compile_template(text)
-    seen = {name: column for name, column in columns.items() if name in template.variables}
+    columns = {name: column for name, column in columns.items() if name in template.variables}
     if not template.variables and rows:  # every row is the same
-        one = _outcome(_text_code(text, ()), template.render, {}, 1)
-        return Outcome(rows=one.rows * rows, left=list(range(rows)) if one.left else [])
-    return _outcome(_text_code(text, _kinds(seen)), template.render, seen, rows)
+        one = _evaluate(_template_code(text, ()), template.render, {}, 1)
+        return Outcome(rows=one.rows * rows, fallback=list(range(rows)) if one.fallback else [])
+    return _evaluate(_template_code(text, _kinds(columns)), template.render, columns, rows)
 
 
 def evaluate_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[Any]:
@@ -70,14 +71,14 @@ def evaluate_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int)
     expression = compile_expression(text)
     if expression.column is not None and expression.column in columns:
         return list(columns[expression.column])
-    seen = {name: column for name, column in columns.items() if name in expression.variables}
-    return _outcome(_native_code(text, _kinds(seen)), expression.evaluate, columns, rows).rows
+    kinds = _kinds({name: column for name, column in columns.items() if name in expression.variables})
+    return _evaluate(_expression_code(text, kinds), expression.evaluate, columns, rows).rows
 
 
 def why_not_compiled(text: str) -> str | None:
     """Why a template is left to reference Jinja; None if it is compiled. Raises ExpressionError."""
     template = compile_template(text)
-    code = _text_code(text, tuple((name, "any") for name in sorted(template.variables)))
+    code = _template_code(text, tuple((name, "any") for name in sorted(template.variables)))
     return None if isinstance(code, Code) else code
 
 
@@ -85,50 +86,49 @@ def _kinds(columns: Mapping[str, Sequence[Any]]) -> Kinds:
     return tuple(sorted((name, kind_of(column)) for name, column in columns.items()))
 
 
-def _outcome(
+def _evaluate(
     code: Code | str, reference: Reference, columns: Mapping[str, Sequence[Any]], rows: int
 ) -> Outcome:
-    """Run the code; what it leaves, or everything where there is none, is for reference Jinja."""
-    out: list[Any] = [None] * rows
-    left = list(range(rows))
+    """Run the code; what it is in doubt of, or everything where there is none, is for reference Jinja."""
+    values: list[Any] = []
+    fallback: list[int] = []
     if isinstance(code, Code):
-        out, left = _run(code, columns, rows)
-    for i in left:
+        # zip() in the code stops at the shortest column, and a column may be longer than `rows`.
+        inputs = [
+            columns[name] if len(columns[name]) == rows else columns[name][:rows] for name in code.columns
+        ]
+        token = bounds.resume(budget := bounds.Budget())
         try:
-            out[i] = reference({name: column[i] for name, column in columns.items()})
+            code.run(rows, inputs, budget, values, fallback)
+        finally:
+            bounds.stop(token)
+    else:
+        values, fallback = [None] * rows, list(range(rows))
+    for i in fallback:
+        try:
+            values[i] = reference({name: column[i] for name, column in columns.items()})
         except ExpressionError as error:
-            out[i] = error
-    return Outcome(rows=out, left=left)
+            values[i] = error
+    return Outcome(rows=values, fallback=fallback)
 
 
-def _run(code: Code, columns: Mapping[str, Sequence[Any]], rows: int) -> tuple[list[Any], list[int]]:
-    """Results by row, and the rows that the code is not sure of."""
-    out: list[Any] = []
-    left: list[int] = []
-    given = [columns[name] if len(columns[name]) == rows else columns[name][:rows] for name in code.columns]
-    token = bounds.resume(budget := bounds.Budget())
-    try:
-        code.run(rows, given, budget, out, left)
-    finally:
-        bounds.stop(token)
-    return out, left
-
-
+# A template has one function for each combination of kinds that its columns come with: a handful, as a batch of
+# rows in which a column holds a None among its texts has another kind than one without.
 @lru_cache(maxsize=8192)
-def _text_code(text: str, kinds: Kinds) -> Code | str:
+def _template_code(text: str, kinds: Kinds) -> Code | str:
     """The code of a template, or why there is none."""
-    return _code(text_code, rewritten_template(text), kinds)
+    return _code(generate_template, rewritten_template(text), kinds)
 
 
 @lru_cache(maxsize=8192)
-def _native_code(text: str, kinds: Kinds) -> Code | str:
+def _expression_code(text: str, kinds: Kinds) -> Code | str:
     """The code of an expression, or why there is none."""
-    return _code(native_code, rewritten_expression(text), kinds)
+    return _code(generate_expression, rewritten_expression(text), kinds)
 
 
-def _code(make: Callable[[T, Mapping[str, str]], Code], tree: T, kinds: Kinds) -> Code | str:
+def _code(generate: Callable[[T, Mapping[str, str]], Code], tree: T, kinds: Kinds) -> Code | str:
     try:
-        return make(tree, dict(kinds))
+        return generate(tree, dict(kinds))
     except CannotCompile as reason:
         return str(reason)
     except RecursionError:

@@ -21,18 +21,34 @@ from jinja2.runtime import Context
 
 from flancollect.errors import did_you_mean
 from flancollect.jinja import bounds
-from flancollect.jinja.rewrite import parts, rewrite, steps_of, undeclared
+from flancollect.jinja.keyed_choice import KEYED_FILTERS
+from flancollect.jinja.methods import TEMPLATE_METHODS
+from flancollect.jinja.rewrite import node_count, rewrite, steps_per_pass, undeclared
 from flancollect.jinja.sandbox import BoundedEnvironment
+
+# What may be imported from outside this package; a contract in pyproject.toml holds all but this module and
+# `evaluate` closed. Other names without an underscore are for the modules beside this one.
+__all__ = [
+    "KEYED_FILTERS",
+    "TEMPLATE_METHODS",
+    "Expression",
+    "ExpressionError",
+    "TextTemplate",
+    "compile_expression",
+    "compile_template",
+    "environment",
+]
 
 T = TypeVar("T")
 
 MAX_SOURCE = 100_000  # characters of one expression or template
 
-DEEP_PARTS = 60
-"""From so many parts on a text could nest deeper than Python compiles (20 loops of three parts each)."""
+# Python's compiler takes 20 nested loops. A loop has three nodes at least (itself, its target, its list), so
+# a text of fewer than 60 nodes cannot be too deep, and need not be compiled to be sure that it can be.
+DEEP_NODES = 60
 
 _RESULT = "result"
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _UNDEFINED_NAME = re.compile(r"'(.*)' is undefined", re.DOTALL)
 
 
@@ -41,31 +57,26 @@ class ExpressionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Code:
+class _LazyTemplate:
     """Checked text. `call_steps` is what one call of one of its macros counts.
 
-    `built` compiles it when it first runs: a catalogue is loaded far more often than all its texts are used.
+    `load` compiles it when it first runs: a catalogue is loaded far more often than all its texts are used.
     """
 
     text: str
-    built: Callable[[], Template]
+    load: Callable[[], Template]
     call_steps: int
-
-    @property
-    def template(self) -> Template:
-        """The compiled text."""
-        return self.built()
 
     def run(self, row: Mapping[str, Any], finish: Callable[[Context, Iterator[str]], T]) -> T:
         """Run over one row with a full budget; `finish` takes the context and the pieces of output."""
-        template = self.template
+        template = self.load()
         names = {**template.environment.globals, **row}
         context = Context(template.environment, names, None, template.blocks)
         token = bounds.start(self.call_steps)
         try:
             return finish(context, template.root_render_func(context))
         except Exception as error:
-            raise _at_run_time(error, self, row) from error
+            raise _run_error(error, self, row) from error
         finally:
             bounds.stop(token)
 
@@ -77,14 +88,14 @@ class Expression:
     text: str
     variables: frozenset[str]
     column: str | None
-    code: _Code = field(repr=False, compare=False)
+    template: _LazyTemplate = field(repr=False, compare=False)
 
     def evaluate(self, row: Mapping[str, Any]) -> Any:
         """The native value over one row: a bare column as it stands, all else within the bounds."""
         if self.column is None:
-            return self.code.run(row, _result)
+            return self.template.run(row, _read_result)
         if self.column not in row:
-            raise ExpressionError(_no_such_name(self.column, row))
+            raise ExpressionError(_unknown_name(self.column, row))
         return row[self.column]
 
 
@@ -94,22 +105,17 @@ class TextTemplate:
 
     text: str
     variables: frozenset[str]
-    code: _Code = field(repr=False, compare=False)
+    template: _LazyTemplate = field(repr=False, compare=False)
 
     def render(self, row: Mapping[str, Any]) -> str:
         """The text over one row. Raises ExpressionError."""
-        return self.code.run(row, _output)
-
-
-def make_environment() -> BoundedEnvironment:
-    """A fresh environment; `environment()` is the shared one."""
-    return BoundedEnvironment()
+        return self.template.run(row, lambda _, pieces: bounds.concat(pieces))
 
 
 @lru_cache(maxsize=1)
 def environment() -> BoundedEnvironment:
     """The one environment of the process. Nothing may be added to it after the fact."""
-    return make_environment()
+    return BoundedEnvironment()
 
 
 @lru_cache(maxsize=16384)
@@ -118,12 +124,13 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = _parse_expression(text)
         column = tree.name if isinstance(tree, nodes.Name) else None
-        variables, code = _compile(text, lambda: _as_template(_parse_expression(text)))
+        variables, template = _compile(text, lambda: _as_template(_parse_expression(text)))
     except Exception as error:
-        raise _at_compile_time(error, text, expression=True) from error
+        raise _compile_error(error, text, expression=True) from error
     if column is not None:
+        # `range` is a column where it stands alone, though Jinja sees a name that the environment has.
         variables |= {column}
-    return Expression(text=text, variables=variables, column=column, code=code)
+    return Expression(text=text, variables=variables, column=column, template=template)
 
 
 @lru_cache(maxsize=16384)
@@ -134,10 +141,10 @@ def compile_template(text: str) -> TextTemplate:
     """
     try:
         _check_length(text)
-        variables, code = _compile(text, lambda: environment().parse(text))
+        variables, template = _compile(text, lambda: environment().parse(text))
     except Exception as error:
-        raise _at_compile_time(error, text, expression=False) from error
-    return TextTemplate(text=text, variables=variables, code=code)
+        raise _compile_error(error, text, expression=False) from error
+    return TextTemplate(text=text, variables=variables, template=template)
 
 
 def rewritten_template(text: str) -> nodes.Template:
@@ -148,15 +155,16 @@ def rewritten_template(text: str) -> nodes.Template:
 
 def rewritten_expression(text: str) -> nodes.Expr:
     """The tree that an expression compiles from. Raises what the parser raises."""
-    whole = rewrite(_as_template(_parse_expression(text)), environment())
-    found: nodes.Expr = next(whole.find_all(nodes.Assign)).node  # type: ignore[assignment]
-    return found
+    template = rewrite(_as_template(_parse_expression(text)), environment())
+    expression: nodes.Expr = next(template.find_all(nodes.Assign)).node  # type: ignore[assignment]
+    return expression
 
 
 def _as_template(tree: nodes.Expr) -> nodes.Template:
-    whole = nodes.Template([nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)], lineno=1)
-    whole.set_environment(environment())
-    return whole
+    # Jinja's own compile_expression does the same: `{% set result = <expression> %}`, and `result` is read.
+    template = nodes.Template([nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)], lineno=1)
+    template.set_environment(environment())
+    return template
 
 
 def _parse_expression(text: str) -> nodes.Expr:
@@ -173,23 +181,20 @@ def _check_length(text: str) -> None:
         raise bounds.BoundError(f"more than {MAX_SOURCE:,} characters of source")
 
 
-def _compile(text: str, parse: Callable[[], nodes.Template]) -> tuple[frozenset[str], _Code]:
+def _compile(text: str, parse: Callable[[], nodes.Template]) -> tuple[frozenset[str], _LazyTemplate]:
     """Check a text and find its variables; `parse` gives a fresh tree, since compiling changes it."""
     env = environment()
     tree = parse()
-    size = parts(tree)
+    size = node_count(tree)
     variables = undeclared(rewrite(tree, env), env)
-    built = lru_cache(maxsize=1)(lambda: env.from_string(parse()))
-    if size >= DEEP_PARTS:
-        built()
-    return frozenset(variables), _Code(text=text, built=built, call_steps=steps_of(size))
+    load = lru_cache(maxsize=1)(lambda: env.from_string(parse()))
+    if size >= DEEP_NODES:
+        load()
+    return frozenset(variables), _LazyTemplate(text=text, load=load, call_steps=steps_per_pass(size))
 
 
-def _output(_: Context, pieces: Iterator[str]) -> str:
-    return bounds.concat(pieces)
-
-
-def _result(context: Context, pieces: Iterator[str]) -> Any:
+def _read_result(context: Context, pieces: Iterator[str]) -> Any:
+    # The template is a generator that writes nothing; walking through it runs the assignment.
     for _ in pieces:
         pass
     return native(context.vars[_RESULT])
@@ -197,31 +202,34 @@ def _result(context: Context, pieces: Iterator[str]) -> Any:
 
 def native(value: Any) -> Any:
     """The value that an expression came to, if it is data within the bounds; lazy lists become lists."""
-    if type(value) in _PLAIN:
-        return bounds.made(value)
+    if type(value) in _SCALARS:
+        return bounds.check_result(value)
     if isinstance(value, Iterator):
-        value = list(bounds.reading(value))
-    bounds.written(value)
+        value = list(bounds.count_values(value))
+    bounds.reserve_output(value)
     return value
 
 
-# --- errors ------------------------------------------------------------------------------------------------
-
-
-def _at_compile_time(error: Exception, text: str, expression: bool) -> ExpressionError:
+def _compile_error(error: Exception, text: str, expression: bool) -> ExpressionError:
     if isinstance(error, TemplateSyntaxError):
         hint = "; write it without {{ }}" if expression and "{{" in text else ""
-        return ExpressionError(f"{error.message}{hint} ({_place(text, error.lineno)})")
-    return ExpressionError(f"cannot be compiled: {_said(error)} ({_place(text, 1)})")
+        return ExpressionError(f"{error.message}{hint} ({_location(text, error.lineno)})")
+    return ExpressionError(f"cannot be compiled: {_explanation(error)} ({_location(text, 1)})")
 
 
-def _at_run_time(error: Exception, code: _Code, row: Mapping[str, Any]) -> ExpressionError:
+def _run_error(error: Exception, lazy: _LazyTemplate, row: Mapping[str, Any]) -> ExpressionError:
     undefined = _UNDEFINED_NAME.fullmatch(str(error)) if isinstance(error, UndefinedError) else None
-    what = _no_such_name(undefined[1], row) if undefined else _said(error)
-    return ExpressionError(f"{what} ({_place(code.text, _line_of(error, code.template))})")
+    problem = _unknown_name(undefined[1], row) if undefined else _explanation(error)
+    # The innermost frame of the template says which of its lines failed; 1 where there is none.
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = lazy.load().get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return ExpressionError(f"{problem} ({_location(lazy.text, line)})")
 
 
-def _said(error: Exception) -> str:
+def _explanation(error: Exception) -> str:
     message = str(error)[:400]
     if isinstance(error, bounds.BoundError):
         return f"too much: {message}"
@@ -234,22 +242,13 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {message}"
 
 
-def _no_such_name(name: str, row: Mapping[str, Any]) -> str:
+def _unknown_name(name: str, row: Mapping[str, Any]) -> str:
     return f'no value named "{name}".{did_you_mean(name, map(str, row))}'
 
 
-def _line_of(error: Exception, template: Template) -> int:
-    """The line of the template where the error was raised; 1 where that is unknown."""
-    line, trace = 1, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = template.get_corresponding_lineno(trace.tb_lineno)
-        trace = trace.tb_next
-    return line
-
-
-def _place(text: str, line: int) -> str:
+def _location(text: str, line: int) -> str:
     lines = text.splitlines() or [""]
-    shown = lines[min(line, len(lines)) - 1].strip()
-    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
-    return f"in `{shown}`" if len(lines) == 1 else f"line {line}: `{shown}`"
+    excerpt = lines[min(line, len(lines)) - 1].strip()
+    if len(excerpt) > 120:
+        excerpt = f"{excerpt[:117]}..."
+    return f"in `{excerpt}`" if len(lines) == 1 else f"line {line}: `{excerpt}`"

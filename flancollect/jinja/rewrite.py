@@ -2,7 +2,7 @@
 
 Jinja's hooks see operators and calls. Loops, comparisons, slices, `~` and dictionary keys become plain
 Python, so they are sent here through filters of `sandbox.py` whose names hold a space, which no template
-can write.
+can write: `{% for x in xs %}` becomes `{% for x in xs | count loop(1) %}`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from jinja2.visitor import NodeTransformer
 
 from flancollect.errors import did_you_mean
 from flancollect.jinja import bounds
-from flancollect.jinja.filters import LEFT_OUT
-from flancollect.jinja.keyed_choice import KEYED
-from flancollect.jinja.mutable import METHODS
+from flancollect.jinja.filters import REFUSED_FILTERS
+from flancollect.jinja.keyed_choice import KEYED_FILTERS
+from flancollect.jinja.mutable import MUTATOR_NAMES
 
 MAX_NODES = 10_000
-BODY_PARTS = 16  # a loop step or macro call over a larger body counts once more for every so many parts
+NODES_PER_STEP = 16
 
-LOOP, OPERAND, PART, JOINED = "loop steps", "an operand", "a part", "joined text"
-GROWN = "a list of its own"
+COUNT_LOOP, COUNT_OPERAND = "count loop", "count operand"
+COUNTED_SLICE, COUNTED_CONCAT = "counted slice", "counted concat"
+MUTABLE_LITERAL = "mutable literal"
 
 _SEARCHES = frozenset({"in", "notin"})
 _FILES = "include, import, extends and block are no part of cards; write the text out"
-_REFUSED: dict[type[nodes.Node], str] = {
+_REFUSED_NODES: dict[type[nodes.Node], str] = {
     nodes.Include: _FILES,
     nodes.Import: _FILES,
     nodes.FromImport: _FILES,
@@ -39,14 +40,15 @@ _REFUSED: dict[type[nodes.Node], str] = {
 
 def rewrite(tree: nodes.Template, env: Environment) -> nodes.Template:
     """Rewrite a tree in place. Raises TemplateSyntaxError for what is no part of cards, or BoundError."""
-    found = [tree, *tree.find_all(nodes.Node)]
-    if len(found) > MAX_NODES:
+    all_nodes = [tree, *tree.find_all(nodes.Node)]
+    if len(all_nodes) > MAX_NODES:
         raise bounds.BoundError(f"more than {MAX_NODES:,} parts")
-    for node in found:
-        if type(node) in _REFUSED:
-            _refuse(_REFUSED[type(node)], node)
-    grows = any(isinstance(node, nodes.Getattr) and node.attr in METHODS for node in found)
-    _Rewriter(env, grows=grows).visit(tree)
+    for node in all_nodes:
+        if type(node) in _REFUSED_NODES:
+            _refuse(_REFUSED_NODES[type(node)], node)
+    # Only a template that names such a method pays for lists of a type of their own.
+    mutates = any(isinstance(node, nodes.Getattr) and node.attr in MUTATOR_NAMES for node in all_nodes)
+    _Rewriter(env, mutates=mutates).visit(tree)
     return tree
 
 
@@ -69,46 +71,54 @@ def _binds(tree: nodes.Template) -> bool:
     return not all(isinstance(statement, nodes.Output | nodes.If) for statement in statements)
 
 
-def parts(tree: nodes.Node) -> int:
+def node_count(tree: nodes.Node) -> int:
     """How many nodes a tree has."""
     return 1 + sum(1 for _ in tree.find_all(nodes.Node))
 
 
-def steps_of(size: int) -> int:
+def steps_per_pass(node_count: int) -> int:
     """Loop steps that one pass over a body of this many nodes counts."""
-    return 1 + size // BODY_PARTS
+    # `{{ loop.index }}. {{ x }}` has 5 nodes and counts 1 step per pass; a body of 40 nodes counts 1 + 40 // 16 = 3.
+    # Otherwise 100,000 steps would bound next to nothing: a body may have 10,000 nodes.
+    return 1 + node_count // NODES_PER_STEP
+
+
+def counted_loop(node: nodes.For) -> tuple[nodes.Expr, int]:
+    """What a loop of a rewritten tree walks through, and the steps that each pass over its body counts."""
+    counting: Any = node.iter
+    return counting.node, counting.args[0].value
 
 
 class _Rewriter(NodeTransformer):
-    """Refuses what is no part of cards, and puts counting filters where work would go unseen."""
+    """Refuses what is no part of cards, and puts counting filters where work would go uncounted."""
 
-    def __init__(self, env: Environment, *, grows: bool) -> None:
+    def __init__(self, env: Environment, *, mutates: bool) -> None:
         self.env = env
-        self.grows = grows
-        self.draws = 0
+        self.mutates = mutates
+        self.keyed_filters = 0
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802
         """Count the steps."""
-        weight = steps_of(sum(map(parts, node.body)))
+        weight = steps_per_pass(sum(map(node_count, node.body)))
         self.generic_visit(node)
-        node.iter = self._through(LOOP, node.iter, nodes.Const(weight))
+        node.iter = self._through(COUNT_LOOP, node.iter, nodes.Const(weight))
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
         """`a ~ b`."""
         self.generic_visit(node)
-        return self._through(JOINED, *node.nodes)
+        return self._through(COUNTED_CONCAT, *node.nodes)
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802
-        """Count both sides, unless one is a constant, which any comparison soon tells apart."""
+        """Count both sides, unless one is a constant: `x == "yes"` looks at no more of x than of the constant."""
         self.generic_visit(node)
-        right = node.ops[0]
-        searched = right.op in _SEARCHES
-        if len(node.ops) == 1 and (_constant(right.expr) or (_constant(node.expr) and not searched)):
+        first = node.ops[0]
+        searches = first.op in _SEARCHES  # `"yes" in x` may look at all of x, `x in ["yes", "no"]` does not
+        if len(node.ops) == 1 and (_is_constant(first.expr) or (_is_constant(node.expr) and not searches)):
             return node
-        node.expr = self._through(OPERAND, node.expr)
+        node.expr = self._through(COUNT_OPERAND, node.expr)
         for operand in node.ops:
-            operand.expr = self._through(OPERAND, operand.expr)
+            operand.expr = self._through(COUNT_OPERAND, operand.expr)
         return node
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802
@@ -117,36 +127,36 @@ class _Rewriter(NodeTransformer):
         if isinstance(node.arg, nodes.Slice):
             ends = (node.arg.start, node.arg.stop, node.arg.step)
             return self._through(
-                PART, node.node, *(nodes.Const(None) if end is None else end for end in ends)
+                COUNTED_SLICE, node.node, *(nodes.Const(None) if end is None else end for end in ends)
             )
-        if not _constant(node.arg):
-            node.arg = self._through(OPERAND, node.arg)
+        if not _is_constant(node.arg):
+            node.arg = self._through(COUNT_OPERAND, node.arg)
         return node
 
     def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
         """A list written out in a template that adds to one."""
         self.generic_visit(node)
-        return self._through(GROWN, node) if self.grows else node
+        return self._through(MUTABLE_LITERAL, node) if self.mutates else node
 
     def visit_Dict(self, node: nodes.Dict) -> nodes.Expr:  # noqa: N802
-        """The same for a mapping."""
+        """The same for a dictionary."""
         self.generic_visit(node)
-        return self._through(GROWN, node) if self.grows else node
+        return self._through(MUTABLE_LITERAL, node) if self.mutates else node
 
     def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802
         """The keys of a dictionary."""
         self.generic_visit(node)
-        if not _constant(node.key):
-            node.key = self._through(OPERAND, node.key)
+        if not _is_constant(node.key):
+            node.key = self._through(COUNT_OPERAND, node.key)
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Call:  # noqa: N802
         """What `*` and `**` spread out."""
         self.generic_visit(node)
         if node.dyn_args is not None:
-            node.dyn_args = self._through(OPERAND, node.dyn_args)
+            node.dyn_args = self._through(COUNT_OPERAND, node.dyn_args)
         if node.dyn_kwargs is not None:
-            node.dyn_kwargs = self._through(OPERAND, node.dyn_kwargs)
+            node.dyn_kwargs = self._through(COUNT_OPERAND, node.dyn_kwargs)
         return node
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
@@ -158,56 +168,53 @@ class _Rewriter(NodeTransformer):
     def visit_Const(self, node: nodes.Const) -> nodes.Const:  # noqa: N802
         """A literal number has its size, too."""
         if isinstance(node.value, int):
-            bounds.made(node.value)
+            bounds.check_result(node.value)
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
-        """Unknown and left out filters are refused now, not when a row first meets them."""
-        self._known_filter(node.name, node)
-        _plain_arguments(node)
+        """Unknown and refused filters are an error now, not when a row first meets them."""
+        self._check_filter(node.name, node)
+        _check_arguments(node)
         if node.name == "map" and node.args and isinstance(node.args[0], nodes.Const):
-            self._known_filter(node.args[0].value, node)
-        if node.name in KEYED:
-            self._place(node)
+            self._check_filter(node.args[0].value, node)
+        if node.name in KEYED_FILTERS:
+            if node.args or node.kwargs:
+                _refuse(f"`{node.name}` takes no arguments", node)
+            # Its place among the keyed filters of the template, so that each draws for itself.
+            node.args = [nodes.Const(self.keyed_filters)]
+            self.keyed_filters += 1
         return self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
         """The same for tests."""
         if node.name not in self.env.tests:
             _refuse(f'no test named "{node.name}".{did_you_mean(node.name, sorted(self.env.tests))}', node)
-        _plain_arguments(node)
+        _check_arguments(node)
         return self.generic_visit(node)
 
-    def _place(self, node: nodes.Filter) -> None:
-        """Number the filters that draw, so that each draws for itself."""
-        if node.args or node.kwargs:
-            _refuse(f"`{node.name}` takes no arguments", node)
-        node.args = [nodes.Const(self.draws)]
-        self.draws += 1
-
-    def _known_filter(self, name: Any, node: nodes.Node) -> None:
-        if name in LEFT_OUT:
-            _refuse(f"the filter `{name}` is no part of cards: {LEFT_OUT[name]}", node)
+    def _check_filter(self, name: Any, node: nodes.Node) -> None:
+        if name in REFUSED_FILTERS:
+            _refuse(f"the filter `{name}` is no part of cards: {REFUSED_FILTERS[name]}", node)
         if name not in self.env.filters:
-            known = sorted(known for known in self.env.filters if " " not in known)
-            _refuse(f'no filter named "{name}".{did_you_mean(str(name), known)}', node)
+            public = sorted(each for each in self.env.filters if " " not in each)
+            _refuse(f'no filter named "{name}".{did_you_mean(str(name), public)}', node)
 
     def _through(self, name: str, first: Any, *rest: nodes.Expr) -> nodes.Filter:
-        place = {"lineno": first.lineno, "environment": self.env}
-        return nodes.Filter(first, name, list(rest), [], None, None, **place)
+        position = {"lineno": first.lineno, "environment": self.env}
+        return nodes.Filter(first, name, list(rest), [], None, None, **position)
 
 
-def _constant(node: nodes.Expr) -> bool:
+def _is_constant(node: nodes.Expr) -> bool:
     """A literal, or a list of literals."""
     if isinstance(node, nodes.List | nodes.Tuple):
         return all(isinstance(item, nodes.Const) for item in node.items)
     return isinstance(node, nodes.Const)
 
 
-def _plain_arguments(node: nodes.Filter | nodes.Test) -> None:
+def _check_arguments(node: nodes.Filter | nodes.Test) -> None:
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         _refuse(f"`{node.name}` takes its arguments one by one, not with * or **", node)
 
 
-def _refuse(what: str, node: nodes.Node) -> NoReturn:
-    raise TemplateSyntaxError(what, node.lineno)
+def _refuse(reason: str, node: nodes.Node) -> NoReturn:
+    raise TemplateSyntaxError(reason, node.lineno)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
 from functools import update_wrapper
 from typing import Any
 
@@ -19,36 +18,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from markupsafe import Markup
 
-from flancollect.jinja import bounds, formatting
-from flancollect.jinja.filters import as_text, filters, tests, zipped
-from flancollect.jinja.mutable import GrowingList, GrowingMapping, grow, growing, may_grow
-from flancollect.jinja.rewrite import GROWN, JOINED, LOOP, OPERAND, PART, rewrite
+from flancollect.jinja import bounds, rewrite
+from flancollect.jinja.filters import filters, tests
+from flancollect.jinja.formatting import BoundedEscapeFormatter, BoundedFormatter, as_text
+from flancollect.jinja.methods import ALLOWED_METHODS, call_method
+from flancollect.jinja.mutable import as_mutable, call_mutator, is_mutator
+from flancollect.jinja.operators import OPERATORS
 
-_PLAIN = frozenset({str, int, float, bool, type(None), Markup})
-_METHODS: dict[type, frozenset[str]] = {
-    str: formatting.TEXT_METHODS,
-    Markup: formatting.TEXT_METHODS,
-    list: formatting.LIST_METHODS,
-    tuple: formatting.LIST_METHODS,
-    dict: formatting.DICT_METHODS,
-    GrowingList: formatting.LIST_METHODS,
-    GrowingMapping: formatting.DICT_METHODS,
-    int: formatting.NUMBER_METHODS,
-    bool: formatting.NUMBER_METHODS,
-    float: formatting.NUMBER_METHODS,
-    date: formatting.DATE_METHODS,
-    datetime: formatting.DATE_METHODS,
-    time: formatting.DATE_METHODS,
-    timedelta: formatting.DATE_METHODS,
-    LoopContext: frozenset({"cycle", "changed"}),
-}
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": bounds.add,
-    "-": bounds.subtract,
-    "*": bounds.multiply,
-    "**": bounds.power,
-    "%": formatting.percent,
-}
+_SCALARS = frozenset({str, int, float, bool, type(None), Markup})
 
 
 class Variables(Namespace):
@@ -61,7 +38,7 @@ class Variables(Namespace):
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """Jinja without loaders, randomness or unbounded work. Strict: an undefined name is an error."""
 
-    intercepted_binops = frozenset(_OPERATORS)
+    intercepted_binops = frozenset(OPERATORS)
     concat = staticmethod(bounds.concat)
 
     def __init__(self) -> None:
@@ -71,34 +48,34 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             keep_trailing_newline=True,
             autoescape=False,
             optimized=False,
-            finalize=_written,
+            finalize=_finalize,
         )
         counting = {
-            LOOP: bounds.counted,
-            OPERAND: bounds.operand,
-            PART: _part,
-            JOINED: _joined,
-            GROWN: growing,
+            rewrite.COUNT_LOOP: bounds.count_loop,
+            rewrite.COUNT_OPERAND: bounds.count_operand,
+            rewrite.COUNTED_SLICE: counted_slice,
+            rewrite.COUNTED_CONCAT: counted_concat,
+            rewrite.MUTABLE_LITERAL: as_mutable,
         }
         self.filters = {**filters(), **counting}
         self.tests = tests()
         self.globals = {
-            "range": self.globals["range"],
-            "dict": _dictionary,
+            "range": self.globals["range"],  # the sandbox's own, which refuses more than 100,000 items
+            "dict": counted_dict,
             "namespace": Variables,
-            "zip": zipped,
+            "zip": counted_zip,
         }
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        return super()._generate(rewrite(source, self), *args, **kwargs)
+        return super()._generate(rewrite.rewrite(source, self), *args, **kwargs)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Data is open; of methods only those that are known to be bounded."""
-        if may_grow(obj, attr):
+        if is_mutator(obj, attr):
             return True
         if not super().is_safe_attribute(obj, attr, value):
             return False
-        return not callable(value) or isinstance(obj, Variables) or attr in _METHODS.get(type(obj), ())
+        return not callable(value) or isinstance(obj, Variables) or attr in ALLOWED_METHODS.get(type(obj), ())
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """`str.format` and `format_map`, each field within the sandbox and its bounds."""
@@ -107,59 +84,67 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         pattern: str = value.__self__
         str_type, is_map = type(pattern), value.__name__ == "format_map"
         formatter = (
-            formatting.BoundedEscapeFormatter(self, escape=pattern.escape)
+            BoundedEscapeFormatter(self, escape=pattern.escape)
             if isinstance(pattern, Markup)
-            else formatting.BoundedFormatter(self)
+            else BoundedFormatter(self)
         )
 
         def run(*args: Any, **kwargs: Any) -> str:
-            bounds.step(pattern.count("{"))
+            bounds.count_steps(pattern.count("{"))
             if is_map:
                 args, kwargs = (), dict(*args)
             return str_type(formatter.vformat(pattern, args, kwargs))
 
         return update_wrapper(run, value)
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
+    def call_binop(self, context: Context, operator: str, lhs: Any, rhs: Any) -> Any:  # noqa: ARG002
         """Run an operator within the bounds."""
-        return _OPERATORS[operator](left, right)
+        return OPERATORS[operator](lhs, rhs)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Call what a template calls."""
-        # The methods of text that is marked safe are written in Python.
+        # The names of the parameters begin with underscores, as in Jinja, so that a template can pass any keyword.
+        # The methods of text that is marked safe are written in Python, hence the second test.
         if isinstance(__obj, types.BuiltinMethodType) or isinstance(getattr(__obj, "__self__", None), str):
             kwargs.pop("_loop_vars", None)
-            if may_grow(__obj.__self__, __obj.__name__):
-                return grow(__obj, args, kwargs)
-            return formatting.call_method(__obj, args, kwargs)
+            if is_mutator(__obj.__self__, __obj.__name__):
+                return call_mutator(__obj, args, kwargs)
+            return call_method(__obj, args, kwargs)
         if isinstance(__obj, Macro):
-            bounds.call()
-        elif isinstance(__obj, LoopContext):
-            weight = bounds.call()
-            args = tuple(bounds.counted(values, weight) for values in args)
+            bounds.count_call()
+        elif isinstance(__obj, LoopContext):  # `loop(children)` of a recursive loop: one call, and more steps
+            weight = bounds.count_call()
+            args = tuple(bounds.count_loop(values, weight) for values in args)
         elif isinstance(__obj, types.MethodType):
-            bounds.read(args)
+            bounds.count_value(args)
         return super().call(__context, __obj, *args, **kwargs)
 
 
-def _written(value: Any) -> Any:
+def _finalize(value: Any) -> Any:
     """What `{{ value }}` writes out."""
-    if type(value) in _PLAIN or isinstance(value, Undefined):
+    if type(value) in _SCALARS or isinstance(value, Undefined):
         return value
-    bounds.written(value)
+    bounds.reserve_output(value)
     return value
 
 
-def _joined(*values: Any) -> str:
+def counted_concat(*values: Any) -> str:
     """`a ~ b ~ c`."""
     return bounds.concat([as_text(value) for value in values])
 
 
-def _part(value: Any, start: Any, stop: Any, step: Any) -> Any:
+def counted_slice(value: Any, start: Any, stop: Any, step: Any) -> Any:
     """`value[start:stop:step]`."""
-    return bounds.made(value[start:stop:step])
+    return bounds.check_result(value[start:stop:step])
 
 
-def _dictionary(*args: Any, **kwargs: Any) -> dict[Any, Any]:
+def counted_dict(*args: Any, **kwargs: Any) -> dict[Any, Any]:
     """`dict(...)`."""
-    return dict(*map(bounds.reading, args), **kwargs)
+    return dict(*map(bounds.count_values, args), **kwargs)
+
+
+def counted_zip(*lists: Any) -> list[tuple[Any, ...]]:
+    """Python's `zip`, as a list: the i-th items of all lists together, as far as the shortest goes."""
+    rows = [list(bounds.count_loop(values)) for values in lists]
+    bounds.reserve_items(len(rows) * min(map(len, rows), default=0))
+    return list(zip(*rows, strict=False))

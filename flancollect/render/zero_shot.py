@@ -78,7 +78,7 @@ def _render_template(
         if (column := columns.column(name)) is not None
     }
     outcomes = [render_rows(part, values, len(positions)) for part in parts]
-    fallen_back = set().union(*(outcome.left for outcome in outcomes))
+    fallen_back = set().union(*(outcome.fallback for outcome in outcomes))
     if fallen_back:
         fallbacks[template.id] += len(fallen_back)
     return [_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True)]

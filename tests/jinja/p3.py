@@ -30,7 +30,7 @@ def checkout() -> Path | None:
 def p3_templates(root: Path) -> list[P3Template]:
     """All templates of a checkout, by dataset and name."""
     folder = root / "promptsource" / "templates"
-    found = (
+    templates = (
         P3Template(
             path.parent.relative_to(folder).as_posix(),
             template["name"],
@@ -40,7 +40,7 @@ def p3_templates(root: Path) -> list[P3Template]:
         for path in folder.rglob("templates.yaml")
         for template in yaml.load(path.read_text("utf-8"), _Loader)["templates"].values()
     )
-    return sorted(found, key=lambda template: (template.dataset, template.name))
+    return sorted(templates, key=lambda template: (template.dataset, template.name))
 
 
 class _Loader(yaml.SafeLoader):

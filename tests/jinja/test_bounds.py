@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from flancollect.jinja import bounds
+from flancollect.jinja import bounds, operators
 from flancollect.jinja.expression import ExpressionError, compile_expression, compile_template
 
 BIG = "a" * 1_000_000
@@ -228,7 +228,7 @@ def test_a_row_that_failed_leaves_no_budget_behind() -> None:
     with pytest.raises(ExpressionError):
         compile_template(looped(looped(""))).render({})
     assert compile_template(looped("", 100_000)).render({}) == ""
-    assert len(bounds.multiply("x", bounds.MAX_TEXT)) == bounds.MAX_TEXT
+    assert len(operators.multiply("x", bounds.MAX_TEXT)) == bounds.MAX_TEXT
 
 
 def test_what_is_at_a_bound_passes() -> None:
@@ -243,7 +243,7 @@ def test_a_long_column_passes_as_it_stands() -> None:
     assert compile_expression("text").evaluate({"text": text}) is text
 
 
-def test_a_weight_counts_what_is_held_as_often_as_it_is_held() -> None:
+def test_a_weight_counts_each_value_as_often_as_a_list_holds_it() -> None:
     inner = ["ab", 1.5]
     assert bounds.weigh("abc") == 3
     assert bounds.weigh(inner) == 3 * bounds.ITEM + 2

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from flancollect.jinja.evaluate import evaluate_columns, render_columns, render_rows, why_not_compiled
 from flancollect.jinja.expression import ExpressionError, compile_template
-from tests.jinja.compared import differences, native_differences
-from tests.jinja.made_templates import columns, expressions, templates
+from tests.jinja.comparison import differences, native_differences
+from tests.jinja.template_strategies import columns, expressions, templates
 
 
 def _allowed(text: str) -> bool:
@@ -20,20 +20,20 @@ def _allowed(text: str) -> bool:
 
 @settings(max_examples=250, deadline=None)
 @given(templates, columns)
-def test_generated_code_gives_what_jinja_gives(text, given_columns):
+def test_generated_code_gives_what_jinja_gives(text, table):
     assume(_allowed(text))
-    assert differences(text, given_columns, 3)[0] == []
+    assert differences(text, table, 3)[0] == []
 
 
 @settings(max_examples=150, deadline=None)
 @given(expressions, columns)
-def test_generated_expressions_give_what_jinja_gives(text, given_columns):
+def test_generated_expressions_give_what_jinja_gives(text, table):
     assume(_allowed(f"{{{{ {text} }}}}"))
-    assert native_differences(text, given_columns, 3) == []
+    assert native_differences(text, table, 3) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "given_columns"),
+    ("text", "table"),
     [
         ("{{ a }}", {"a": ["x", "é🎉", ""]}),
         ("{{ a }}", {"a": [None, True, 1.0, 1e16, float("nan"), -0.0, 10**30, [1, "a", None], {"k": "v"}, b"x"]}),
@@ -69,9 +69,9 @@ def test_generated_expressions_give_what_jinja_gives(text, given_columns):
         ("{% for x in a | map('choice') %}{{ x }}{% endfor %}", {"a": [[["p", "q"], ["r", "s"]]]}),
     ],
 )  # fmt: skip
-def test_what_jinja_gives_in_corners(text, given_columns):
-    rows = max(map(len, given_columns.values()))
-    assert differences(text, given_columns, rows)[0] == []
+def test_what_jinja_gives_in_corners(text, table):
+    rows = max(map(len, table.values()))
+    assert differences(text, table, rows)[0] == []
 
 
 _LONG = 3_999_990
@@ -99,12 +99,12 @@ _LONG = 3_999_990
 )
 @pytest.mark.parametrize(("n", "length"), [(3, 100), (900, 20_000), (40_000, 400_000), (100_001, _LONG)])
 def test_the_bounds_of_a_row_stand_where_they_stood(text, n, length):
-    given_columns = {"t": ["a" * length], "u": ["ab" * 50], "n": [n]}
-    assert differences(text, given_columns, 1)[0] == []
+    table = {"t": ["a" * length], "u": ["ab" * 50], "n": [n]}
+    assert differences(text, table, 1)[0] == []
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{% for i in range(10**12) %}{{ i }}{% endfor %}", "Range too big"),
         ("{{ 'x' * 10**10 }}", "a text longer than"),
@@ -112,8 +112,8 @@ def test_the_bounds_of_a_row_stand_where_they_stood(text, n, length):
         ("{% for i in range(1000) %}{% for j in range(1000) %}{% endfor %}{% endfor %}", "loop steps"),
     ],
 )
-def test_endless_work_stops_with_an_error_that_names_the_template(text, said):
-    with pytest.raises(ExpressionError, match=said) as raised:
+def test_endless_work_stops_with_an_error_that_names_the_template(text, message):
+    with pytest.raises(ExpressionError, match=message) as raised:
         render_columns(text, {"a": ["x"]}, 1)
     assert text[:40] in str(raised.value)
 
@@ -153,17 +153,17 @@ def test_endless_work_stops_with_an_error_that_names_the_template(text, said):
     ],
 )
 def test_generated_code_reaches_nothing_that_the_sandbox_refuses(text):
-    given_columns = {"a": ["x"], "items": [[1, 2]], "d": [{"k": 1}]}
+    table = {"a": ["x"], "items": [[1, 2]], "d": [{"k": 1}]}
     try:
         compile_template(text)
     except ExpressionError:
         with pytest.raises(ExpressionError):
-            render_columns(text, given_columns, 1)
+            render_columns(text, table, 1)
         return
-    found, outcome = differences(text, given_columns, 1)
-    assert found == []
+    problems, outcome = differences(text, table, 1)
+    assert problems == []
     assert isinstance(outcome.rows[0], ExpressionError)
-    assert given_columns == {"a": ["x"], "items": [[1, 2]], "d": [{"k": 1}]}
+    assert table == {"a": ["x"], "items": [[1, 2]], "d": [{"k": 1}]}
 
 
 @given(st.text(max_size=30).filter(lambda text: "{" not in text))
@@ -173,13 +173,13 @@ def test_any_text_stands_as_it_is(text):
         assert differences(template, {"a": ["x"]}, 1)[0] == []
 
 
-def test_rows_that_the_generated_code_is_not_sure_of_are_left_to_jinja_and_named():
+def test_rows_that_the_generated_code_is_in_doubt_of_fall_back_to_jinja_and_are_named():
     text = "{% set x = a.nothing %}{{ a.b }}"
     outcome = render_rows(text, {"a": [{"b": 1}, {"b": 2, "nothing": 3}]}, 2)
-    assert (outcome.rows, outcome.left) == (["1", "2"], [0])
+    assert (outcome.rows, outcome.fallback) == (["1", "2"], [0])
     sure = "{{ a.keys() | list }}{{ a['nothing'] is defined }}{% for x in [] %}{{ a['nothing'] }}{% endfor %}"
     outcome = render_rows(sure, {"a": [{"b": 1}]}, 1)
-    assert (outcome.rows, outcome.left) == (["['b']False"], [])
+    assert (outcome.rows, outcome.fallback) == (["['b']False"], [])
 
 
 def test_a_template_that_is_not_compiled_renders_all_the_same_and_says_why():
@@ -193,7 +193,7 @@ def test_a_failing_row_does_not_stop_the_others():
     outcome = render_rows("{{ a + 'x' }}", {"a": ["p", 1, "q"]}, 3)
     assert [outcome.rows[0], outcome.rows[2]] == ["px", "qx"]
     assert isinstance(outcome.rows[1], ExpressionError)
-    assert outcome.left == [1]
+    assert outcome.fallback == [1]
 
 
 def test_no_rows_give_no_texts():

@@ -4,7 +4,6 @@ import datetime
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from flancollect.jinja.expression import (
     compile_expression,
     compile_template,
     environment,
-    make_environment,
 )
 
 ROW: dict[str, Any] = {
@@ -50,9 +48,6 @@ def template_error(text: str, row: dict[str, Any] | None = None) -> str:
     with pytest.raises(ExpressionError) as caught:
         render(text, row)
     return str(caught.value)
-
-
-# --- values ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -92,7 +87,7 @@ def test_an_expression_gives_a_native_value(text: str, value: Any) -> None:
         assert evaluate(text) == value
 
 
-def test_a_bare_variable_is_known_by_name_and_given_as_it_stands() -> None:
+def test_a_bare_variable_has_its_name_and_passes_as_it_stands() -> None:
     whole = compile_expression(" words ")
     assert whole.column == "words"
     assert whole.evaluate(ROW) is ROW["words"]
@@ -100,7 +95,7 @@ def test_a_bare_variable_is_known_by_name_and_given_as_it_stands() -> None:
     assert compile_expression("true").column is None
 
 
-def test_variables_are_the_names_taken_from_the_row() -> None:
+def test_variables_are_the_names_that_come_from_the_row() -> None:
     assert compile_expression("a.b ~ c[d] ~ range(3)").variables == {"a", "c", "d"}
     assert compile_expression("result").variables == {"result"}
     template = compile_template(
@@ -117,42 +112,6 @@ def test_a_column_may_have_any_name(name: str) -> None:
 
 def test_a_built_in_name_is_no_column() -> None:
     assert 'no value named "range"' in error("range", {"a": 1})
-
-
-# --- filters of cards --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("'a' | one", "a"),
-        ("['a', 'b'] | one", "a"),
-        ("3 | one", 3),
-        ("'a' | many", ["a"]),
-        ("['a', 'b'] | many", ["a", "b"]),
-        ("none | many", []),
-        ("['a', 'b'] | numbered", "1. a\n2. b"),
-        ("'a' | numbered", "1. a"),
-        ("[] | numbered", ""),
-        ("'a' | para", "\n\na"),
-        ("'' | para", ""),
-        ("none | para", ""),
-        ("0 | para", "\n\n0"),
-        ("'a' | line", "\na"),
-        ("'' | line", ""),
-    ],
-)
-def test_the_filters_of_cards(text: str, value: Any) -> None:
-    assert evaluate(text) == value
-
-
-def test_the_filters_of_cards_refuse_what_makes_no_sense() -> None:
-    assert "empty list" in error("[] | one")
-    assert "takes text, not a list" in error("words | para")
-    assert "'missing'" in error("missing | many") or "missing" in error("missing | many")
-
-
-# --- problems in plain words -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -180,11 +139,11 @@ def test_the_filters_of_cards_refuse_what_makes_no_sense() -> None:
         ("[premise.upper]", "call it with ()"),
     ],
 )
-def test_a_problem_of_an_expression_is_said_in_plain_words(text: str, says: str) -> None:
+def test_a_problem_of_an_expression_is_explained_in_plain_words(text: str, says: str) -> None:
     assert says in error(text)
 
 
-def test_an_undefined_value_in_a_list_may_be_left_out_but_not_written() -> None:
+def test_an_undefined_value_in_a_list_may_be_filtered_out_but_not_written() -> None:
     row = {"xs": [{"a": 1}, {"b": 2}]}
     assert evaluate("xs | map(attribute='a') | list | select('defined')", row) == [1]
     assert "has no attribute 'a'" in error("xs | map(attribute='a')", row)
@@ -210,7 +169,7 @@ def test_an_undefined_value_in_a_list_may_be_left_out_but_not_written() -> None:
         ("{{ 'x' | center(*words) }}", "one by one"),
     ],
 )
-def test_a_problem_of_a_template_is_said_with_its_line(text: str, says: str) -> None:
+def test_a_problem_of_a_template_is_explained_with_its_line(text: str, says: str) -> None:
     assert says in template_error(text)
 
 
@@ -218,85 +177,6 @@ def test_a_long_source_or_message_is_shortened() -> None:
     assert len(error("premise ~ missing ~ '" + "x" * 5000 + "'")) < 400
     assert len(error("doc[premise * 100000]")) < 700
 
-
-# --- security ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "premise.__class__",
-        "premise['__class__']",
-        "premise | attr('__class__')",
-        "[premise] | map(attribute='__class__') | list",
-        "premise.__class__.__mro__[1].__subclasses__()",
-        "''.__class__.mro()",
-        "dict.mro()",
-        "range.__globals__",
-        "zip.__globals__['os']",
-        "premise.upper.__self__",
-        "'{0.__class__}'.format(premise)",
-        "'{0[__class__]}'.format(premise)",
-        "'{x.__class__}'.format_map({'x': 1})",
-        "'{0.__init__.__globals__}' | format(premise)",
-        "['{0.__class__}'] | map('format', premise) | map('attr', '__class__') | list",
-        "words.append('x')",
-        "words.clear()",
-        "words.sort()",
-        "words.reverse()",
-        "doc.update({'a': 1})",
-        "doc.pop('_id')",
-        "doc.setdefault('a', 1)",
-        "{}.fromkeys([1])",
-        "(5).to_bytes(10, 'big')",
-        "premise.encode('idna')",
-        "premise.translate({})",
-        "day.strftime('%c')",
-        "namespace().__class__",
-        "dict.fromkeys",
-    ],
-)
-def test_nothing_leads_out_of_the_data_or_changes_it(text: str) -> None:
-    row = {"premise": "x", "words": ["b", "a"], "doc": {"_id": 7}, "day": datetime.date(2020, 1, 2)}
-    message = error(text, row)
-    assert any(
-        sign in message for sign in ("unsafe", "Python", "has no attribute", "TypeError", "call it")
-    ), message
-    assert row == {"premise": "x", "words": ["b", "a"], "doc": {"_id": 7}, "day": datetime.date(2020, 1, 2)}
-
-
-def test_pythons_own_names_are_refused_when_compiled() -> None:
-    with pytest.raises(ExpressionError, match="belongs to Python"):
-        compile_template("{{ x.__class__ }}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{{ self }}",
-        "{{ self.x }}",
-        "{% macro m() %}{{ caller }}{% endmacro %}{{ m() }}",
-        "{% macro m() %}{{ m._func }}{% endmacro %}{{ m() }}",
-        "{% for x in [1] %}{{ loop._iterable }}{% endfor %}",
-        "{{ [1, 2] | indent }}",
-        "{% set doc.x = 1 %}",
-        "{% set ns = namespace() %}{{ ns.__init__ }}",
-    ],
-)
-def test_jinjas_own_objects_lead_nowhere(text: str) -> None:
-    with suppress(ExpressionError):
-        assert "object at 0x" not in render(text)
-
-
-def test_a_list_given_to_a_filter_stays_as_it_was() -> None:
-    row = {"words": ["b", "a"]}
-    error("words | indent", row)
-    evaluate("words | sort", row)
-    evaluate("words | reverse", row)
-    assert row == {"words": ["b", "a"]}
-
-
-# --- the same as Jinja -------------------------------------------------------------------------------------
 
 PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
@@ -434,10 +314,10 @@ def ours(text: str, row: dict[str, Any]) -> str | None:
 @given(templates, rows)
 def test_what_is_rendered_is_what_jinja_renders(text: str, row: dict[str, Any]) -> None:
     expected = plain(text, row)
-    found = ours(text, row)
+    actual = ours(text, row)
     if expected is not None and (" at 0x" in expected or "undefined" in expected.lower()):
         return  # a place in memory, or a hole in the data: an error here on purpose
-    assert found == expected
+    assert actual == expected
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, about code that plain Jinja makes
@@ -446,17 +326,14 @@ def test_what_is_rendered_is_what_jinja_renders(text: str, row: dict[str, Any]) 
 def test_what_is_evaluated_is_what_jinja_evaluates(text: str, row: dict[str, Any]) -> None:
     try:
         expected = PLAIN.compile_expression(text, undefined_to_none=False)(row)
-        shown = str(expected)
+        expected_text = str(expected)
     except Exception:
         with pytest.raises(ExpressionError):
             compile_expression(text).evaluate(row)
         return
-    if " at 0x" in shown or "undefined" in repr(expected).lower():
+    if " at 0x" in expected_text or "undefined" in repr(expected).lower():
         return
-    assert str(compile_expression(text).evaluate(row)) == shown
-
-
-# --- one environment, many threads -------------------------------------------------------------------------
+    assert str(compile_expression(text).evaluate(row)) == expected_text
 
 
 def test_a_template_renders_in_several_threads_at_once() -> None:
@@ -464,13 +341,12 @@ def test_a_template_renders_in_several_threads_at_once() -> None:
         "{% set ns = namespace(n=0) %}{% for x in xs %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}"
     )
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda n: template.render({"xs": [n] * 5000}), range(60)))
-    assert found == [str(n * 5000) for n in range(60)]
+        texts = list(pool.map(lambda n: template.render({"xs": [n] * 5000}), range(60)))
+    assert texts == [str(n * 5000) for n in range(60)]
 
 
 def test_one_environment_serves_all_and_is_strict() -> None:
     assert environment() is environment()
-    assert make_environment() is not environment()
     assert environment().loader is None
     assert compile_template("{{ text }}\n").render({"text": "<b>"}) == "<b>\n"
 

@@ -14,7 +14,7 @@ def render(text: str, **row: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "output"),
     [
         ("{% set l = [] %}{% for x in xs %}{{ l.append(x) or '' }}{% endfor %}{{ l | join('-') }}", "1-2"),
         ("{% set l = [1, 2] %}{{ l.pop() }}{{ l }}", "2[1]"),
@@ -24,8 +24,8 @@ def render(text: str, **row: Any) -> str:
         ("{% set _ = [].append(1) %}{{ 1 in [1, 2] }}{{ [1] == [1] }}", "TrueTrue"),
     ],
 )
-def test_own_values_grow(text: str, shown: str) -> None:
-    assert render(text, xs=[1, 2]) == shown
+def test_own_values_grow(text: str, output: str) -> None:
+    assert render(text, xs=[1, 2]) == output
 
 
 @pytest.mark.parametrize(

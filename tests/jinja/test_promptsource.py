@@ -8,9 +8,9 @@ import pytest
 
 from flancollect.jinja.evaluate import why_not_compiled
 from flancollect.jinja.expression import ExpressionError, compile_template
-from tests.jinja.compared import differences
-from tests.jinja.made_rows import rows_for
+from tests.jinja.comparison import differences
 from tests.jinja.p3 import CHECKOUT, P3Template, checkout, p3_templates
+from tests.jinja.sample_rows import rows_for
 
 pytestmark = pytest.mark.skipif(
     checkout() is None, reason=f"{CHECKOUT} names no checkout of bigscience-workshop/promptsource"
@@ -43,7 +43,7 @@ def test_nine_in_ten_are_compiled(templates):
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", [0, 4])
 def test_none_differs_from_jinja(templates, odd):
-    found = []
+    problems = []
     rendered = 0
     for template in templates:
         for text in _texts(template):
@@ -52,8 +52,8 @@ def test_none_differs_from_jinja(templates, odd):
             except ExpressionError:
                 continue
             columns = rows_for(text, ROWS, odd, template.dataset, template.name)
-            wrong, outcome = differences(text, columns, ROWS)
-            found += [f"{template.dataset} {template.name}: {what}" for what in wrong]
+            differing, outcome = differences(text, columns, ROWS)
+            problems += [f"{template.dataset} {template.name}: {what}" for what in differing]
             rendered += sum(isinstance(row, str) for row in outcome.rows)
-    assert found == []
+    assert problems == []
     assert rendered > (10_000 if odd else 15_000)

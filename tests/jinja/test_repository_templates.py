@@ -9,8 +9,8 @@ import pytest
 
 from flancollect.cards.strict_yaml import load
 from flancollect.jinja.evaluate import why_not_compiled
-from tests.jinja.compared import differences
-from tests.jinja.made_rows import rows_for
+from tests.jinja.comparison import differences
+from tests.jinja.sample_rows import rows_for
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 FILES = sorted(path.name for path in TEMPLATES.glob("*.yaml"))

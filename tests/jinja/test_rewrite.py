@@ -35,6 +35,6 @@ from flancollect.jinja.rewrite import undeclared
         "{% call(x) a(b) %}{{ x }}{{ c }}{% endcall %}",
     ],
 )
-def test_names_taken_from_the_row_are_those_that_jinja_finds(text: str) -> None:
+def test_names_that_come_from_the_row_are_those_that_jinja_finds(text: str) -> None:
     env = environment()
     assert undeclared(env.parse(text), env) == find_undeclared_variables(env.parse(text))

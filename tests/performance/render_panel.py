@@ -23,8 +23,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from flancollect.draw import Draws
 from flancollect.jinja.evaluate import render_columns, render_rows, why_not_compiled
 from flancollect.jinja.expression import ExpressionError, compile_template
-from tests.jinja.made_rows import rows_for
 from tests.jinja.p3 import P3Template, checkout, p3_templates
+from tests.jinja.sample_rows import rows_for
 from tests.performance.measure import WORDS, Contestant, Timing, compare, summary
 from tests.performance.seqio_process import seqio_contestants
 
@@ -226,7 +226,7 @@ def _fitting_rows(template: P3Template) -> dict[str, list[Any]] | None:
         pa.table(columns)
     except (ExpressionError, pa.ArrowException):
         return None
-    if len(good) < 16 or outcome.left:
+    if len(good) < 16 or outcome.fallback:
         return None
     return {name: [column[good[i % len(good)]] for i in range(P3_ROWS)] for name, column in columns.items()}
 

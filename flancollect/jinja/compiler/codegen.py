@@ -8,133 +8,125 @@ source as escaped literals only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jinja2 import nodes
 from jinja2.idtracking import Symbols, find_symbols
 
 from flancollect.jinja.compiler import runtime
-from flancollect.jinja.compiler.context import CannotCompile, Unit, Value, store_counts
-from flancollect.jinja.compiler.expressions import expression
+from flancollect.jinja.compiler.context import CannotCompile, CompileContext, Value
+from flancollect.jinja.compiler.expressions import write_expression
 from flancollect.jinja.compiler.names import enter
-from flancollect.jinja.compiler.output import MOST_TEXT, Output
+from flancollect.jinja.compiler.output import MAX_FAST_TEXT, Output
 from flancollect.jinja.compiler.statements import write_body
-from flancollect.jinja.expression import environment
+from flancollect.jinja.expression import environment, native
+from flancollect.jinja.rewrite import counted_loop
 
-# A row's budget (`jinja/bounds.py`) is shared out: what the sandbox's functions count, and what plain code
-# handles unseen, inside loops and outside them. More than that is for reference Jinja to decide.
-MOST_STEPS = 1_000
+# A row's budget (`jinja/bounds.py`: 20,000,000 characters, 100,000 steps) is shared out, so that generated code
+# can never use up more than reference Jinja would allow:
+#     8,000,000 characters   counted, by the functions of the sandbox that generated code calls
+#     4,000,000              handled unseen by plain code outside loops
+#     4,000,000              handled unseen by plain code in loops
+#    40,000 steps            counted, by those functions
+#    50,000                  made by the loops of the template, none of them counted
+# More than that is for reference Jinja to decide.
+MAX_LOOP_STEPS = 1_000
 COUNTED_WORK = 8_000_000
 COUNTED_STEPS = 40_000
 _UNSEEN_WORK = 4_000_000
-_STEP_ROOM = 50_000
-_PER_CHARACTER = 4  # what one plain step would count for each character, about
-_MOST_NODES = 4_000
-_STEPS = (nodes.Filter, nodes.Call, nodes.Add)
+_UNSEEN_STEPS = 50_000
+_WORK_PER_CHARACTER = 4  # what one plain step would count for each character, about
+_MAX_NODES = 4_000
+_WORKING_NODES = (nodes.Filter, nodes.Call, nodes.Add)
+"""What may handle a text unseen. `~` and slices are filters by now; operators but `+` are the sandbox's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A generated function, and the columns that it wants, in order."""
+    """A generated function, and the columns that it reads, in order."""
 
     source: str
     run: Callable[..., None]
     columns: tuple[str, ...]
 
 
-def text_code(tree: nodes.Template, columns: Mapping[str, str]) -> Code:
+def generate_template(tree: nodes.Template, column_kinds: Mapping[str, str]) -> Code:
     """The function that renders a template. Raises CannotCompile."""
-    unit = _unit(tree, columns)
+    context = _compile_context(tree, column_kinds)
     symbols = Symbols()
     symbols.analyze_node(tree)
-    output = Output(unit, "s0")
-    enter(symbols, unit)
-    write_body(tree.body, symbols, unit, output)
+    output = Output(context, "s0")
+    enter(symbols, context)
+    write_body(tree.body, symbols, context, output)
     text = output.finish()
     if text != "s0":
         text = f"(s0 := {text})"
-    unit.write(f"append(s0 if len({text}) < {MOST_TEXT} else doubt())")
-    return _assemble(unit)
+    context.emit(f"append(s0 if len({text}) < {MAX_FAST_TEXT} else doubt())")
+    return _assemble(context)
 
 
-def native_code(tree: nodes.Expr, columns: Mapping[str, str]) -> Code:
+def generate_expression(tree: nodes.Expr, column_kinds: Mapping[str, str]) -> Code:
     """The function that evaluates an expression. Raises CannotCompile."""
-    whole = nodes.Template([nodes.Output([tree])], lineno=1)
-    unit = _unit(whole, columns)
-    symbols = find_symbols([tree])
-    value = expression(tree, symbols, unit)
-    if unit.picks:
+    context = _compile_context(nodes.Template([nodes.Output([tree])], lineno=1), column_kinds)
+    value = write_expression(tree, find_symbols([tree]), context)
+    if context.uses_draws:
+        # `column_kinds` has the columns that an expression names, and reference Jinja is given all of the row.
         raise CannotCompile("what is drawn depends on all columns")
     if value.kind not in ("int", "float", "bool", "none"):
-        value = Value(f"{unit.helper('native', runtime.NATIVE)}({value.code})")
-    unit.write(f"append({value.code})")
-    return _assemble(unit)
+        value = Value(f"{context.helper(native)}({value.code})")
+    context.emit(f"append({value.code})")
+    return _assemble(context)
 
 
-def _unit(tree: nodes.Template, columns: Mapping[str, str]) -> Unit:
+def _compile_context(tree: nodes.Template, column_kinds: Mapping[str, str]) -> CompileContext:
     """An empty compilation, with what each step may handle unseen so that all steps of a row stay in budget."""
-    if sum(1 for _ in tree.find_all(nodes.Node)) > _MOST_NODES:
-        raise CannotCompile(f"it has more than {_MOST_NODES:,} parts")
-    inside = sum(1 for loop in tree.find_all(nodes.For) for _ in loop.find_all(_STEPS))
-    steps = sum(1 for _ in tree.find_all(_STEPS))
-    weights = sum(_weight(loop) for loop in tree.find_all(nodes.For))
-    most_steps = min(MOST_STEPS, _STEP_ROOM // max(weights, 1))
-    env = environment()
-    return Unit(
-        expression=expression,
-        columns=columns,
-        globals=env.globals,
+    if sum(1 for _ in tree.find_all(nodes.Node)) > _MAX_NODES:
+        raise CannotCompile(f"it has more than {_MAX_NODES:,} parts")
+    loops = list(tree.find_all(nodes.For))
+    # A template with 8 working nodes, 2 of them in a loop (one is its counting filter) whose passes count 1 each:
+    #     loops may make min(1,000, 50,000 // 1) = 1,000 steps,
+    #     a step may handle 4,000,000 // (4 * 8) = 125,000 characters unseen,
+    #     a step in the loop 4,000,000 // (4 * 2 * 1,001) = 499: it runs a thousand times, and once for good measure.
+    # A node in a loop in a loop is found twice here, and so makes the limit smaller than it need be.
+    nodes_in_loops = sum(1 for loop in loops for _ in loop.find_all(_WORKING_NODES))
+    working_nodes = sum(1 for _ in tree.find_all(_WORKING_NODES))
+    pass_steps = sum(steps for _, steps in map(counted_loop, loops))
+    max_loop_steps = min(MAX_LOOP_STEPS, _UNSEEN_STEPS // max(pass_steps, 1))
+    return CompileContext(
+        write_expression=write_expression,
+        column_kinds=column_kinds,
+        globals=environment().globals,
         constants=runtime.constants(),
-        stores=store_counts(tree),
-        limit=_UNSEEN_WORK // (_PER_CHARACTER * max(steps, 4)),
-        loop_limit=_UNSEEN_WORK // (_PER_CHARACTER * max(inside, 1) * (most_steps + 1)),
-        most_steps=most_steps,
+        store_counts=Counter(name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"),
+        step_limit=_UNSEEN_WORK // (_WORK_PER_CHARACTER * max(working_nodes, 4)),
+        loop_step_limit=_UNSEEN_WORK // (_WORK_PER_CHARACTER * max(nodes_in_loops, 1) * (max_loop_steps + 1)),
+        max_loop_steps=max_loop_steps,
     )
 
 
-def _weight(loop: nodes.For) -> int:
-    """The steps that `jinja/rewrite.py` has each pass of a loop count."""
-    counted: Any = loop.iter
-    weight: int = counted.args[0].value
-    return weight
-
-
-def _assemble(unit: Unit) -> Code:
-    used = list(unit.used.items())
-    names = [name for _, name in used]
+def _assemble(context: CompileContext) -> Code:
+    """The whole function around the lines of one row."""
+    names = list(context.row_variables.values())
+    # zip() of one column would give tuples of one, and of no columns no rows at all.
+    rows = {0: "range(rows)", 1: "columns[0]"}.get(len(names), "zip(*columns)")
     head = [
         "def render(rows, columns, budget, out, failures):",
         "    append = out.append",
-        f"    for {_targets(names)} in {_zipped(names)}:",
+        f"    for {', '.join(names) or '_'} in {rows}:",
         "        try:",
     ]
-    if unit.counts:
+    # One budget serves all rows, and is filled up again for each; a row that counts nothing leaves it alone.
+    if context.uses_budget:
         head.append(f"            budget.steps, budget.work = {COUNTED_STEPS}, {COUNTED_WORK}")
-    if unit.picks:
+    if context.uses_draws:
         head.append("            budget.draws = 0")
     tail = ["        except Exception:", "            failures.append(len(out))", "            append(None)"]
-    source = "\n".join([*head, *unit.lines, *tail, ""])
-    run = _function(source, unit.constants)
-    return Code(source=source, run=run, columns=tuple(name for name, _ in used))
-
-
-def _targets(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "_"
-
-
-def _zipped(names: Sequence[str]) -> str:
-    if not names:
-        return "range(rows)"
-    return "columns[0]" if len(names) == 1 else "zip(*columns)"
-
-
-def _function(source: str, constants: dict[str, Any]) -> Callable[..., None]:
+    source = "\n".join([*head, *context.lines, *tail, ""])
     try:
         code = compile(source, "<generated>", "exec")
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise CannotCompile(f"Python does not take its code: {error}") from error
-    exec(code, constants)  # noqa: S102 - names no builtins; template text is in it as escaped literals only
-    run: Callable[..., None] = constants["render"]
-    return run
+    exec(code, context.constants)  # noqa: S102 - names no builtins; template text is in it as escaped literals only
+    return Code(source=source, run=context.constants["render"], columns=tuple(context.row_variables))

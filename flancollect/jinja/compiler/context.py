@@ -9,6 +9,7 @@ all else, undefined values included.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from jinja2 import nodes
 from jinja2.idtracking import VAR_LOAD_RESOLVE, Symbols
 
-SIMPLE = re.compile(r"[A-Za-z_]\w*")
+IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 MACHINE_INT = 1 << 63
 INTS = ("int", "position")
 NUMBERS = (*INTS, "float", "bool")
@@ -49,140 +50,153 @@ class Loop(NamedTuple):
     items: str
 
 
-class Expression(Protocol):
-    """What writes the Python of one expression.
+class ExpressionWriter(Protocol):
+    """What writes the Python of one expression: `write_expression` of `expressions.py`.
 
     With `lenient`, a missing item is a value, not a reason to give up. With `lazy`, the caller takes a list
     where Jinja has something to walk through once.
     """
 
     def __call__(
-        self, node: nodes.Expr, symbols: Symbols, unit: Unit, *, lenient: bool = False, lazy: bool = False
+        self,
+        node: nodes.Node,
+        symbols: Symbols,
+        context: CompileContext,
+        *,
+        lenient: bool = False,
+        lazy: bool = False,
     ) -> Value:
         """Write it. Raises CannotCompile."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
-class Unit:
-    """One compilation. `columns` holds kinds by row name; `constants` is what the code may name."""
+class CompileContext:
+    """One compilation. `column_kinds` has a kind for every name of the row; `constants` are the code's globals."""
 
-    expression: Expression
-    columns: Mapping[str, str]
-    globals: Mapping[str, Any]
+    # Filters, calls and loops hold expressions, and expressions hold filters and calls: the modules below
+    # `expressions.py` find their way back up through this field.
+    write_expression: ExpressionWriter
+    column_kinds: Mapping[str, str]
+    globals: Mapping[str, Any]  # of the environment: range, dict, namespace, zip
     constants: dict[str, Any]
-    stores: Mapping[str, int]
-    limit: int  # characters that a step outside loops may handle without counting them
-    loop_limit: int  # the same for a step inside a loop
-    most_steps: int  # loop steps of one row
+    store_counts: Mapping[str, int]  # how often the template assigns each name
+    step_limit: int  # characters that a step outside loops may handle without counting them
+    loop_step_limit: int  # the same for a step inside a loop
+    max_loop_steps: int  # of one row
     lines: list[str] = field(default_factory=list)
-    indent: int = 3
-    depth: int = 0
-    counts: bool = False
-    picks: bool = False
-    loops: dict[str, Loop] = field(default_factory=dict)
-    used: dict[str, str] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
+    indent: int = 3  # inside `def`, `for` and `try`
+    loop_depth: int = 0
+    uses_budget: bool = False
+    uses_draws: bool = False
+    loops: dict[str, Loop] = field(
+        default_factory=dict
+    )  # running ones that have a `loop`, by Jinja's name of it
+    row_variables: dict[str, str] = field(default_factory=dict)  # of the columns that are read, in that order
+    variable_kinds: dict[str, str] = field(default_factory=dict)
     _variables: dict[str, str] = field(default_factory=dict)
-    _interned: dict[tuple[type, Any], str] = field(default_factory=dict)
-    _numbered: int = 0
+    _text_constants: dict[str, str] = field(default_factory=dict)
+    _counters: Counter[str] = field(default_factory=Counter)
 
-    def write(self, line: str) -> None:
+    def emit(self, line: str) -> None:
         """Add a line."""
         self.lines.append("    " * self.indent + line)
 
     @contextmanager
     def block(self, head: str) -> Any:
         """Add a head line; lines written inside stand under it."""
-        self.write(head)
+        self.emit(head)
         self.indent += 1
-        before = len(self.lines)
+        length = len(self.lines)
         yield
-        if len(self.lines) == before:
-            self.write("pass")
+        if len(self.lines) == length:
+            self.emit("pass")
         self.indent -= 1
 
-    def new(self, letter: str) -> str:
-        """A fresh Python name."""
-        self._numbered += 1
-        return f"{letter}{self._numbered}"
+    def fresh(self, letter: str) -> str:
+        """A Python name that nothing has yet, such as r1, r2.
+
+        The letter says what it is: r of the row, v of the template, t for the moment, k constant, s text,
+        and i, n, j, e for the items, length, position and element of a loop.
+        """
+        self._counters[letter] += 1
+        return f"{letter}{self._counters[letter]}"
 
     def constant(self, value: Any) -> str:
         """The name of a value that the code may use; equal texts share one."""
-        if not isinstance(value, str):
-            name = self.new("k")
-            self.constants[name] = value
-            return name
-        if (str, value) not in self._interned:
-            self._interned[str, value] = self.new("k")
-            self.constants[self._interned[str, value]] = value
-        return self._interned[str, value]
-
-    def helper(self, name: str, function: Callable[..., Any]) -> str:
-        """The name of a function that counts against the row's budget."""
-        self.counts = True
-        self.constants[name] = function
+        if isinstance(value, str) and value in self._text_constants:
+            return self._text_constants[value]
+        name = self.fresh("k")
+        self.constants[name] = value
+        # Only texts are shared: 1, 1.0 and True are equal, and would share a name that has one of them.
+        if isinstance(value, str):
+            self._text_constants[value] = name
         return name
 
-    def small(self) -> int:
+    def helper(self, function: Callable[..., Any]) -> str:
+        """The name of a function that counts against the row's budget: its own, so that one can look it up."""
+        self.uses_budget = True
+        self.constants[function.__name__] = function
+        return function.__name__
+
+    def unseen_limit(self) -> int:
         """The characters that a step here may handle without counting them."""
-        return self.loop_limit if self.depth else self.limit
+        return self.loop_step_limit if self.loop_depth else self.step_limit
 
-    def all(self, items: Sequence[nodes.Expr], symbols: Symbols) -> list[Value]:
+    def write_all(self, items: Sequence[nodes.Expr], symbols: Symbols) -> list[Value]:
         """The Python of several expressions."""
-        return [self.expression(item, symbols, self) for item in items]
-
-    # --- names -----------------------------------------------------------------------------------------
+        return [self.write_expression(item, symbols, self) for item in items]
 
     def variable(self, ref: str) -> str:
         """The Python name of one of Jinja's own names."""
+        # Jinja calls the `x` of a loop `l_1_x` and the one outside `l_0_x`: two names, two Python variables.
         if ref not in self._variables:
-            self._variables[ref] = self.new("v")
+            self._variables[ref] = self.fresh("v")
         return self._variables[ref]
 
-    def from_row(self, name: str) -> Value | None:
+    def row_variable(self, column: str) -> str:
+        """The Python name of what a column holds for the row; from here on the column is one that is read."""
+        if column not in self.row_variables:
+            self.row_variables[column] = self.fresh("r")
+        return self.row_variables[column]
+
+    def resolve(self, name: str) -> Value | None:
         """What the row, or else the environment, calls by this name; None where nothing is."""
-        if name in self.columns:
-            if name not in self.used:
-                self.used[name] = self.new("r")
-            return Value(self.used[name], self.columns[name])
+        if name in self.column_kinds:
+            return Value(self.row_variable(name), self.column_kinds[name])
         return Value(self.constant(self.globals[name])) if name in self.globals else None
 
-    def raw(self, ref: str, symbols: Symbols) -> Value:
+    def load(self, ref: str, symbols: Symbols) -> Value:
         """What a name stands for, `missing` included."""
         load = symbols.find_load(ref)
-        if load is not None and load[0] == VAR_LOAD_RESOLVE and not stored(ref, symbols):
-            return self.from_row(load[1]) or Value("missing", MAYBE_MISSING)
+        if load is not None and load[0] == VAR_LOAD_RESOLVE and not is_stored(ref, symbols):
+            return self.resolve(load[1]) or Value("missing", MAYBE_MISSING)
         variable = self.variable(ref)
-        return Value(variable, self.kinds.get(variable, MAYBE_MISSING))
+        return Value(variable, self.variable_kinds.get(variable, MAYBE_MISSING))
 
 
-def stored(ref: str, symbols: Symbols | None) -> bool:
+def is_stored(ref: str, symbols: Symbols | None) -> bool:
     """Whether the scope that owns a name also assigns it."""
     while symbols is not None:
-        for name, owned in symbols.refs.items():
-            if owned == ref:
+        for name, owned_ref in symbols.refs.items():
+            if owned_ref == ref:
                 return name in symbols.stores
         symbols = symbols.parent
     return False
 
 
-def listed(values: Sequence[Value]) -> str:
+def comma_separated(values: Sequence[Value]) -> str:
     """Python expressions, with commas between."""
     return ", ".join(value.code for value in values)
 
 
-def store_counts(tree: nodes.Template) -> dict[str, int]:
-    """How often each name is assigned."""
-    counts: dict[str, int] = {}
-    for name in tree.find_all(nodes.Name):
-        if name.ctx != "load":
-            counts[name.name] = counts.get(name.name, 0) + 1
-    return counts
-
-
 def kind_of(column: Sequence[Any]) -> str:
-    """The kind that all values of a column have."""
+    """The kind that all values of a column have.
+
+    ["a", "b"] is "str", [1, 2] "int", [1, 2**63] and [1, "a"] and [1, None] "any"; [["a"], []] is "texts",
+    [["a"], [1]] "list".
+    """
+    # Where all rows share one object, such as the list of a task's answer options, it is looked at once.
     if len(column) > 1 and column[0] is column[-1] and all(map(is_, column, repeat(column[0]))):
         column = column[:1]
     types = set(map(type, column))

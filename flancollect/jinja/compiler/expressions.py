@@ -3,7 +3,7 @@
 The tree is the one that `jinja/rewrite.py` prepared for reference Jinja, counting filters included. Where a
 kind is known, or can be tested for cheaply, plain Python stands for what the sandbox would do at length;
 everything else calls the sandbox's own functions. What the plain form handles unseen is small enough
-(`Unit.small`) that all such steps of one row stay within the row's budget.
+(`CompileContext.unseen_limit`) that all such steps of one row stay within the row's budget.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from flancollect.jinja.compiler.context import (
     MAYBE_MISSING,
     SCALARS,
     CannotCompile,
-    Unit,
+    CompileContext,
     Value,
-    listed,
+    comma_separated,
 )
 from flancollect.jinja.compiler.filters import write_filter, write_test
-from flancollect.jinja.compiler.inline import simple, within
+from flancollect.jinja.compiler.inline import bind, limited_text
+from flancollect.jinja.operators import OPERATORS
+
+Writer = Callable[..., Value]
 
 _COMPARISONS = {
     "eq": "==",
@@ -39,209 +42,220 @@ _COMPARISONS = {
 }
 
 
-def expression(
-    node: nodes.Expr, symbols: Symbols, unit: Unit, *, lenient: bool = False, lazy: bool = False
+def write_expression(
+    node: nodes.Node, symbols: Symbols, context: CompileContext, *, lenient: bool = False, lazy: bool = False
 ) -> Value:
-    """See `unit.Expression`."""
+    """The Python of one expression; see `context.ExpressionWriter`. Raises CannotCompile."""
     write = _WRITERS.get(type(node))
     if write is None:
         raise CannotCompile(f"{type(node).__name__.lower()} is not covered")
-    value = write(node, symbols, unit, lenient)
+    value = write(node, symbols, context, lenient)
     return Value(f"iter({value.code})") if value.kind == "lazy" and not lazy else value
 
 
-# --- names and literals ------------------------------------------------------------------------------------
-
-
-def _name(node: nodes.Name, symbols: Symbols, unit: Unit, _: bool) -> Value:
+def write_name(node: nodes.Name, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """`premise` -> `r1`, a variable of the template -> `v1`; `undefined(k1)` where nothing has the name."""
     ref = symbols.ref(node.name)
-    if ref in unit.loops:
+    if ref in context.loops:
         raise CannotCompile("`loop` is used as a value of its own")
-    value = unit.raw(ref, symbols)
+    value = context.load(ref, symbols)
     if value.code == "missing":
-        return Value(f"undefined({unit.constant(node.name)})")
+        return Value(f"undefined({context.constant(node.name)})")
     if value.kind == MAYBE_MISSING:
-        return Value(f"(undefined({unit.constant(node.name)}) if {value.code} is missing else {value.code})")
+        undefined = f"undefined({context.constant(node.name)})"
+        return Value(f"({undefined} if {value.code} is missing else {value.code})")
     return value
 
 
-def _const(node: nodes.Const, _: Symbols, unit: Unit, __: bool) -> Value:
+def write_constant(node: nodes.Const, _: Symbols, context: CompileContext, __: bool) -> Value:
+    """A small number, true, false or none as it is written; anything else by the name of a constant."""
     value = node.value
     if value is None or isinstance(value, bool):
         return Value(repr(value), "none" if value is None else "bool")
+    # "int" promises machine size, as `kind_of` does for columns; a literal beyond it is for the sandbox.
     if type(value) is int and abs(value) < 1 << 62:
         return Value(repr(value), "int")
-    return Value(unit.constant(value), {str: "str", float: "float"}.get(type(value), "any"))
+    return Value(context.constant(value), {str: "str", float: "float"}.get(type(value), "any"))
 
 
-def _template_data(node: nodes.TemplateData, _: Symbols, unit: Unit, __: bool) -> Value:
-    return Value(unit.constant(node.data), "str")
+def write_template_data(node: nodes.TemplateData, _: Symbols, context: CompileContext, __: bool) -> Value:
+    """Text between the braces, where Jinja has it inside an expression."""
+    return Value(context.constant(node.data), "str")
 
 
-def _list(node: nodes.List, symbols: Symbols, unit: Unit, _: bool) -> Value:
-    items = unit.all(node.items, symbols)
+def write_list(node: nodes.List, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """`[a, "b"]` -> `[r1, k1]`, of kind "texts" where every item is a "str"."""
+    items = context.write_all(node.items, symbols)
     kind = "texts" if items and all(item.kind == "str" for item in items) else "list"
-    return Value(f"[{listed(items)}]", kind)
+    return Value(f"[{comma_separated(items)}]", kind)
 
 
-def _tuple(node: nodes.Tuple, symbols: Symbols, unit: Unit, _: bool) -> Value:
-    items = unit.all(node.items, symbols)
-    return Value(f"({listed(items)}{',' if len(items) == 1 else ''})")
+def write_tuple(node: nodes.Tuple, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """`(a,)` -> `(r1,)`."""
+    items = context.write_all(node.items, symbols)
+    return Value(f"({comma_separated(items)}{',' if len(items) == 1 else ''})")
 
 
-def _dict(node: nodes.Dict, symbols: Symbols, unit: Unit, _: bool) -> Value:
+def write_dict(node: nodes.Dict, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """`{"a": b}` -> `({k1: r1})`."""
     pairs = (
-        f"{expression(pair.key, symbols, unit).code}: {expression(pair.value, symbols, unit).code}"
+        f"{write_expression(pair.key, symbols, context).code}: "
+        f"{write_expression(pair.value, symbols, context).code}"
         for pair in node.items
     )
+    # In parentheses, because an f-string would read `{{` as a brace of the text.
     return Value(f"({{{', '.join(pairs)}}})", "dict")
 
 
-# --- operators ---------------------------------------------------------------------------------------------
+def boolean_writer(word: str) -> Writer:
+    """`a and b` -> `(r1 and r2)`: one of the two values, not a bool."""
 
-
-def _and_or(word: str) -> Callable[..., Value]:
-    def write(node: nodes.BinExpr, symbols: Symbols, unit: Unit, _: bool) -> Value:
-        left, right = unit.all((node.left, node.right), symbols)
-        kind = left.kind if left.kind == right.kind else "any"
-        return Value(f"({left.code} {word} {right.code})", kind)
-
-    return write
-
-
-def _not(node: nodes.Not, symbols: Symbols, unit: Unit, _: bool) -> Value:
-    return Value(f"(not {expression(node.node, symbols, unit).code})", "bool")
-
-
-def _signed(sign: str) -> Callable[..., Value]:
-    def write(node: nodes.UnaryExpr, symbols: Symbols, unit: Unit, _: bool) -> Value:
-        value = expression(node.node, symbols, unit)
-        return Value(
-            f"({sign}{value.code})",
-            "int" if value.kind in INTS else value.kind if value.kind == "float" else "any",
-        )
+    def write(node: nodes.BinExpr, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+        lhs, rhs = context.write_all((node.left, node.right), symbols)
+        kind = lhs.kind if lhs.kind == rhs.kind else "any"
+        return Value(f"({lhs.code} {word} {rhs.code})", kind)
 
     return write
 
 
-def _arithmetic(sign: str) -> Callable[..., Value]:
+def write_not(node: nodes.Not, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """`not a` -> `(not r1)`."""
+    return Value(f"(not {write_expression(node.node, symbols, context).code})", "bool")
+
+
+def sign_writer(sign: str) -> Writer:
+    """`-a` -> `(-r1)`; minus true is an int."""
+
+    def write(node: nodes.UnaryExpr, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+        value = write_expression(node.node, symbols, context)
+        kind = "int" if value.kind in INTS else "float" if value.kind == "float" else "any"
+        return Value(f"({sign}{value.code})", kind)
+
+    return write
+
+
+def arithmetic_writer(sign: str) -> Writer:
     """Small numbers are added in plain Python; the rest is for the sandbox, which asks for the room first."""
 
-    def write(node: nodes.BinExpr, symbols: Symbols, unit: Unit, _: bool) -> Value:
-        left, right = unit.all((node.left, node.right), symbols)
-        kinds = {left.kind, right.kind}
+    def write(node: nodes.BinExpr, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+        lhs, rhs = context.write_all((node.left, node.right), symbols)
+        kinds = {lhs.kind, rhs.kind}
+        # A sum has one bit more than what is added, and a template has 4,000 nodes at most, so sums are plain.
+        # A product may have twice the bits, and so is plain only where a float makes it a float. `**` is none
+        # of these: (-2.0) ** 0.5 is complex. `%` is too rare on floats to have a form.
         plain = kinds <= {*INTS, "float"} and (sign in "+-" or "float" in kinds) and sign not in ("**", "%")
         if plain:
-            return Value(f"({left.code} {sign} {right.code})", "float" if "float" in kinds else "int")
+            return Value(f"({lhs.code} {sign} {rhs.code})", "float" if "float" in kinds else "int")
         if sign == "+" and kinds == {"str"}:
-            return within(f"({left.code} + {right.code})", unit)
-        helper = unit.helper(_OPERATOR_NAMES[sign], runtime.OPERATORS[sign])
-        return Value(f"{helper}({left.code}, {right.code})")
+            return limited_text(f"({lhs.code} + {rhs.code})", context)
+        return Value(f"{context.helper(OPERATORS[sign])}({lhs.code}, {rhs.code})")
 
     return write
 
 
-_OPERATOR_NAMES = {"+": "add", "-": "subtract", "*": "multiply", "**": "power", "%": "percent"}
+def division_writer(sign: str) -> Writer:
+    """`a / b` -> `(r1 / r2)`: what it makes is never larger than what it is made of."""
 
-
-def _divided(sign: str) -> Callable[..., Value]:
-    def write(node: nodes.BinExpr, symbols: Symbols, unit: Unit, _: bool) -> Value:
-        left, right = unit.all((node.left, node.right), symbols)
-        return Value(f"({left.code} {sign} {right.code})")
+    def write(node: nodes.BinExpr, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+        lhs, rhs = context.write_all((node.left, node.right), symbols)
+        return Value(f"({lhs.code} {sign} {rhs.code})")
 
     return write
 
 
-def _compare(node: nodes.Compare, symbols: Symbols, unit: Unit, _: bool) -> Value:
-    code = expression(node.expr, symbols, unit).code
+def write_comparison(node: nodes.Compare, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """`1 < a <= b` -> `(1 < r1 <= r2)`."""
+    code = write_expression(node.expr, symbols, context).code
     for operand in node.ops:
-        code += f" {_COMPARISONS[operand.op]} {expression(operand.expr, symbols, unit).code}"
+        code += f" {_COMPARISONS[operand.op]} {write_expression(operand.expr, symbols, context).code}"
     return Value(f"({code})", "bool")
 
 
-def _conditional(node: nodes.CondExpr, symbols: Symbols, unit: Unit, lenient: bool) -> Value:
-    test = expression(node.test, symbols, unit)
-    first = expression(node.expr1, symbols, unit, lenient=lenient)
+def write_conditional(
+    node: nodes.CondExpr, symbols: Symbols, context: CompileContext, lenient: bool
+) -> Value:
+    """`a if b else c` -> `(r1 if r2 else r3)`; without `else` it may be undefined."""
+    test = write_expression(node.test, symbols, context)
+    first = write_expression(node.expr1, symbols, context, lenient=lenient)
     if node.expr2 is None:
-        return Value(f"({first.code} if {test.code} else undefined({unit.constant('else')}))")
-    second = expression(node.expr2, symbols, unit, lenient=lenient)
+        return Value(f"({first.code} if {test.code} else undefined({context.constant('else')}))")
+    second = write_expression(node.expr2, symbols, context, lenient=lenient)
     kind = first.kind if first.kind == second.kind else "any"
     return Value(f"({first.code} if {test.code} else {second.code})", kind)
 
 
-# --- attributes, items, calls ------------------------------------------------------------------------------
-
-
-def _attribute(node: nodes.Getattr, symbols: Symbols, unit: Unit, lenient: bool) -> Value:
-    if isinstance(node.node, nodes.Name) and (ref := symbols.find_ref(node.node.name)) in unit.loops:
-        return _loop_attribute(node.attr, unit, ref or "")
-    value = expression(node.node, symbols, unit)
-    key = unit.constant(node.attr)
+def write_attribute(node: nodes.Getattr, symbols: Symbols, context: CompileContext, lenient: bool) -> Value:
+    """`doc.text` -> `(r1[k1] if type(r1) is dict else attribute(r1, k1))`."""
+    if isinstance(node.node, nodes.Name) and (ref := symbols.find_ref(node.node.name)) in context.loops:
+        return _loop_attribute(node.attr, context, ref or "")
+    value = write_expression(node.node, symbols, context)
+    key = context.constant(node.attr)
+    # In Jinja `doc.items` is the method of a dictionary, even of one that has an item of that name.
     if lenient or value.kind == "str" or hasattr(dict, node.attr):
-        return Value(f"{unit.helper('attribute', runtime.attribute)}({value.code}, {key})")
+        return Value(f"{context.helper(runtime.attribute)}({value.code}, {key})")
     if value.kind == "dict":
         return Value(f"{value.code}[{key}]")
-    first, name = simple(value, unit)
-    slow = f"{unit.helper('attribute', runtime.attribute)}({name}, {key})"
+    first, name = bind(value, context)
+    slow = f"{context.helper(runtime.attribute)}({name}, {key})"
     return Value(f"({name}[{key}] if type({first}) is dict else {slow})")
 
 
-def _loop_attribute(attribute: str, unit: Unit, ref: str) -> Value:
-    index, length, items = unit.loops[ref]
-    known = {
-        "index": Value(index, "position"),
-        "index0": Value(f"({index} - 1)", "position"),
-        "revindex": Value(f"({length} - {index} + 1)", "position"),
-        "revindex0": Value(f"({length} - {index})", "position"),
-        "first": Value(f"({index} == 1)", "bool"),
-        "last": Value(f"({index} == {length})", "bool"),
+def _loop_attribute(attribute: str, context: CompileContext, ref: str) -> Value:
+    position, length, items = context.loops[ref]
+    undefined = f"undefined({context.constant(attribute)})" if attribute in ("previtem", "nextitem") else ""
+    attributes = {
+        "index": Value(position, "position"),
+        "index0": Value(f"({position} - 1)", "position"),
+        "revindex": Value(f"({length} - {position} + 1)", "position"),
+        "revindex0": Value(f"({length} - {position})", "position"),
+        "first": Value(f"({position} == 1)", "bool"),
+        "last": Value(f"({position} == {length})", "bool"),
         "length": Value(length, "int"),
+        # Depth counts the calls of a recursive loop, and those are not covered.
         "depth": Value("1", "int"),
         "depth0": Value("0", "int"),
-        "previtem": Value(
-            f"({items}[{index} - 2] if {index} > 1 else undefined({unit.constant('previtem')}))"
-        ),
-        "nextitem": Value(
-            f"({items}[{index}] if {index} < {length} else undefined({unit.constant('nextitem')}))"
-        ),
+        # Positions begin at 1, items at 0: of [a, b, c] the second, at position 2, lies between [0] and [2].
+        "previtem": Value(f"({items}[{position} - 2] if {position} > 1 else {undefined})"),
+        "nextitem": Value(f"({items}[{position}] if {position} < {length} else {undefined})"),
     }
-    if attribute not in known:
+    if attribute not in attributes:
         raise CannotCompile(f"`loop.{attribute}` is not covered")
-    return known[attribute]
+    return attributes[attribute]
 
 
-def _item(node: nodes.Getitem, symbols: Symbols, unit: Unit, lenient: bool) -> Value:
-    value = expression(node.node, symbols, unit)
-    key = expression(node.arg, symbols, unit)
+def write_item(node: nodes.Getitem, symbols: Symbols, context: CompileContext, lenient: bool) -> Value:
+    """`choices[label]` -> `r1[r2]`; what Python cannot index so raises, and is left to Jinja."""
+    value = write_expression(node.node, symbols, context)
+    key = write_expression(node.arg, symbols, context)
     if lenient or value.kind in SCALARS or key.kind in ("none", "float"):
-        return Value(f"{unit.helper('item', runtime.item)}({value.code}, {key.code})")
-    textual = value.kind in ("str", "texts") and key.kind in (*INTS, "bool")
-    return Value(f"{value.code}[{key.code}]", "str" if textual else "any")
+        return Value(f"{context.helper(runtime.item)}({value.code}, {key.code})")
+    is_text = value.kind in ("str", "texts") and key.kind in (*INTS, "bool")
+    return Value(f"{value.code}[{key.code}]", "str" if is_text else "any")
 
 
-_WRITERS: dict[type[nodes.Node], Callable[..., Value]] = {
-    nodes.Name: _name,
-    nodes.Const: _const,
-    nodes.TemplateData: _template_data,
-    nodes.List: _list,
-    nodes.Tuple: _tuple,
-    nodes.Dict: _dict,
-    nodes.And: _and_or("and"),
-    nodes.Or: _and_or("or"),
-    nodes.Not: _not,
-    nodes.Neg: _signed("-"),
-    nodes.Pos: _signed("+"),
-    nodes.Add: _arithmetic("+"),
-    nodes.Sub: _arithmetic("-"),
-    nodes.Mul: _arithmetic("*"),
-    nodes.Pow: _arithmetic("**"),
-    nodes.Mod: _arithmetic("%"),
-    nodes.Div: _divided("/"),
-    nodes.FloorDiv: _divided("//"),
-    nodes.Compare: _compare,
-    nodes.CondExpr: _conditional,
-    nodes.Getattr: _attribute,
-    nodes.Getitem: _item,
+_WRITERS: dict[type[nodes.Node], Writer] = {
+    nodes.Name: write_name,
+    nodes.Const: write_constant,
+    nodes.TemplateData: write_template_data,
+    nodes.List: write_list,
+    nodes.Tuple: write_tuple,
+    nodes.Dict: write_dict,
+    nodes.And: boolean_writer("and"),
+    nodes.Or: boolean_writer("or"),
+    nodes.Not: write_not,
+    nodes.Neg: sign_writer("-"),
+    nodes.Pos: sign_writer("+"),
+    nodes.Add: arithmetic_writer("+"),
+    nodes.Sub: arithmetic_writer("-"),
+    nodes.Mul: arithmetic_writer("*"),
+    nodes.Pow: arithmetic_writer("**"),
+    nodes.Mod: arithmetic_writer("%"),
+    nodes.Div: division_writer("/"),
+    nodes.FloorDiv: division_writer("//"),
+    nodes.Compare: write_comparison,
+    nodes.CondExpr: write_conditional,
+    nodes.Getattr: write_attribute,
+    nodes.Getitem: write_item,
     nodes.Call: write_call,
     nodes.Filter: write_filter,
     nodes.Test: write_test,

@@ -1,4 +1,8 @@
-"""Loops of a template as loops of Python, their steps held to what generated code vouches for."""
+"""Loops of a template as loops of Python, their steps held to what generated code vouches for.
+
+Reference Jinja counts each step of a loop as it goes. Generated code looks at the length once, before the loop,
+and leaves rows with more than `max_loop_steps` to Jinja; of loops in loops it adds the lengths up in `steps`.
+"""
 
 from __future__ import annotations
 
@@ -10,81 +14,157 @@ from jinja2.compiler import find_undeclared
 from jinja2.idtracking import Symbols
 
 from flancollect.jinja.compiler import runtime
-from flancollect.jinja.compiler.context import CannotCompile, Loop, Unit, Value
-from flancollect.jinja.compiler.expressions import expression
-from flancollect.jinja.compiler.names import as_expression, enter, target_of
-from flancollect.jinja.compiler.output import MOST_PIECES, Output
-from flancollect.jinja.mutable import METHODS as GROWING_METHODS
+from flancollect.jinja.compiler.context import CannotCompile, CompileContext, Loop, Value
+from flancollect.jinja.compiler.expressions import write_expression
+from flancollect.jinja.compiler.names import enter, target_of
+from flancollect.jinja.compiler.output import MAX_PIECES, Output
+from flancollect.jinja.mutable import MUTATOR_NAMES
+from flancollect.jinja.rewrite import counted_loop
 
-Body: TypeAlias = Callable[[Sequence[nodes.Node], Symbols, Unit, Output], None]
+Body: TypeAlias = Callable[[Sequence[nodes.Node], Symbols, CompileContext, Output], None]
 
 _SLIM_TEXT = 1_000
+_ITERABLE_KINDS = frozenset({"texts", "list", "str", "range", "lazy"})
+_ELEMENT_KINDS = {"texts": "str", "str": "str", "range": "int"}
 
 
-def write_loop(node: nodes.For, symbols: Symbols, unit: Unit, output: Output, body: Body) -> None:
-    """Write a loop; `body` writes what stands inside."""
+def write_loop(
+    node: nodes.For, symbols: Symbols, context: CompileContext, output: Output, body: Body
+) -> None:
+    """Write a loop; `body` writes what stands in it."""
     if node.recursive:
         raise CannotCompile("a recursive loop is not covered")
     output.flush()
-    loop = Loop(unit.new("j"), unit.new("n"), unit.new("i"))
+    loop = Loop(context.fresh("j"), context.fresh("n"), context.fresh("i"))
     uses_loop = bool(find_undeclared(node.body, ("loop",)))
-    element = _items(node, symbols, unit, loop, uses_loop=uses_loop)
-    late_test = _test(node, symbols, unit, loop, uses_loop=uses_loop)
+    element = _write_items(node, symbols, context, loop, uses_loop=uses_loop)
+    late_test = _write_test(node, symbols, context, loop, uses_loop=uses_loop)
     inner = Symbols(symbols)
     if uses_loop:
-        unit.loops[inner.declare_parameter("loop")] = loop
+        context.loops[inner.declare_parameter("loop")] = loop
     inner.analyze_node(node, for_branch="body")
-    target = _loop_target(node.target, inner, unit, element)
-    if late_test is None and element == "str" and _write_affixed(node, output, unit, loop):
-        _else(node, symbols, unit, output, loop, body)
-        return
-    walked = (
-        f"{loop.position}, {target} in enumerate({loop.items}, 1)"
-        if uses_loop
-        else f"{target} in {loop.items}"
-    )
-    unit.depth += 1
-    with unit.block(f"for {walked}:"):
-        if late_test is not None:
-            with unit.block(f"if not {expression(as_expression(node.test), late_test, unit).code}:"):
-                unit.write("continue")
-        enter(inner, unit)
-        body(node.body, inner, unit, output)
-        output.flush()
-        if not (element == "str" and _is_slim(node)):
-            output.check()
-    unit.depth -= 1
-    if uses_loop:
-        del unit.loops[inner.ref("loop")]
-    _else(node, symbols, unit, output, loop, body)
+    target = _loop_target(node.target, inner, context, element)
+    if not (late_test is None and element == "str" and _write_as_join(node, output, context, loop)):
+        head = f"for {target} in {loop.items}:"
+        if uses_loop:
+            head = f"for {loop.position}, {target} in enumerate({loop.items}, 1):"
+        context.loop_depth += 1
+        with context.block(head):
+            if late_test is not None and node.test is not None:
+                with context.block(f"if not {write_expression(node.test, late_test, context).code}:"):
+                    context.emit("continue")
+            enter(inner, context)
+            body(node.body, inner, context, output)
+            output.flush()
+            if not (element == "str" and _is_slim(node)):
+                output.check()
+        context.loop_depth -= 1
+        if uses_loop:
+            del context.loops[inner.ref("loop")]
+    if node.else_:
+        with context.block(f"if not {loop.length}:"):
+            inner = Symbols(symbols)
+            inner.analyze_node(node, for_branch="else")
+            enter(inner, context)
+            body(node.else_, inner, context, output)
+            output.flush()
 
 
-def _else(node: nodes.For, symbols: Symbols, unit: Unit, output: Output, loop: Loop, body: Body) -> None:
-    if not node.else_:
-        return
+def _write_items(
+    node: nodes.For, symbols: Symbols, context: CompileContext, loop: Loop, *, uses_loop: bool
+) -> str:
+    """Write what a loop walks through, counted, and say of what kind its elements are."""
+    mutates = _may_mutate(node)
+    items, _ = counted_loop(
+        node
+    )  # without the filter that `rewrite.py` put there: the steps are counted here
+    value = write_expression(items, symbols, context, lazy=not mutates)
+    code = value.code
+    if value.kind not in _ITERABLE_KINDS:
+        if mutates:
+            code = f"{context.helper(runtime.stable_sequence)}({code}, {uses_loop})"
+        else:
+            code = f"{context.helper(runtime.sequence)}({code})"
+    context.emit(f"{loop.items} = {code}")
+    context.emit(f"{loop.length} = len({loop.items})")
+    # For 30 rows of 30 items: `steps` is 30 before the outer loop, then 60, 90, ... 930 before each inner one.
+    # A loop without loops in it needs no sum, its own length is enough.
+    if context.loop_depth:
+        context.emit(f"steps += {loop.length}")
+    elif any(part.find(nodes.For) for part in node.body):
+        context.emit(f"steps = {loop.length}")
+    with context.block(f"if {'steps' if context.loop_depth else loop.length} > {context.max_loop_steps}:"):
+        context.emit("doubt()")
+    return _ELEMENT_KINDS.get(value.kind, "any")
+
+
+def _write_test(
+    node: nodes.For, symbols: Symbols, context: CompileContext, loop: Loop, *, uses_loop: bool
+) -> Symbols | None:
+    """Write the choice of a loop's items; where the body may change the outcome, give the test's names instead."""
+    if node.test is None:
+        return None
     inner = Symbols(symbols)
-    inner.analyze_node(node, for_branch="else")
-    with unit.block(f"if not {loop.length}:"):
-        enter(inner, unit)
-        body(node.else_, inner, unit, output)
-        output.flush()
+    inner.analyze_node(node, for_branch="test")
+    enter(inner, context)
+    # `{% for x in xs if x not in l %}{% set _ = l.append(x) %}`: the test of each item has to wait for the body of
+    # those before. With `loop` that cannot be: `loop.length` counts the items that pass.
+    if _may_mutate(node) or any(part.find(nodes.NSRef) for part in node.body):
+        if uses_loop or node.else_:
+            raise CannotCompile("a loop that may change what its own test sees is not covered")
+        return inner
+    passing, each = context.fresh("i"), context.fresh("e")
+    context.emit(f"{passing} = []")
+    context.loop_depth += 1
+    with context.block(f"for {each} in {loop.items}:"):
+        context.emit(f"{_loop_target(node.target, inner, context, 'any')} = {each}")
+        with context.block(f"if {write_expression(node.test, inner, context).code}:"):
+            context.emit(f"{passing}.append({each})")
+    context.loop_depth -= 1
+    context.emit(f"{loop.items} = {passing}")
+    context.emit(f"{loop.length} = len({loop.items})")
+    return None
 
 
-def _write_affixed(node: nodes.For, output: Output, unit: Unit, loop: Loop) -> bool:
-    """Write a loop that puts the same text around each of its texts as one join."""
+def _may_mutate(node: nodes.For) -> bool:
+    """Whether the body of a loop may change a list or dictionary of the template."""
+    return any(read.attr in MUTATOR_NAMES for part in node.body for read in part.find_all(nodes.Getattr))
+
+
+def _loop_target(target: nodes.Node, inner: Symbols, context: CompileContext, element: str) -> str:
+    if isinstance(target, nodes.Name):
+        # A name that is assigned here only always holds an element.
+        kind = element if context.store_counts[target.name] == 1 else "any"
+        context.variable_kinds[context.variable(inner.ref(target.name))] = kind
+    else:
+        for name in target.find_all(nodes.Name):
+            context.variable_kinds[context.variable(inner.ref(name.name))] = "any"
+    return target_of(target, inner, context)
+
+
+def _write_as_join(node: nodes.For, output: Output, context: CompileContext, loop: Loop) -> bool:
+    """Write a loop that puts the same text around each of its texts as one join, if it is such a loop."""
+    # `{% for x in xs %}- {{ x }};\n{% endfor %}` of ["a", "b"] is "- " + ";\n- ".join(xs) + ";\n".
     pieces = _pieces(node)
-    places = [i for i, piece in enumerate(pieces) if not isinstance(piece, str)]
-    if len(places) != 1 or not _is_target(pieces[places[0]], node):
+    targets = [i for i, piece in enumerate(pieces) if not isinstance(piece, str)]
+    if len(targets) != 1 or not _is_target(pieces[targets[0]], node):
         return False
-    (at,) = places
+    (at,) = targets
     before, after = "".join(pieces[:at]), "".join(pieces[at + 1 :])
-    with unit.block(f"if {loop.length}:"):
+    with context.block(f"if {loop.length}:"):
         output.literal(before)
-        output.value(Value(f"{unit.constant(after + before)}.join({loop.items})", "str"))
+        output.value(Value(f"{context.constant(after + before)}.join({loop.items})", "str"))
         output.literal(after)
         output.flush()
         output.check()
     return True
+
+
+def _is_slim(node: nodes.For) -> bool:
+    """Whether a step writes no more than its own text and little else, so that the input bounds the output."""
+    values = [piece for piece in _pieces(node) if not isinstance(piece, str)]
+    own = [value for value in values if _is_target(value, node)]
+    return len(own) == 1 and all(value in own or _is_position(value) for value in values)
 
 
 def _pieces(node: nodes.For) -> list[Any]:
@@ -93,15 +173,8 @@ def _pieces(node: nodes.For) -> list[Any]:
         return []
     children: list[Any] = [child for part in node.body for child in part.iter_child_nodes()]
     pieces = [child.data if isinstance(child, nodes.TemplateData) else child for child in children]
-    short = sum(len(piece) for piece in pieces if isinstance(piece, str)) <= _SLIM_TEXT
-    return pieces if short and len(pieces) <= MOST_PIECES else []
-
-
-def _is_slim(node: nodes.For) -> bool:
-    """Whether a step writes no more than its own text and little else, so that the input bounds the output."""
-    values = [piece for piece in _pieces(node) if not isinstance(piece, str)]
-    own = [value for value in values if _is_target(value, node)]
-    return len(own) == 1 and all(value in own or _is_position(value) for value in values)
+    is_short = sum(len(piece) for piece in pieces if isinstance(piece, str)) <= _SLIM_TEXT
+    return pieces if is_short and len(pieces) <= MAX_PIECES else []
 
 
 def _is_target(value: nodes.Node, loop: nodes.For) -> bool:
@@ -116,67 +189,3 @@ def _is_position(node: nodes.Node) -> bool:
         and node.node.name == "loop"
         and node.attr in ("index", "index0", "revindex", "revindex0", "length")
     )
-
-
-def _items(node: nodes.For, symbols: Symbols, unit: Unit, loop: Loop, *, uses_loop: bool) -> str:
-    """Write what a loop walks through, counted, and say of what kind its elements are."""
-    grows = _changes(node, *GROWING_METHODS)
-    counted: Any = node.iter
-    value = expression(counted.node, symbols, unit, lazy=not grows)
-    code = value.code
-    if value.kind not in _WALKED and grows:
-        code = f"{unit.helper('settled', runtime.settled)}({code}, {uses_loop})"
-    elif value.kind not in _WALKED:
-        code = f"{unit.helper('sequence', runtime.sequence)}({code})"
-    unit.write(f"{loop.items} = {code}")
-    unit.write(f"{loop.length} = len({loop.items})")
-    if unit.depth:
-        unit.write(f"steps += {loop.length}")
-    elif any(part.find(nodes.For) for part in node.body):
-        unit.write(f"steps = {loop.length}")
-    with unit.block(f"if {'steps' if unit.depth else loop.length} > {unit.most_steps}:"):
-        unit.write("doubt()")
-    return _ELEMENTS.get(value.kind, "any")
-
-
-_WALKED = frozenset({"texts", "list", "str", "range", "lazy"})
-_ELEMENTS = {"texts": "str", "str": "str", "range": "int"}
-
-
-def _changes(node: nodes.For, *methods: str) -> bool:
-    """Whether the body of a loop may change a value by one of these methods."""
-    return any(found.attr in methods for part in node.body for found in part.find_all(nodes.Getattr))
-
-
-def _test(node: nodes.For, symbols: Symbols, unit: Unit, loop: Loop, *, uses_loop: bool) -> Symbols | None:
-    """Write the choice of a loop's items; where the body may change the outcome, give the test's names instead."""
-    if node.test is None:
-        return None
-    inner = Symbols(symbols)
-    inner.analyze_node(node, for_branch="test")
-    enter(inner, unit)
-    if _changes(node, *GROWING_METHODS) or any(part.find(nodes.NSRef) for part in node.body):
-        if uses_loop or node.else_:
-            raise CannotCompile("a loop that may change what its own test sees is not covered")
-        return inner
-    kept, each = unit.new("i"), unit.new("e")
-    unit.write(f"{kept} = []")
-    unit.depth += 1
-    with unit.block(f"for {each} in {loop.items}:"):
-        unit.write(f"{_loop_target(node.target, inner, unit, 'any')} = {each}")
-        with unit.block(f"if {expression(as_expression(node.test), inner, unit).code}:"):
-            unit.write(f"{kept}.append({each})")
-    unit.depth -= 1
-    unit.write(f"{loop.items} = {kept}")
-    unit.write(f"{loop.length} = len({loop.items})")
-    return None
-
-
-def _loop_target(target: nodes.Node, inner: Symbols, unit: Unit, element: str) -> str:
-    if isinstance(target, nodes.Name):
-        kind = element if unit.stores[target.name] == 1 else "any"
-        unit.kinds[unit.variable(inner.ref(target.name))] = kind
-    else:
-        for name in target.find_all(nodes.Name):
-            unit.kinds[unit.variable(inner.ref(name.name))] = "any"
-    return target_of(target, inner, unit)

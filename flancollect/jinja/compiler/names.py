@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from jinja2 import nodes
 from jinja2.idtracking import VAR_LOAD_ALIAS, VAR_LOAD_PARAMETER, VAR_LOAD_RESOLVE, Symbols
 
-from flancollect.jinja.compiler.context import MAYBE_MISSING, CannotCompile, Unit, Value, stored
+from flancollect.jinja.compiler.context import MAYBE_MISSING, CannotCompile, CompileContext, Value, is_stored
 
 
-def target_of(node: nodes.Node, symbols: Symbols, unit: Unit) -> str:
+def target_of(node: nodes.Node, symbols: Symbols, context: CompileContext) -> str:
     """The Python that an assignment assigns to."""
     if isinstance(node, nodes.Name):
-        return unit.variable(symbols.ref(node.name))
+        return context.variable(symbols.ref(node.name))
     if isinstance(node, nodes.NSRef):
-        return f"{unit.raw(symbols.ref(node.name), symbols).code}[{unit.constant(node.attr)}]"
+        return f"{context.load(symbols.ref(node.name), symbols).code}[{context.constant(node.attr)}]"
     if isinstance(node, nodes.Tuple) and node.items:
-        return f"({', '.join(target_of(item, symbols, unit) for item in node.items)},)"
+        return f"({', '.join(target_of(item, symbols, context) for item in node.items)},)"
     raise CannotCompile("this target of an assignment is not covered")
 
 
-def enter(symbols: Symbols, unit: Unit) -> None:
+def enter(symbols: Symbols, context: CompileContext) -> None:
     """Give the names of a scope what they begin with."""
+    # Jinja's loads by name: a parameter has its value from the loop; an alias begins as the name of the scope
+    # around it; what is resolved comes from the row, and needs a variable only where the scope also assigns it.
     for ref, (action, source) in symbols.loads.items():
         if action == VAR_LOAD_PARAMETER:
             continue
-        begins = Value("missing", MAYBE_MISSING)
+        initial = Value("missing", MAYBE_MISSING)
         if action == VAR_LOAD_ALIAS:
-            begins = unit.raw(source, symbols)
+            initial = context.load(source, symbols)
         elif action == VAR_LOAD_RESOLVE:
-            if not stored(ref, symbols):
+            if not is_stored(ref, symbols):
                 continue
-            begins = unit.from_row(source) or begins
-        variable = unit.variable(ref)
-        unit.write(f"{variable} = {begins.code}")
-        unit.kinds[variable] = begins.kind if begins.kind == MAYBE_MISSING else "any"
-
-
-def as_expression(node: Any) -> nodes.Expr:
-    """A part of the tree that Jinja types as any node, though it is an expression."""
-    found: nodes.Expr = node
-    return found
+            initial = context.resolve(source) or initial
+        variable = context.variable(ref)
+        context.emit(f"{variable} = {initial.code}")
+        # "any", not the kind it begins with: it is about to be assigned, perhaps in one branch only.
+        context.variable_kinds[variable] = initial.kind if initial.kind == MAYBE_MISSING else "any"

@@ -14,23 +14,9 @@ from jinja2 import Undefined, nodes
 from jinja2.runtime import Context
 from jinja2.utils import Namespace, _PassArg, missing
 
-from flancollect.jinja import bounds, formatting
-from flancollect.jinja.expression import environment, native
-from flancollect.jinja.filters import as_text
-from flancollect.jinja.mutable import GROWING, GrowingList, grow
-from flancollect.jinja.rewrite import PART
-
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": bounds.add,
-    "-": bounds.subtract,
-    "*": bounds.multiply,
-    "**": bounds.power,
-    "%": formatting.percent,
-}
-OPERAND = bounds.operand
-MADE = bounds.made
-AS_TEXT = as_text
-NATIVE = native
+from flancollect.jinja import methods
+from flancollect.jinja.expression import environment
+from flancollect.jinja.mutable import MUTATORS, TemplateList, call_mutator
 
 BUILT_IN = {
     function.__name__: function
@@ -38,8 +24,11 @@ BUILT_IN = {
 }
 """The only names of Python's own that generated code knows."""
 
-
+# `digits[7]` is "7", faster than str(7). Positions in a loop end at 1,000 (`codegen.MAX_LOOP_STEPS`).
 _DIGITS = tuple(map(str, range(2048)))
+
+# Whatever the value, the sandbox allows these methods of these types, so it is not asked for every row.
+_UNCHECKED = {kind: methods.ALLOWED_METHODS[kind] for kind in (str, list, dict)}
 
 
 class Doubt(Exception):  # noqa: N818
@@ -52,7 +41,7 @@ def doubt() -> NoReturn:
 
 
 def constants() -> dict[str, Any]:
-    """What all generated code may name beside its own constants and helpers."""
+    """What all generated code may name, besides its own constants and helpers."""
     return {
         "__builtins__": {},
         **BUILT_IN,
@@ -70,7 +59,7 @@ def undefined(name: str) -> Undefined:
     return environment().undefined(name=name)
 
 
-def written(value: Any) -> str:
+def output_text(value: Any) -> str:
     """What `{{ value }}` writes out."""
     finalize: Any = environment().finalize
     return str(finalize(value))
@@ -89,24 +78,12 @@ def item(obj: Any, key: Any) -> Any:
 def call_method(obj: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     """`obj.name(...)`, checked and counted by the sandbox; what it always allows is not checked every time."""
     kind = type(obj)
-    if name in _ALLOWED.get(kind, ()):
-        return formatting.call_method(getattr(obj, name), args, kwargs)
-    if name in GROWING.get(kind, ()):
-        return grow(getattr(obj, name), args, kwargs)
+    if name in _UNCHECKED.get(kind, ()):
+        return methods.call_method(getattr(obj, name), args, kwargs)
+    if name in MUTATORS.get(kind, ()):
+        return call_mutator(getattr(obj, name), args, kwargs)
     env = environment()
-    return env.call(nobody(), env.getattr(obj, name), *args, **kwargs)
-
-
-_ALLOWED: dict[type, frozenset[str]] = {
-    str: formatting.TEXT_METHODS,
-    list: formatting.LIST_METHODS,
-    dict: formatting.DICT_METHODS,
-}
-
-
-def part(value: Any, start: Any, stop: Any, step: Any) -> Any:
-    """`value[start:stop:step]`, counted."""
-    return environment().filters[PART](value, start, stop, step)
+    return env.call(_empty_context(), env.getattr(obj, name), *args, **kwargs)
 
 
 def sequence(values: Any) -> Any:
@@ -116,29 +93,39 @@ def sequence(values: Any) -> Any:
     return list(values)
 
 
-def settled(values: Any, uses_loop: bool) -> Any:
-    """`sequence` for a loop whose body adds to lists: nothing that could change under the loop's feet."""
+def stable_sequence(values: Any, uses_loop: bool) -> Any:
+    """`sequence` for a loop whose body changes lists: nothing that could change under the loop's feet."""
+    # Python's own loop over a list sees what its body appends, as Jinja's does. But Jinja finds `loop.length` when it
+    # is first asked for, generated code before the loop begins: where the body uses `loop`, the two may differ.
     if type(values) is dict:
         return list(values)
-    if type(values) in (list, tuple, str, range) or (type(values) is GrowingList and not uses_loop):
+    if type(values) in (list, tuple, str, range) or (type(values) is TemplateList and not uses_loop):
         return values
     doubt()
 
 
 def filter_of(name: str) -> Callable[..., Any]:
     """A filter that needs nothing of the row but its arguments."""
-    return _bound(environment().filters[name])
+    return _bind_environment(environment().filters[name])
 
 
 def test_of(name: str) -> Callable[..., Any]:
     """A test, the same way."""
     function: Any = environment().tests[name]
-    return _bound(function)
+    return _bind_environment(function)
 
 
-def needs_row(name: str) -> bool:
-    """Whether a filter asks for the context of the row."""
-    return _PassArg.from_obj(environment().filters[name]) is _PassArg.context
+def _bind_environment(function: Callable[..., Any]) -> Callable[..., Any]:
+    env = environment()
+    match _PassArg.from_obj(function):
+        case _PassArg.environment:
+            return partial(function, env)
+        case _PassArg.eval_context:
+            return partial(function, nodes.EvalContext(env))
+        case _PassArg.context:
+            # Lazy filters such as `map` ask the context for the environment only.
+            return partial(function, _empty_context())
+    return function
 
 
 def row_context(row: Mapping[str, Any]) -> Context:
@@ -148,16 +135,5 @@ def row_context(row: Mapping[str, Any]) -> Context:
 
 
 @lru_cache(maxsize=1)
-def nobody() -> Context:
-    """The context of no row."""
+def _empty_context() -> Context:
     return row_context({})
-
-
-def _bound(function: Callable[..., Any]) -> Callable[..., Any]:
-    env = environment()
-    wanted = _PassArg.from_obj(function)
-    if wanted is _PassArg.environment:
-        return partial(function, env)
-    if wanted is _PassArg.eval_context:
-        return partial(function, nodes.EvalContext(env))
-    return partial(function, nobody()) if wanted is _PassArg.context else function

@@ -10,7 +10,7 @@ from jinja2 import nodes
 
 from flancollect.draw import Draws
 from flancollect.jinja.expression import compile_template, environment
-from flancollect.jinja.formatting import LIST_METHODS, TEXT_METHODS
+from flancollect.jinja.methods import LIST_METHODS, TEXT_METHODS
 
 TEXTS = (
     "The bridge reopened on Monday.",
@@ -78,9 +78,9 @@ class _Reader:
             self._note(node)
 
     def _alias(self, target: nodes.Node, source: nodes.Expr, *, looped: bool) -> None:
-        found = self.shape(source)
+        shape = self.shape(source)
         if isinstance(target, nodes.Name):
-            self.names[target.name] = found.each() if found and looped else found
+            self.names[target.name] = shape.each() if shape and looped else shape
         for name in target.find_all(nodes.Name):
             self.names[name.name] = None
         if looped and isinstance(source, nodes.Call) and isinstance(target, nodes.Tuple):  # zip(a, b)
@@ -92,21 +92,21 @@ class _Reader:
         if isinstance(node, nodes.Name):
             return self.names[node.name] if node.name in self.names else self.root.key(node.name)
         if isinstance(node, nodes.Getattr) and id(node) not in self.methods:
-            found = self.shape(node.node)
-            return found.key(node.attr) if found else None
+            shape = self.shape(node.node)
+            return shape.key(node.attr) if shape else None
         if isinstance(node, nodes.Getitem):
             return self._item(node, self.shape(node.node))
         if isinstance(node, nodes.Filter) and node.node is not None:
-            found = self.shape(node.node)
-            return found.each() if found and node.name in ("choice", "random", "first", "last") else None
+            shape = self.shape(node.node)
+            return shape.each() if shape and node.name in ("choice", "random", "first", "last") else None
         return None
 
-    def _item(self, node: nodes.Getitem, found: Shape | None) -> Shape | None:
-        if found is None or isinstance(node.arg, nodes.Slice):
-            return found
+    def _item(self, node: nodes.Getitem, shape: Shape | None) -> Shape | None:
+        if shape is None or isinstance(node.arg, nodes.Slice):
+            return shape
         if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            return found.key(node.arg.value)
-        return found.each()
+            return shape.key(node.arg.value)
+        return shape.each()
 
     def _note(self, node: nodes.Expr) -> None:
         self.shape(node)
@@ -132,28 +132,28 @@ class _Reader:
             self._textual(node.node.node)
 
     def _textual(self, node: nodes.Node) -> None:
-        found = self.shape(node)
-        if found is not None:
-            found.text = True
+        shape = self.shape(node)
+        if shape is not None:
+            shape.text = True
 
     def _number(self, *sides: nodes.Node | None) -> None:
         for side in sides:
-            found = self.shape(side) if side is not None else None
-            if found is not None:
-                found.number = True
+            shape = self.shape(side) if side is not None else None
+            if shape is not None:
+                shape.number = True
 
     def _filter(self, node: nodes.Filter) -> None:
-        found = self.shape(node.node) if node.node is not None else None
-        if found is None:
+        shape = self.shape(node.node) if node.node is not None else None
+        if shape is None:
             return
         if node.name in ("round", "abs", "int", "float"):
-            found.number = True
-        if node.name in ("join", "map", "select", "reject", "selectattr", "unique") and not found.keys:
-            found.each()
+            shape.number = True
+        if node.name in ("join", "map", "select", "reject", "selectattr", "unique") and not shape.keys:
+            shape.each()
         named = [word.value for word in node.kwargs if word.key == "attribute"] + node.args[:1]
         if node.name in ("map", "selectattr", "rejectattr") and (node.name != "map" or node.kwargs):
             for word in named[:1]:
-                found.each().key(str(word.value))
+                shape.each().key(str(word.value))
 
 
 def shapes_of(text: str) -> dict[str, Shape]:

@@ -13,37 +13,35 @@ def differences(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> t
     """What differs in one call for all rows, and the outcome of that call."""
     template = compile_template(text)
     outcome = render_rows(text, columns, rows)
-    seen = {name: column for name, column in columns.items() if name in template.variables}
-    found = []
+    problems = []
     for i in range(rows):
-        wanted = _said(template.render, {name: column[i] for name, column in seen.items()})
-        if _shown(outcome.rows[i]) != wanted:
-            found.append(f"row {i}: {_shown(outcome.rows[i])!r} where Jinja gives {wanted!r}")
-    return found, outcome
+        row = {name: column[i] for name, column in columns.items() if name in template.variables}
+        actual, expected = _typed(outcome.rows[i]), _typed_result(template.render, row)
+        if actual != expected:
+            problems.append(f"row {i}: {actual!r} where Jinja gives {expected!r}")
+    return problems, outcome
 
 
 def native_differences(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[str]:
     """The same for an expression and its native values."""
     expression = compile_expression(text)
-    found = evaluate_columns(text, columns, rows)
-    wanted = [
-        _said(expression.evaluate, {name: column[i] for name, column in columns.items()}) for i in range(rows)
-    ]
-    return [
-        f"row {i}: {_shown(f)} {w}"
-        for i, (f, w) in enumerate(zip(found, wanted, strict=True))
-        if _shown(f) != w
-    ]
+    problems = []
+    for i, value in enumerate(evaluate_columns(text, columns, rows)):
+        row = {name: column[i] for name, column in columns.items()}
+        actual, expected = _typed(value), _typed_result(expression.evaluate, row)
+        if actual != expected:
+            problems.append(f"row {i}: {actual!r} where Jinja gives {expected!r}")
+    return problems
 
 
-def _said(run: Any, row: dict[str, Any]) -> str:
+def _typed_result(run: Any, row: dict[str, Any]) -> str:
     try:
-        return _shown(run(row))
+        return _typed(run(row))
     except ExpressionError as error:
-        return _shown(error)
+        return _typed(error)
 
 
-def _shown(value: Any) -> str:
+def _typed(value: Any) -> str:
     """Type and value, so that 1, True and "1" differ."""
     if isinstance(value, ExpressionError):
         return f"error: {value}"
