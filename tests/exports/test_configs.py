@@ -1,6 +1,6 @@
 import pytest
 
-from flancollect.dataset.reader import shard_tables
+from flancollect.dataset.reader import Build
 from flancollect.errors import CheckError
 from flancollect.exports import configs
 from flancollect.exports.configs import Config, by_style, everything, row_groups
@@ -15,12 +15,12 @@ def built(tmp_path):
 
 
 def rows_of(out, manifest, config, columns=COLUMNS):
-    return [row for batch in row_groups(out, manifest, config, columns) for row in batch.to_pylist()]
+    return [row for batch in row_groups(Build(out, manifest), config, columns) for row in batch.to_pylist()]
 
 
 def test_the_default_configuration_is_every_row_in_mixture_order(built):
     out, manifest = built
-    want = [row for table in shard_tables(out, manifest, COLUMNS) for row in table.to_pylist()]
+    want = [row for batch in Build(out, manifest).batches(COLUMNS) for row in batch.to_pylist()]
     assert rows_of(out, manifest, everything(manifest)) == want
 
 
@@ -52,7 +52,7 @@ def test_a_submixture_in_one_style_is_told_from_another_in_the_same(tmp_path):
 def test_groups_hold_a_fixed_number_of_rows_whatever_the_shards(built, monkeypatch):
     out, manifest = built
     monkeypatch.setattr(configs, "GROUP_ROWS", 50)
-    batches = list(row_groups(out, manifest, everything(manifest), ["inputs"]))
+    batches = list(row_groups(Build(out, manifest), everything(manifest), ["inputs"]))
     assert [batch.num_rows for batch in batches] == [50, 50, 20]
 
 
