@@ -55,6 +55,7 @@ def by_style(manifest: Manifest) -> tuple[Config, ...]:
         # The name is a folder of the export, and what `load_dataset` is given.
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{task.submix}_{task.variant}")
         rows[name] = rows.get(name, 0) + task.rows
+        # Submixtures "my own" and "my_own" come to one name, and so share a configuration.
         tasks.setdefault(name, {}).setdefault(task.variant, set()).add(task.task)
     return tuple(
         Config(name=name, rows=rows[name], tasks={v: frozenset(t) for v, t in tasks[name].items()})

@@ -34,7 +34,7 @@ from flancollect.exports.folder import acquire_export_folder, discard, finished,
 from flancollect.exports.formats import Format, format_of
 
 EXPORT_VERSION = 1  # raised when equal builds give other files
-BUILD_MANIFEST = "build-manifest.json"
+BUILD_MANIFEST = "build-manifest.json"  # under its own name, manifest.json, the folder would pass for a build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ def _write_config(
 ) -> Iterator[ExportFile]:
     """Write the files of one configuration that are not there yet, and describe each."""
     groups = configs.row_groups(build, config, list(form.columns))
+    # `groups` goes on from file to file: each takes its share of the one pass over the shards.
     for name, rows in config.files(f"{config.name}/" if form.by_style else "", suffix):
         path, sizes = staging / name, [0]
         batches = _measured(islice(groups, -(-rows // configs.GROUP_ROWS)), sizes)
