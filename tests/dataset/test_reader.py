@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def made(tmp_path):
+def own_folder(tmp_path):
     """A build folder of its own."""
     build(tmp_path, small_jobs())
     return tmp_path
@@ -128,12 +128,12 @@ def test_datasets_opens_the_same_rows(folder):
 
 
 @pytest.mark.parametrize("keep", [None, 0, 900, -8])
-def test_a_missing_or_cut_shard_is_a_failed_check(made, keep):
-    data = (made / SECOND).read_bytes()
-    (made / SECOND).unlink()
+def test_a_missing_or_cut_shard_is_a_failed_check(own_folder, keep):
+    data = (own_folder / SECOND).read_bytes()
+    (own_folder / SECOND).unlink()
     if keep is not None:
-        (made / SECOND).write_bytes(data[:keep])
-    opened = open_build(made)
+        (own_folder / SECOND).write_bytes(data[:keep])
+    opened = open_build(own_folder)
     assert opened.row(0) == expected(small_jobs())[0]  # of the first shard
     for read in (list, lambda build: build.take(range(120)), lambda build: list(build.batches())):
         with pytest.raises(CheckError, match=rf"{SECOND}: cannot be read"):
@@ -163,8 +163,8 @@ def test_a_build_goes_to_other_processes(folder):
 def test_threads_share_a_build(folder):
     opened, rows = open_build(folder), expected(small_jobs())
     with ThreadPoolExecutor(8) as threads:
-        taken = list(threads.map(opened.row, [*range(120), *range(119, -1, -1)]))
-    assert taken == [*rows, *rows[::-1]]
+        rows_of_threads = list(threads.map(opened.row, [*range(120), *range(119, -1, -1)]))
+    assert rows_of_threads == [*rows, *rows[::-1]]
 
 
 def test_reading_loads_little():
