@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.dataset.reader import open_build
+from flancollect.dataset.reader import Build, open_build
 from flancollect.dataset.schemas import BENCHMARK, MIXTURE
 from flancollect.errors import CheckError, UsageError
 from tests.builds import build, question_jobs, rendered_rows, small_jobs
@@ -138,6 +138,14 @@ def test_a_missing_or_cut_shard_is_a_failed_check(own_folder, keep):
     for read in (list, lambda build: build.take(range(120)), lambda build: list(build.batches())):
         with pytest.raises(CheckError, match=rf"{SECOND}: cannot be read"):
             read(opened)
+
+
+def test_a_manifest_that_counts_other_rows_is_a_failed_check(own_folder):
+    opened = open_build(own_folder)
+    shards = [shard.model_copy(update={"rows": shard.rows + 1}) for shard in opened.manifest.shards]
+    wrong = Build(own_folder, opened.manifest.model_copy(update={"shards": shards}))
+    with pytest.raises(CheckError, match=f"cannot be read: it should have {shards[0].rows} rows"):
+        wrong.row(shards[0].rows - 1)
 
 
 def test_a_folder_without_a_build_is_a_usage_error(tmp_path):
