@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 class Artifact(BaseModel):
     """Any written file: unknown keys mean another version wrote it."""
 
+    # A key that is not known is not skipped: it may say that the others mean something else.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -64,16 +65,19 @@ def canonical_json(value: Any) -> str:
 
 def fingerprint(value: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of a value."""
+    # Text of cards and sources may hold lone surrogates, which have no UTF-8 but must have a hash.
     return sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that it appears whole or not at all; if `durable`, also across power loss."""
+    # In the same folder, as a rename is atomic within one file system only; hidden, and swept away by the next build.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as out:
             out.write(data)
             if durable:
+                # Else the new name may be on the disk before the bytes are, and an empty file after a power loss.
                 out.flush()
                 os.fsync(out.fileno())
         temporary.replace(path)
@@ -94,6 +98,7 @@ def read_artifact(path: Path, model: type[M], error: type[FlancollectError]) -> 
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror}") from problem
     except ValidationError as problem:
+        # One error is enough: a file of another version differs in many places for one reason.
         first = problem.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise error(f"{path}: not a {model.__name__} of this version: {place}: {first['msg']}") from problem
@@ -209,6 +214,7 @@ class Manifest(Artifact):
     license: str = "unknown"
     license_reason: str = ""
     licenses: list[LicenseRows] = Field(default_factory=list)
+    # Read by whoever plans the build again, so the card's own model checks it, not this one.
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -218,6 +224,7 @@ class ExportFile(Artifact):
     `values_bytes` is the size of its rows' columns in memory.
     """
 
+    # Files of this name are replaced and removed, and the list may come from the Hub: nothing above the folder.
     file: str = Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$")
     config: str | None = None
     rows: int = 0
@@ -243,6 +250,7 @@ class Export(Artifact):
     files: list[ExportFile]
 
 
+# Times and memory are of one machine: kept out of the manifest, so that equal builds have equal manifests.
 class Report(Artifact):
     """report.json: how one run of a build went on this machine. `times` is seconds by stage.
 

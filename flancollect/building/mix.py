@@ -48,6 +48,7 @@ def write_shards(
     write = partial(_write_shard, [path for path, _ in jobs], folder, ReusableBuffer(), schema)
     names = (f"data-{number:05d}-of-{count:05d}.arrow" for number in range(count))
     shards = list(zip(names, slices_of(jobs, count, schema), strict=True))
+    # One thread beside the workers: to give back a file's pages takes long, and nothing waits for it.
     with ThreadPoolExecutor(1) as thread:
         for old in sorted(out.glob(SHARD_FILES)):
             thread.submit(_uncache, old)

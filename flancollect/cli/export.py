@@ -21,6 +21,7 @@ def export(
         str,
         typer.Option(
             "--format",
+            # No enumeration for Typer: a name that is not there is answered with the nearest that is.
             metavar=f"[{'|'.join(FORMATS)}]",
             help="; ".join(f"{name}: {content}" for name, content in FORMATS.items()) + ".",
         ),
@@ -49,11 +50,13 @@ def export(
 
 
 def _print(exported: Exported, out: Path) -> None:
-    made = exported.export
-    data = [file for file in made.files if file.rows or file.config]
+    listing = exported.export
+    # The card and what belongs to it have neither rows nor a configuration; an empty data file has the latter.
+    data = [file for file in listing.files if file.rows or file.config]
     configs = list(dict.fromkeys(file.config for file in data if file.config))
-    print(f"{made.mixture}: {made.rows:,} rows as {made.kind} in {out}{' (already there)' * exported.reused}")
+    note = " (already there)" if exported.reused else ""
+    print(f"{listing.mixture}: {listing.rows:,} rows as {listing.kind} in {out}{note}")
     size = sum(file.bytes for file in data) / 1e6
     print(f"data files: {len(data)}, {size:,.1f} MB; README.md says what is in them")
     print(f"configurations: {', '.join(configs)}")
-    print(f"content hash {made.content_hash}")
+    print(f"content hash {listing.content_hash}")

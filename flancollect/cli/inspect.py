@@ -53,6 +53,7 @@ def preview(
     if json:
         print_json([asdict(row) for row in rows])
         return
+    # Prompts hold line breaks and blanks of every kind, so they are printed as they are, between lines of our own.
     for row in rows:
         print(f"=== {row.task_name} · {row.template_type} · {row.template_id}")
         print(row.inputs)
@@ -74,12 +75,14 @@ def why(
     from flancollect.building.trace import why as trace
     from flancollect.errors import CheckError
 
-    found = trace(out, row, request_of("", catalog, access_of(mirror, offline, cache), lock))
+    # What is traced, and with which seed, is in the build's own manifest; the request says where to look.
+    result = trace(out, row, request_of("", catalog, access_of(mirror, offline, cache), lock))
     if json:
-        print_json(found.as_dict())
+        print_json(result.as_dict())
     else:
-        _print_trace(found)
-    if not found.rendered_again:
+        _print_trace(result)
+    # The trace itself is printed either way: it shows which text is other now.
+    if not result.rendered_again:
         raise CheckError(
             f"{out}: row {row} comes out differently now: card, template or source has changed since"
         )
@@ -90,22 +93,23 @@ def stats(out: Folder, json: Json = False) -> None:
     from flancollect.dataset.stats import stats as count
     from flancollect.dataset.stats import stats_json, stats_lines
 
-    found = count(out)
+    statistics = count(out)
     if json:
-        print_json(stats_json(found))
+        print_json(stats_json(statistics))
         return
-    print("\n".join(stats_lines(found)))
+    print("\n".join(stats_lines(statistics)))
 
 
 def verify(out: Folder, json: Json = False) -> None:
     """Read every byte of a build and compare it with the manifest; exit code 5 if anything differs."""
+    # Imported here, like all that a command needs: `flancollect --help` must not wait for pyarrow.
     from flancollect.dataset.verify import verify as check
 
-    found = check(out)
+    verified = check(out)
     if json:
-        print_json({"ok": True, "rows": found.rows, "shards": found.shards})
+        print_json({"ok": True, "rows": verified.rows, "shards": verified.shards})
         return
-    print(f"{out}: {found.rows:,} rows in {found.shards} shards, all as the manifest says")
+    print(f"{out}: {verified.rows:,} rows in {verified.shards} shards, all as the manifest says")
 
 
 def diff(
@@ -119,30 +123,31 @@ def diff(
     from flancollect.dataset.diff import difference_json, difference_lines
     from flancollect.errors import CheckError
 
-    found = compare(a, b, rows=rows)
+    difference = compare(a, b, rows=rows)
     if json:
-        print_json(difference_json(found))
+        print_json(difference_json(difference))
     else:
-        print("\n".join(difference_lines(found)))
-    if not found.equal:
+        print("\n".join(difference_lines(difference)))
+    # As `diff` of files does: a script need not read what is printed. Settings may differ where rows do not.
+    if not difference.equal:
         raise CheckError(f"{a} and {b} differ")
 
 
-def _print_trace(found: Trace) -> None:
-    styles = {"options": found.option_style, "shots": found.shot_style, "dialogs": found.dialog_style}
+def _print_trace(result: Trace) -> None:
+    styles = {"options": result.option_style, "shots": result.shot_style, "dialogs": result.dialog_style}
     used = ", ".join(f"{kind} {name}" for kind, name in styles.items() if name)
-    print(f"row {found.row}: task {found.task} ({found.card}), variant {found.variant}")
+    print(f"row {result.row}: task {result.task} ({result.card}), variant {result.variant}")
     print(
-        f"source: {found.source} at {found.revision}, "
-        f"split {found.split}, row {found.source_row}, use {found.repeat + 1}"
+        f"source: {result.source} at {result.revision}, "
+        f"split {result.split}, row {result.source_row}, use {result.repeat + 1}"
     )
-    print(f"template: {found.template} ({found.template_at}){f'; styles: {used}' if used else ''}")
-    print(f"options: {found.options or 'none shown'}; answer: {found.answer}")
-    print(f"exemplars: {f'{found.exemplar_source} rows {found.exemplars}' if found.exemplars else 'none'}")
-    for name, value in found.fields.items():
+    print(f"template: {result.template} ({result.template_at}){f'; styles: {used}' if used else ''}")
+    print(f"options: {result.options or 'none shown'}; answer: {result.answer}")
+    print(f"exemplars: {f'{result.exemplar_source} rows {result.exemplars}' if result.exemplars else 'none'}")
+    for name, value in result.fields.items():
         print(f"field {name}: {value}")
-    print(f"rendered again: {'the same text' if found.rendered_again else 'DIFFERENT'}")
+    print(f"rendered again: {'the same text' if result.rendered_again else 'DIFFERENT'}")
     print("--- inputs")
-    print(found.inputs)
+    print(result.inputs)
     print("--- targets")
-    print(found.targets)
+    print(result.targets)

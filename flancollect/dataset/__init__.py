@@ -1,1 +1,1 @@
-"""Rows to files: a job's table, shards of the mixture, and what makes a folder a dataset."""
+"""The build folder on disk, written and read: jobs of rendered rows, shards of the mixture, the manifest."""

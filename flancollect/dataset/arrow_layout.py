@@ -22,26 +22,36 @@ def tidy(array: pa.Array) -> pa.Array:
     """Equal values with minimal buffers: offsets from 0, zeros under nulls, a null mask only if needed.
 
     Raises TypeError for another type than those of `schemas.py`, or a null list or struct.
+
+    The last two of ["ab", null, "c"] are a slice with the offsets [2, 2, 3] into "abc", and a mask that begins at
+    its second bit. Tidied they have the offsets [0, 0, 1] into "c", and the mask 0b10: null, then valid.
     """
-    kind = array.type
-    if pa.types.is_string(kind):
-        return _tidy_strings(array)
-    if pa.types.is_integer(kind):
-        return _tidy_integers(array)
-    if array.null_count == 0 and pa.types.is_list(kind):
+    kind, nulls = array.type, array.null_count
+    if nulls == 0 and pa.types.is_list(kind):
         offsets = _offsets(array)
         values = array.values.slice(offsets[0], offsets[-1] - offsets[0])
         return pa.ListArray.from_arrays(pa.array(offsets - offsets[0]), tidy(values), type=kind)
-    if array.null_count == 0 and pa.types.is_struct(kind):
+    if nulls == 0 and pa.types.is_struct(kind):
         return pa.StructArray.from_arrays([tidy(child) for child in array.flatten()], fields=list(kind))
-    raise TypeError(f"no layout for {kind} with {array.null_count} nulls")
+    if not (pa.types.is_string(kind) or pa.types.is_integer(kind)):
+        raise TypeError(f"no layout for {kind} with {nulls} nulls")
+    mask = pa.py_buffer(np.packbits(_valid(array), bitorder="little")) if nulls else None
+    # What lies in memory under a null is nobody's value, and would still be written to a file.
+    filled = array.fill_null("" if pa.types.is_string(kind) else 0) if nulls else array
+    if pa.types.is_integer(kind):
+        values = np.ascontiguousarray(filled.to_numpy(zero_copy_only=False))
+        return pa.Array.from_buffers(kind, len(array), [mask, pa.py_buffer(values)], nulls)
+    offsets, data = _offsets(filled), filled.buffers()[2]
+    text = data.slice(offsets[0], offsets[-1] - offsets[0]) if data is not None else pa.py_buffer(b"")
+    return pa.Array.from_buffers(kind, len(array), [mask, pa.py_buffer(offsets - offsets[0]), text], nulls)
 
 
 def streams(array: pa.Array) -> list[npt.NDArray[np.generic]]:
     """The bytes that say all of a tidy array, as one stream per leaf buffer.
 
     The streams of two arrays, joined pairwise, are the streams of the joined arrays: lengths stand in for
-    offsets, and one byte per value for null bits.
+    offsets, and one byte per value for null bits. [["a", "bc"], ["d"]] gives the lists' lengths [2, 1], the texts'
+    null flags [1, 1, 1] and lengths [1, 2, 1], and the bytes "abcd".
     """
     kind = array.type
     if pa.types.is_struct(kind):
@@ -54,13 +64,6 @@ def streams(array: pa.Array) -> list[npt.NDArray[np.generic]]:
     return [valid, np.frombuffer(array.buffers()[1], dtype=kind.to_pandas_dtype())]
 
 
-def _valid(array: pa.Array) -> npt.NDArray[np.uint8]:
-    if array.null_count == 0:
-        return np.ones(len(array), dtype=np.uint8)
-    valid: npt.NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
-    return valid.view(np.uint8)
-
-
 def stream_count(kind: pa.DataType) -> int:
     """How many streams an array of a type has."""
     if pa.types.is_struct(kind):
@@ -70,28 +73,13 @@ def stream_count(kind: pa.DataType) -> int:
     return 3 if pa.types.is_string(kind) else 2
 
 
-def _tidy_strings(array: pa.Array) -> pa.Array:
-    filled = array.fill_null("") if array.null_count else array
-    offsets = _offsets(filled)
-    data = filled.buffers()[2]
-    text = data.slice(offsets[0], offsets[-1] - offsets[0]) if data is not None else pa.py_buffer(b"")
-    buffers = [_null_mask(array), pa.py_buffer(offsets - offsets[0]), text]
-    return pa.Array.from_buffers(array.type, len(array), buffers, array.null_count)
-
-
-def _tidy_integers(array: pa.Array) -> pa.Array:
-    filled = array.fill_null(0) if array.null_count else array
-    values = np.ascontiguousarray(filled.to_numpy(zero_copy_only=False))
-    return pa.Array.from_buffers(
-        array.type, len(array), [_null_mask(array), pa.py_buffer(values)], array.null_count
-    )
-
-
-def _null_mask(array: pa.Array) -> pa.Buffer | None:
+def _valid(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """One byte per value, 0 for a null."""
+    # Most columns have no nulls; to look at each value of them would take as long as to hash the text.
     if array.null_count == 0:
-        return None
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
-    return pa.py_buffer(np.packbits(valid, bitorder="little"))
+        return np.ones(len(array), dtype=np.uint8)
+    valid: npt.NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
+    return valid.view(np.uint8)
 
 
 def _offsets(array: pa.Array) -> npt.NDArray[np.int32]:

@@ -7,7 +7,6 @@ written by hand because importing datasets takes seconds, and hold nothing of th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ def seal(out: Path, manifest: Manifest) -> None:
             f"{staging(out)}: not there, though listed for the manifest: {', '.join(unstaged)}"
         )
     (out / MANIFEST).unlink(missing_ok=True)
+    # Shards of another number have other names, so none may stay behind.
     with ThreadPoolExecutor(DELETED_AT_ONCE) as threads:
         list(threads.map(Path.unlink, sorted(out.glob(SHARD_FILES))))
     for shard in manifest.shards:
@@ -51,28 +51,21 @@ def refresh(out: Path, manifest: Manifest) -> None:
 
 def dataset_files(manifest: Manifest) -> dict[str, str]:
     """Name and text of the files that `datasets.load_from_disk` reads beside the shards."""
-    files = [shard.file for shard in manifest.shards]
-    return {
-        "dataset_info.json": _json(_info(schema_of(manifest.kind))),
-        "state.json": _json(_state(files, manifest.content_hash)),
-    }
-
-
-def _info(schema: pa.Schema) -> dict[str, Any]:
-    features = {field.name: _feature(field.type) for field in schema}
-    return {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
-
-
-def _state(files: Sequence[str], content_hash: str) -> dict[str, Any]:
-    """`_fingerprint` names the rows in datasets' caches: equal rows, equal caches."""
-    return {
-        "_data_files": [{"filename": file} for file in files],
-        "_fingerprint": content_hash[:16],
+    features = {field.name: _feature(field.type) for field in schema_of(manifest.kind)}
+    info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": shard.file} for shard in manifest.shards],
+        # It names the rows in the caches of `datasets`: equal rows, equal caches.
+        "_fingerprint": manifest.content_hash[:16],
         "_format_columns": None,
         "_format_kwargs": {},
         "_format_type": None,
         "_output_all_columns": False,
         "_split": None,
+    }
+    return {
+        name: json.dumps(value, indent=2, sort_keys=True) + "\n"
+        for name, value in (("dataset_info.json", info), ("state.json", state))
     }
 
 
@@ -83,7 +76,3 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_list(kind):
         return {"_type": "List", "feature": _feature(kind.value_type)}
     return {"_type": "Value", "dtype": str(kind)}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancollect.artifacts import Manifest, TaskRows
-from flancollect.dataset.reader import read_manifest, shard_tables
+from flancollect.artifacts import Manifest
+from flancollect.dataset.reader import Build, open_build
 
 SETTINGS = (
     "kind",
@@ -85,16 +85,25 @@ def diff(a: Path, b: Path, *, rows: int = 0) -> Difference:
     Rows are paired by what they were made from (split, source row, repeat), not by position. Raises
     UsageError for a folder that is no finished build, CheckError for one that cannot be read.
     """
-    first, second = read_manifest(a), read_manifest(b)
+    build_a, build_b = open_build(a), open_build(b)
+    first, second = build_a.manifest, build_b.manifest
+    tasks_a, tasks_b = ({task.task for task in manifest.tasks} for manifest in (first, second))
+    settings_a, settings_b = (
+        {name: str(getattr(manifest, name)) for name in SETTINGS} for manifest in (first, second)
+    )
+    revisions_a, revisions_b = (
+        {task.source_key: task.revision for task in manifest.tasks} for manifest in (first, second)
+    )
     changed = tuple(_changed_tasks(first, second))
     return Difference(
-        equal=first.content_hash == second.content_hash,
-        settings=tuple(_changes(_settings(first), _settings(second))),
-        sources=tuple(_changes(_revisions(first), _revisions(second))),
-        only_a=tuple(sorted(_tasks(first) - _tasks(second))),
-        only_b=tuple(sorted(_tasks(second) - _tasks(first))),
+        equal=build_a.content_hash == build_b.content_hash,
+        settings=_changes(settings_a, settings_b),
+        sources=_changes(revisions_a, revisions_b),
+        only_a=tuple(sorted(tasks_a - tasks_b)),
+        only_b=tuple(sorted(tasks_b - tasks_a)),
         changed=changed,
-        rows=tuple(islice(_changed_rows((a, first), (b, second), changed[:rows]), rows)),
+        # Nearly every changed variant has a row to show, so it is enough to look into `rows` of them.
+        rows=tuple(islice(_changed_rows(build_a, build_b, changed[:rows]), rows)),
     )
 
 
@@ -108,7 +117,12 @@ def difference_lines(difference: Difference) -> list[str]:
         f"{change.task} ({change.variant}): rows differ ({change.rows_a} -> {change.rows_b})"
         for change in difference.changed
     ]
-    lines += [line for row in difference.rows for line in _row_lines(row)]
+    for row in difference.rows:
+        repeat = f", repeat {row.repeat}" if row.repeat else ""
+        lines.append(f"{row.task} ({row.variant}) {row.split} row {row.source_row}{repeat}:")
+        for sign, texts in (("-", row.a), ("+", row.b)):
+            if texts:
+                lines += [f"  {sign} inputs: {texts[0]!r}", f"  {sign} targets: {texts[1]!r}"]
     if difference.equal:
         return [*lines, "the rows are the same"]
     return lines or ["the same rows of each task, in other shards"]
@@ -119,75 +133,48 @@ def difference_json(difference: Difference) -> dict[str, Any]:
     return asdict(difference)
 
 
-def _settings(manifest: Manifest) -> dict[str, str]:
-    return {name: str(getattr(manifest, name)) for name in SETTINGS}
-
-
-def _changes(a: Mapping[str, str], b: Mapping[str, str]) -> list[Change]:
+def _changes(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Change, ...]:
     """The names in both whose values differ."""
     names = sorted(name for name in a.keys() & b.keys() if a[name] != b[name])
-    return [Change(name=name, a=a[name], b=b[name]) for name in names]
-
-
-def _revisions(manifest: Manifest) -> dict[str, str]:
-    return {task.source_key: task.revision for task in manifest.tasks}
-
-
-def _tasks(manifest: Manifest) -> set[str]:
-    return {task.task for task in manifest.tasks}
+    return tuple(Change(name=name, a=a[name], b=b[name]) for name in names)
 
 
 def _changed_tasks(a: Manifest, b: Manifest) -> Iterator[TaskChange]:
     """The variants that differ of tasks in both; one that only one build has counts 0 rows in the other."""
-    in_a, in_b = _by_variant(a), _by_variant(b)
-    both = _tasks(a) & _tasks(b)
-    for task, variant in sorted(in_a.keys() | in_b.keys()):
-        x, y = in_a.get((task, variant)), in_b.get((task, variant))
-        if task in both and (x and x.rows_sha256) != (y and y.rows_sha256):
+    rows_a, rows_b = ({(task.task, task.variant): task for task in manifest.tasks} for manifest in (a, b))
+    common = {task for task, _ in rows_a} & {task for task, _ in rows_b}
+    for task, variant in sorted(rows_a.keys() | rows_b.keys()):
+        x, y = rows_a.get((task, variant)), rows_b.get((task, variant))
+        if task in common and (x and x.rows_sha256) != (y and y.rows_sha256):
             yield TaskChange(task=task, variant=variant, rows_a=x.rows if x else 0, rows_b=y.rows if y else 0)
 
 
-def _by_variant(manifest: Manifest) -> dict[TaskVariant, TaskRows]:
-    return {(task.task, task.variant): task for task in manifest.tasks}
-
-
-def _changed_rows(
-    a: tuple[Path, Manifest], b: tuple[Path, Manifest], changed: Sequence[TaskChange]
-) -> Iterator[RowChange]:
+def _changed_rows(a: Build, b: Build, changed: Sequence[TaskChange]) -> Iterator[RowChange]:
     """The differing rows of these tasks. One pass over each build; memory holds the texts of these tasks."""
-    wanted = [(change.task, change.variant) for change in changed]
-    in_a, in_b = _texts(*a, wanted), _texts(*b, wanted)
-    for name in wanted:
-        for at in sorted(in_a[name].keys() | in_b[name].keys()):
-            x, y = in_a[name].get(at), in_b[name].get(at)
+    names = [(change.task, change.variant) for change in changed]
+    texts_a, texts_b = _texts(a, names), _texts(b, names)
+    for task, variant in names:
+        rows_a, rows_b = texts_a[task, variant], texts_b[task, variant]
+        for key in sorted(rows_a.keys() | rows_b.keys()):
+            x, y = rows_a.get(key), rows_b.get(key)
             if x != y:
-                yield _row_change(name, at, x, y)
+                split, source_row, repeat = key
+                yield RowChange(
+                    task=task, variant=variant, split=split, source_row=source_row, repeat=repeat, a=x, b=y
+                )
 
 
-def _row_change(name: TaskVariant, at: RowKey, a: Texts | None, b: Texts | None) -> RowChange:
-    return RowChange(task=name[0], variant=name[1], split=at[0], source_row=at[1], repeat=at[2], a=a, b=b)
-
-
-def _texts(
-    out: Path, manifest: Manifest, wanted: Sequence[TaskVariant]
-) -> dict[TaskVariant, dict[RowKey, Texts]]:
+def _texts(build: Build, names: Sequence[TaskVariant]) -> dict[TaskVariant, dict[RowKey, Texts]]:
     """Inputs and targets of every row of some tasks."""
-    found: dict[TaskVariant, dict[RowKey, Texts]] = {name: {} for name in wanted}
+    texts: dict[TaskVariant, dict[RowKey, Texts]] = {name: {} for name in names}
+    tasks = pa.array(sorted({task for task, _ in names}), pa.string())
     columns = ["task_name", "template_type", "inputs", "targets", "provenance"]
-    for table in shard_tables(out, manifest, columns) if wanted else ():
-        tasks = pc.is_in(table["task_name"], pa.array(sorted({task for task, _ in wanted})))
-        for row in table.filter(tasks).to_pylist():
-            name, made_of = (row["task_name"], row["template_type"]), row["provenance"]
-            if name in found:
-                at = (made_of["split"], made_of["source_row"], made_of["repeat"])
-                found[name][at] = (row["inputs"], row["targets"])
-    return found
-
-
-def _row_lines(row: RowChange) -> list[str]:
-    repeat = f", repeat {row.repeat}" if row.repeat else ""
-    lines = [f"{row.task} ({row.variant}) {row.split} row {row.source_row}{repeat}:"]
-    for sign, texts in (("-", row.a), ("+", row.b)):
-        if texts:
-            lines += [f"  {sign} inputs: {texts[0]!r}", f"  {sign} targets: {texts[1]!r}"]
-    return lines
+    for batch in build.batches(columns) if names else ():
+        for row in batch.filter(pc.is_in(batch["task_name"], tasks)).to_pylist():
+            # The filter lets all variants of a task pass; few are not asked for.
+            rows = texts.get((row["task_name"], row["template_type"]))
+            if rows is not None:
+                origin = row["provenance"]
+                key = (origin["split"], origin["source_row"], origin["repeat"])
+                rows[key] = (row["inputs"], row["targets"])
+    return texts

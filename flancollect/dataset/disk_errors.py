@@ -10,11 +10,11 @@ from flancollect.errors import FlancollectError
 
 
 @contextmanager
-def disk_errors(out: Path, kept: str) -> Iterator[None]:
-    """Turn an OSError into one that names the folder and says what is kept in it for the next run."""
+def disk_errors(out: Path, saved: str) -> Iterator[None]:
+    """Turn an OSError into one that names the folder and says what is saved in it for the next run."""
     try:
         yield
     except OSError as error:
         raise FlancollectError(
-            f"{out}: {error.strerror or error}; {kept}: make room and run it again"
+            f"{out}: {error.strerror or error}; {saved}: make room and run it again"
         ) from error

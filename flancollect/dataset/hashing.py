@@ -37,8 +37,8 @@ class RowsDigest:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in a tidy batch of the schema."""
-        found = (stream for column in batch.columns for stream in streams(column))
-        for leaf, stream in zip(self._leaves, found, strict=True):
+        leaves = (stream for column in batch.columns for stream in streams(column))
+        for leaf, stream in zip(self._leaves, leaves, strict=True):
             leaf.update(stream.data)
             self.bytes += stream.nbytes
         self.rows += batch.num_rows

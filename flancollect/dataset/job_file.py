@@ -49,8 +49,7 @@ def write_rendered(
     layout = row_layout(schema)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     entries_digest, payload_digest = hashlib.sha256(), hashlib.sha256()
-    runs: list[RunInfo] = []
-    keys: list[SortKey] = []
+    runs, keys = list[RunInfo](), list[SortKey]()
     try:
         with temporary.open("wb") as file:
             for unsorted_run in _runs(blocks):
@@ -65,12 +64,13 @@ def write_rendered(
                     file.write(np.ascontiguousarray(section).data)
                 runs.append(RunInfo(rows=run.rows, bytes=run.payload.nbytes))
             _refuse_duplicates(keys, path)
-            rows = sum(run.rows for run in runs)
-            digests = [entries_digest.hexdigest(), payload_digest.hexdigest()]
+            rows, columns = sum(run.rows for run in runs), list(columns_of(schema).items())
             record = JobRecord(
                 rows=rows,
                 bytes=sum(run.bytes for run in runs) + rows * layout.entry.itemsize,
-                rows_sha256=fingerprint([list(columns_of(schema).items()), rows, *digests]),
+                rows_sha256=fingerprint(
+                    [columns, rows, entries_digest.hexdigest(), payload_digest.hexdigest()]
+                ),
                 dropped=dict(sorted(dropped.items())),
                 templates=dict(templates),
                 runs=runs,

@@ -187,7 +187,10 @@ def _shard_table(path: Path, shard: ShardInfo, columns: Sequence[str]) -> pa.Tab
         if path.stat().st_size != shard.bytes:
             raise pa.ArrowInvalid(f"it should have {shard.bytes} bytes")
         with open_shard(path) as reader:
-            return reader.read_all().select(list(columns))
+            table = reader.read_all().select(list(columns))
+        if table.num_rows != shard.rows:
+            raise pa.ArrowInvalid(f"it should have {shard.rows} rows")
+        return table
     except (OSError, KeyError, pa.ArrowInvalid) as problem:
         raise CheckError(f"{path}: cannot be read: {problem}. `flancollect verify` says more.") from problem
 

@@ -31,6 +31,7 @@ def write_shard(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema
     """Write one shard of tidy batches of `BATCH_ROWS`, whole or not at all, and describe it."""
     temporary = path.with_suffix(".tmp")
     digest = RowsDigest(schema)
+    # A stream, as `datasets` writes and reads shards: the file format would begin and end otherwise.
     with HashedFile(temporary) as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             digest.add(batch)
@@ -64,6 +65,7 @@ def file_sha256(path: Path) -> str:
 
 def sorted_rows(block: Block) -> Iterator[pa.RecordBatch]:
     """The rows by (order, job, place in its file): rows with equal `order` stay as they came."""
+    # Stable: rows came in the canonical order of jobs, which decides between equal numbers.
     index = np.argsort(block.order, kind="stable")
     decoder = Decoder(block)
     for start in range(0, len(index), BATCH_ROWS):

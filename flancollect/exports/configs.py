@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancollect.artifacts import Manifest
 from flancollect.dataset.arrow_layout import tidy_batch
-from flancollect.dataset.reader import shard_tables
+from flancollect.dataset.reader import Build
 from flancollect.errors import CheckError
 
 FILE_ROWS = 250_000
@@ -53,8 +52,10 @@ def by_style(manifest: Manifest) -> tuple[Config, ...]:
     rows: dict[str, int] = {}
     tasks: dict[str, dict[str, set[str]]] = {}
     for task in manifest.tasks:
+        # The name is a folder of the export, and what `load_dataset` is given.
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{task.submix}_{task.variant}")
         rows[name] = rows.get(name, 0) + task.rows
+        # Submixtures "my own" and "my_own" come to one name, and so share a configuration.
         tasks.setdefault(name, {}).setdefault(task.variant, set()).add(task.task)
     return tuple(
         Config(name=name, rows=rows[name], tasks={v: frozenset(t) for v, t in tasks[name].items()})
@@ -63,51 +64,48 @@ def by_style(manifest: Manifest) -> tuple[Config, ...]:
     )
 
 
-def row_groups(
-    build: Path, manifest: Manifest, config: Config, columns: list[str]
-) -> Iterator[pa.RecordBatch]:
+def row_groups(build: Build, config: Config, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """The configuration's rows in batches of `GROUP_ROWS`, the last one shorter; one batch is held at a time.
 
     Raises CheckError when the shards hold another number of rows than the manifest says.
     """
-    waiting: list[pa.RecordBatch] = []
-    ready = seen = 0
-    for batch in _chosen(build, manifest, config, columns):
-        waiting.append(batch)
-        ready += batch.num_rows
-        seen += batch.num_rows
-        while ready >= GROUP_ROWS:
-            whole = pa.concat_batches(waiting)
+    # With groups of 10 rows, batches of 4, 4 and 7 rows make 15: a group of 10, and a rest of 5 that waits for more.
+    pending: list[pa.RecordBatch] = []
+    pending_rows = total = 0
+    for batch in _selection(build, config, columns):
+        pending.append(batch)
+        pending_rows += batch.num_rows
+        total += batch.num_rows
+        while pending_rows >= GROUP_ROWS:
+            whole = pa.concat_batches(pending)
             yield tidy_batch(whole.slice(0, GROUP_ROWS))
-            ready -= GROUP_ROWS
-            waiting = [whole.slice(GROUP_ROWS)] if ready else []
-    if waiting:
-        yield tidy_batch(pa.concat_batches(waiting))
-    if seen != config.rows:
+            pending_rows -= GROUP_ROWS
+            pending = [whole.slice(GROUP_ROWS)] if pending_rows else []
+    if pending:
+        yield tidy_batch(pa.concat_batches(pending))
+    if total != config.rows:
         raise CheckError(
-            f"{build}: {seen} rows of {config.name}, not {config.rows}; `flancollect verify` says more"
+            f"{build.path}: {total} rows of {config.name}, not {config.rows}; `flancollect verify` says more"
         )
 
 
-def _chosen(build: Path, manifest: Manifest, config: Config, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    needed = dict.fromkeys([*columns, "template_type", "task_name"])
-    for table in shard_tables(build, manifest, list(needed)):
-        mask = None if config.tasks is None else _mask(table, config.tasks)
-        at = 0
+def _selection(build: Build, config: Config, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The configuration's rows as they lie in the shards, in batches that are never empty."""
+    for table in build.tables(list(dict.fromkeys([*columns, "template_type", "task_name"]))):
+        mask = None
+        if config.tasks is not None:
+            # One mask for the whole shard: a set of 1,800 names costs more to make than a batch to look up in it.
+            in_config = [
+                pc.and_(
+                    pc.equal(table["template_type"], variant),
+                    pc.is_in(table["task_name"], pa.array(sorted(tasks), pa.string())),
+                )
+                for variant, tasks in config.tasks.items()
+            ]
+            mask = reduce(pc.or_, in_config).combine_chunks()
+        start = 0
         for batch in table.select(columns).to_batches():
-            kept = batch if mask is None else batch.filter(mask.slice(at, batch.num_rows))
-            at += batch.num_rows
-            if kept.num_rows:
-                yield kept
-
-
-def _mask(table: pa.Table, tasks: dict[str, frozenset[str]]) -> pa.Array:
-    """Which rows of a shard are of these tasks in these variants."""
-    masks = [
-        pc.and_(
-            pc.equal(table["template_type"], variant),
-            pc.is_in(table["task_name"], pa.array(sorted(chosen), pa.string())),
-        )
-        for variant, chosen in tasks.items()
-    ]
-    return reduce(pc.or_, masks).combine_chunks()
+            rows = batch if mask is None else batch.filter(mask.slice(start, batch.num_rows))
+            start += batch.num_rows
+            if rows.num_rows:
+                yield rows

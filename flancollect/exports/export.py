@@ -20,8 +20,7 @@ from flancollect.artifacts import (
     write_atomically,
 )
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.reader import read_manifest
-from flancollect.dataset.schemas import schema_of
+from flancollect.dataset.reader import Build, open_build
 from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.stats import stats
 from flancollect.errors import CheckError
@@ -35,7 +34,7 @@ from flancollect.exports.folder import acquire_export_folder, discard, finished,
 from flancollect.exports.formats import Format, format_of
 
 EXPORT_VERSION = 1  # raised when equal builds give other files
-BUILD_MANIFEST = "build-manifest.json"
+BUILD_MANIFEST = "build-manifest.json"  # under its own name, manifest.json, the folder would pass for a build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,52 +58,52 @@ class Exported:
 def export(build: Path, options: ExportOptions, progress: Progress | None = None) -> Exported:
     """Export a finished build.
 
-    Raises UsageError when there is no finished build or the folder holds something else, CheckError when
-    the build's shards are not what its manifest says.
+    Raises UsageError when there is no finished build, no such format, or the folder holds something else,
+    CheckError when the build's shards are not what its manifest says.
     """
-    manifest = read_manifest(build)
-    _check_sizes(build, manifest)
-    form = format_of(options.format, schema_of(manifest.kind), provenance=options.provenance)
-    key = _key(manifest, options)
+    source = open_build(build)
+    _check_sizes(source)
+    form = format_of(options.format, source.schema, provenance=options.provenance)
+    key = _export_key(source.manifest, options)
     with (
         disk_errors(options.out, "finished files are kept"),
-        acquire_export_folder(options.out, options.format, manifest.mixture, key) as staging,
+        acquire_export_folder(options.out, options.format, source.manifest.mixture, key) as staging,
     ):
-        there = finished(options.out, key)
-        if there is not None:
+        present = finished(options.out, key)
+        if present is not None:
             discard(options.out)
-            return Exported(export=there, reused=True)
+            return Exported(export=present, reused=True)
         report = None if progress is None else (lambda done, total: progress("files", done, total))
-        files = write_files(build, manifest, form, staging, report)
-        files += _documents(build, manifest, form, options, staging, files)
-        made = Export(
+        files = write_files(source, form, staging, report)
+        files += _write_documents(source, form, options.address, staging, files)
+        new = Export(
             kind=options.format,
-            mixture=manifest.mixture,
-            rows=manifest.rows,
-            content_hash=manifest.content_hash,
-            recipe_hash=manifest.recipe_hash,
+            mixture=source.manifest.mixture,
+            rows=len(source),
+            content_hash=source.content_hash,
+            recipe_hash=source.manifest.recipe_hash,
             provenance="provenance" in form.columns,
             key=key,
             files=files,
         )
-        seal(options.out, staging, made)
-    return Exported(export=made, reused=False)
+        seal(options.out, staging, new)
+    return Exported(export=new, reused=False)
 
 
-def _check_sizes(build: Path, manifest: Manifest) -> None:
+def _check_sizes(build: Build) -> None:
     """Look at every shard's size before any work; `verify` reads them."""
-    wrong = []
-    for shard in manifest.shards:
-        path = build / shard.file
+    problems = []
+    for shard in build.manifest.shards:
+        path = build.path / shard.file
         size = path.stat().st_size if path.is_file() else None
         if size != shard.bytes:
-            found = "missing" if size is None else f"{size} bytes, not {shard.bytes}"
-            wrong.append(f"{path}: {found}; `flancollect build` makes it again")
-    if wrong:
-        raise CheckError("\n".join(wrong))
+            state = "missing" if size is None else f"{size} bytes, not {shard.bytes}"
+            problems.append(f"{path}: {state}; `flancollect build` makes it again")
+    if problems:
+        raise CheckError("\n".join(problems))
 
 
-def _key(manifest: Manifest, options: ExportOptions) -> str:
+def _export_key(manifest: Manifest, options: ExportOptions) -> str:
     """A hash of all that the files depend on."""
     return fingerprint(
         {
@@ -114,40 +113,32 @@ def _key(manifest: Manifest, options: ExportOptions) -> str:
             "address": options.address,
             "file_rows": FILE_ROWS,
             "group_rows": GROUP_ROWS,
+            # The package's version too: the card names it, and its words may change with it.
             "version": [EXPORT_VERSION, __version__],
         }
     )[:32]
 
 
-def _documents(
-    build: Path,
-    manifest: Manifest,
-    form: Format,
-    options: ExportOptions,
-    staging: Path,
-    files: list[ExportFile],
+def _write_documents(
+    build: Build, form: Format, address: str, staging: Path, data_files: list[ExportFile]
 ) -> list[ExportFile]:
     """Write the card and what belongs to it, and describe those files."""
     lengths = [
         LengthRow(
             column=column, variant=variant, mean=row.mean, p50=row.p50, p90=row.p90, p99=row.p99, max=row.max
         )
-        for column, rows in stats(build).lengths.items()
+        for column, rows in stats(build.path).lengths.items()
         for variant, row in rows.items()
     ]
+    listing = ExportListing(schema=form.schema, files=data_files)
     texts = {
-        "README.md": dataset_card(
-            manifest, ExportListing(schema=form.schema, files=files), lengths, options.address
-        ),
-        "ATTRIBUTION.md": attribution(manifest),
-        "citations.bib": bibliography(manifest),
-        "composition.svg": picture(manifest),
+        "README.md": dataset_card(build.manifest, listing, lengths, address),
+        "ATTRIBUTION.md": attribution(build.manifest),
+        "citations.bib": bibliography(build.manifest),
+        "composition.svg": picture(build.manifest),
     }
     for name, text in texts.items():
         write_atomically(staging / name, text.encode())
-    write_artifact(staging / BUILD_MANIFEST, manifest)
-    return [_document(staging / name) for name in (*texts, BUILD_MANIFEST)]
-
-
-def _document(path: Path) -> ExportFile:
-    return ExportFile(file=path.name, bytes=path.stat().st_size, sha256=file_sha256(path))
+    write_artifact(staging / BUILD_MANIFEST, build.manifest)
+    paths = [staging / name for name in (*texts, BUILD_MANIFEST)]
+    return [ExportFile(file=path.name, bytes=path.stat().st_size, sha256=file_sha256(path)) for path in paths]

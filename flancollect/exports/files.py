@@ -13,10 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from flancollect.artifacts import ExportFile, Manifest
+from flancollect.dataset.reader import Build
 from flancollect.dataset.shards import file_sha256
 from flancollect.exports import configs
 from flancollect.exports.configs import Config
-from flancollect.exports.formats import Format, Write
+from flancollect.exports.formats import Format
 
 
 def configs_of(manifest: Manifest, form: Format) -> tuple[Config, ...]:
@@ -25,39 +26,36 @@ def configs_of(manifest: Manifest, form: Format) -> tuple[Config, ...]:
 
 
 def write_files(
-    build: Path,
-    manifest: Manifest,
-    form: Format,
-    staging: Path,
-    progress: Callable[[int, int], None] | None = None,
+    build: Build, form: Format, staging: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[ExportFile]:
     """Write all data files of a format and describe them, in the order of configurations and rows."""
-    chosen = configs_of(manifest, form)
-    total = sum(len(config.files("", suffix)) for config in chosen for suffix in form.writers)
-    done: list[ExportFile] = []
-    for config in chosen:
-        for suffix, write in form.writers.items():
-            for file in _write_config(build, manifest, form, config, staging, (suffix, write)):
-                done.append(file)
-                if progress is not None:
-                    progress(len(done), total)
-    return done
+    pairs = [(config, suffix) for config in configs_of(build.manifest, form) for suffix in form.writers]
+    total = sum(len(config.files("", suffix)) for config, suffix in pairs)
+    files: list[ExportFile] = []
+    for config, suffix in pairs:
+        for file in _write_config(build, form, config, suffix, staging):
+            files.append(file)
+            if progress is not None:
+                progress(len(files), total)
+    return files
 
 
 def _write_config(
-    build: Path, manifest: Manifest, form: Format, config: Config, staging: Path, writer: tuple[str, Write]
+    build: Build, form: Format, config: Config, suffix: str, staging: Path
 ) -> Iterator[ExportFile]:
-    suffix, write = writer
-    groups = configs.row_groups(build, manifest, config, list(form.columns))
+    """Write the files of one configuration that are not there yet, and describe each."""
+    groups = configs.row_groups(build, config, list(form.columns))
+    # `groups` goes on from file to file: each takes its share of the one pass over the shards.
     for name, rows in config.files(f"{config.name}/" if form.by_style else "", suffix):
         path, sizes = staging / name, [0]
-        batches = _counted(islice(groups, -(-rows // configs.GROUP_ROWS)), sizes)
+        batches = _measured(islice(groups, -(-rows // configs.GROUP_ROWS)), sizes)
         if path.is_file():
+            # An earlier run wrote it. Its rows are read all the same: the next file begins behind them.
             deque(batches, maxlen=0)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f"{path.name}.tmp")
-            write(temporary, batches)
+            form.writers[suffix](temporary, batches)
             temporary.replace(path)
         yield ExportFile(
             file=name,
@@ -70,7 +68,8 @@ def _write_config(
     deque(groups, maxlen=0)  # so that the count of rows is checked at the end
 
 
-def _counted(batches: Iterable[pa.RecordBatch], sizes: list[int]) -> Iterator[pa.RecordBatch]:
+def _measured(batches: Iterable[pa.RecordBatch], sizes: list[int]) -> Iterator[pa.RecordBatch]:
+    """The same batches; the size of each in memory goes to `sizes` when it passes."""
     for batch in batches:
         sizes.append(batch.nbytes)
         yield batch

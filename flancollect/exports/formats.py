@@ -55,6 +55,7 @@ def format_of(name: str, schema: pa.Schema, *, provenance: bool) -> Format:
     """
     if name not in FORMATS:
         raise UsageError(f"--format {name}: no such format." + did_you_mean(name, FORMATS, "Formats"))
+    # Formats of other columns than the build's do not ask for provenance, so nothing changes for them.
     if not provenance:
         schema = schema.remove(schema.get_field_index("provenance"))
     form: Format = import_module(f"flancollect.exports.{name}").format_for(schema)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from flancollect.exports.formats import TEXTS, Format
 from flancollect.exports.jsonl import write_jsonl
 
+# No system turn: the prompts of a mixture carry their instructions themselves.
 SCHEMA = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))])
 
 

@@ -17,20 +17,27 @@ def edited(table, at, **texts):
 def test_equal_builds_are_equal(tmp_path):
     build(tmp_path / "a", small_jobs())
     build(tmp_path / "b", small_jobs())
-    found = diff(tmp_path / "a", tmp_path / "b", rows=5)
-    assert found.equal
-    assert (found.settings, found.sources, found.only_a, found.only_b, found.changed, found.rows) == ((),) * 6
-    assert difference_lines(found) == ["the rows are the same"]
+    difference = diff(tmp_path / "a", tmp_path / "b", rows=5)
+    assert difference.equal
+    assert (
+        difference.settings,
+        difference.sources,
+        difference.only_a,
+        difference.only_b,
+        difference.changed,
+        difference.rows,
+    ) == ((),) * 6
+    assert difference_lines(difference) == ["the rows are the same"]
 
 
 def test_settings_and_sources_that_differ_are_named_though_rows_are_equal(tmp_path):
     build(tmp_path / "a", small_jobs(), seed=1)
     build(tmp_path / "b", small_jobs(), seed=2, revision="2")
-    found = diff(tmp_path / "a", tmp_path / "b")
-    assert found.equal
-    assert found.settings == (Change(name="seed", a="1", b="2"),)
-    assert [change.name for change in found.sources] == ["hub:org/boolq", "hub:org/rte"]
-    assert "source hub:org/rte: 1 -> 2" in difference_lines(found)
+    difference = diff(tmp_path / "a", tmp_path / "b")
+    assert difference.equal
+    assert difference.settings == (Change(name="seed", a="1", b="2"),)
+    assert [change.name for change in difference.sources] == ["hub:org/boolq", "hub:org/rte"]
+    assert "source hub:org/rte: 1 -> 2" in difference_lines(difference)
 
 
 def test_tasks_in_one_build_only_and_variants_that_differ(tmp_path):
@@ -40,15 +47,15 @@ def test_tasks_in_one_build_only_and_variants_that_differ(tmp_path):
     theirs["anli", "zs_opt"] = rendered_rows("anli", "zs_opt", 3)
     build(tmp_path / "a", ours)
     build(tmp_path / "b", theirs)
-    found = diff(tmp_path / "a", tmp_path / "b")
-    assert not found.equal
-    assert (found.only_a, found.only_b) == ((), ("anli", "boolq"))
-    assert found.changed == (
+    difference = diff(tmp_path / "a", tmp_path / "b")
+    assert not difference.equal
+    assert (difference.only_a, difference.only_b) == ((), ("anli", "boolq"))
+    assert difference.changed == (
         TaskChange(task="rte", variant="fs_noopt", rows_a=40, rows_b=0),
         TaskChange(task="rte", variant="zs_opt", rows_a=40, rows_b=41),
     )
-    assert found.rows == ()
-    assert "rte (zs_opt): rows differ (40 -> 41)" in difference_lines(found)
+    assert difference.rows == ()
+    assert "rte (zs_opt): rows differ (40 -> 41)" in difference_lines(difference)
 
 
 def test_differing_rows_are_shown_up_to_the_number_asked(tmp_path):
@@ -58,30 +65,30 @@ def test_differing_rows_are_shown_up_to_the_number_asked(tmp_path):
     ours["rte", "zs_opt"] = ours["rte", "zs_opt"].slice(0, 39)
     build(tmp_path / "a", ours)
     build(tmp_path / "b", theirs)
-    found = diff(tmp_path / "a", tmp_path / "b", rows=9)
-    assert [(row.source_row, row.a and row.a[1], row.b and row.b[1]) for row in found.rows] == [
+    difference = diff(tmp_path / "a", tmp_path / "b", rows=9)
+    assert [(row.source_row, row.a and row.a[1], row.b and row.b[1]) for row in difference.rows] == [
         (3, "answer 3", "other 3"),
         (8, "answer 8", "other 8"),
         (39, None, ""),
     ]
     assert len(diff(tmp_path / "a", tmp_path / "b", rows=2).rows) == 2
-    lines = difference_lines(found)
+    lines = difference_lines(difference)
     assert lines[lines.index("rte (zs_opt) train row 3:") + 4] == "  + targets: 'other 3'"
 
 
 def test_the_same_rows_in_other_shards_are_said_to_be_so(tmp_path):
     build(tmp_path / "a", small_jobs())
     build(tmp_path / "b", small_jobs(), shard_bytes=9000)
-    found = diff(tmp_path / "a", tmp_path / "b")
-    assert not found.equal
-    assert difference_lines(found) == ["the same rows of each task, in other shards"]
+    difference = diff(tmp_path / "a", tmp_path / "b")
+    assert not difference.equal
+    assert difference_lines(difference) == ["the same rows of each task, in other shards"]
 
 
 def test_a_difference_is_json(tmp_path):
     build(tmp_path / "a", small_jobs())
     build(tmp_path / "b", small_jobs(41), seed=1)
-    found = difference_json(diff(tmp_path / "a", tmp_path / "b", rows=1))
-    assert json.loads(json.dumps(found))["rows"][0]["source_row"] == 40
+    difference = difference_json(diff(tmp_path / "a", tmp_path / "b", rows=1))
+    assert json.loads(json.dumps(difference))["rows"][0]["source_row"] == 40
 
 
 def test_a_folder_without_a_build_is_a_usage_error(tmp_path):

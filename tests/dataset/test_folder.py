@@ -20,10 +20,10 @@ def names(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_new_or_empty_folder_is_taken(tmp_path, there):
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_new_or_empty_folder_is_taken(tmp_path, exists):
     out = tmp_path / "a" / "out"
-    if there:
+    if exists:
         out.mkdir(parents=True)
     take(out)
     assert names(out) == [".work", ".work/lock", ".work/recipe.json", ".work/rendered"]
@@ -82,11 +82,11 @@ def test_a_build_that_was_stopped_before_it_said_whose_it_is_is_taken(tmp_path):
 
 def test_what_killed_runs_left_is_swept_away(tmp_path):
     take(tmp_path)
-    left = [".manifest.json.1.tmp", ".work/.recipe.json.1.tmp", ".work/rendered/.x.arrow.1.spill.tmp"]
-    for name in left:
+    leftovers = [".manifest.json.1.tmp", ".work/.recipe.json.1.tmp", ".work/rendered/.x.arrow.1.spill.tmp"]
+    for name in leftovers:
         (tmp_path / name).touch()
     take(tmp_path)
-    assert not set(left) & set(names(tmp_path))
+    assert not set(leftovers) & set(names(tmp_path))
 
 
 def test_one_build_at_a_time(tmp_path):

@@ -108,8 +108,8 @@ def test_equal_order_numbers_fall_back_on_source_row_and_repeat(tmp_path):
     for row, (source_row, repeat) in zip(rows, [(2, 0), (1, 1), (1, 0), (0, 5)], strict=True):
         row["order"], row["provenance"]["source_row"], row["provenance"]["repeat"] = 9, source_row, repeat
     write_job(tmp_path / "job.rows", pa.Table.from_pylist(rows, schema=RENDERED))
-    made_of = [row["provenance"] for row in read(tmp_path / "job.rows")]
-    assert [(row["source_row"], row["repeat"]) for row in made_of] == [(0, 5), (1, 0), (1, 1), (2, 0)]
+    provenance = [row["provenance"] for row in read(tmp_path / "job.rows")]
+    assert [(row["source_row"], row["repeat"]) for row in provenance] == [(0, 5), (1, 0), (1, 1), (2, 0)]
 
 
 @pytest.mark.parametrize("run_bytes", [100, 1 << 20])

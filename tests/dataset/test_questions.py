@@ -11,9 +11,9 @@ from tests.builds import build, question_jobs, question_rows, small_jobs
 
 def test_questions_come_in_mixture_order_with_all_that_scoring_needs(tmp_path):
     build(tmp_path, question_jobs(), kind="benchmark")
-    rows, asked = list(open_build(tmp_path)), list(questions(tmp_path))
-    assert [question.id for question in asked] == [row["question"]["id"] for row in rows]
-    for question, row in zip(asked, rows, strict=True):
+    rows, all_questions = list(open_build(tmp_path)), list(questions(tmp_path))
+    assert [question.id for question in all_questions] == [row["question"]["id"] for row in rows]
+    for question, row in zip(all_questions, rows, strict=True):
         assert (question.task, question.prompt, question.target) == (
             row["task_name"],
             row["inputs"],
@@ -27,9 +27,9 @@ def test_questions_come_in_mixture_order_with_all_that_scoring_needs(tmp_path):
 def test_choices_and_free_text(tmp_path):
     build(tmp_path, {("mmlu", "zs_opt"): question_rows("mmlu", "zs_opt", 6)}, kind="benchmark")
     by_id = {question.id: question for question in questions(open_build(tmp_path))}
-    chosen, free = by_id["mmlu/test/1"], by_id["mmlu/test/2"]
-    assert (chosen.choices, chosen.labels) == (("sí", "no", "vielleicht 日本"), ("(A)", "(B)", "(C)"))
-    assert (chosen.answer, chosen.accepted) == (1, ("answer 1", "ünother"))
+    closed, free = by_id["mmlu/test/1"], by_id["mmlu/test/2"]
+    assert (closed.choices, closed.labels) == (("sí", "no", "vielleicht 日本"), ("(A)", "(B)", "(C)"))
+    assert (closed.answer, closed.accepted) == (1, ("answer 1", "ünother"))
     assert (free.choices, free.labels, free.answer, free.metric) == ((), (), -1, "exact_match")
     with pytest.raises(FrozenInstanceError):
         free.answer = 0

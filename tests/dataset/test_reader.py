@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flancollect.dataset.reader import open_build
+from flancollect.dataset.reader import Build, open_build
 from flancollect.dataset.schemas import BENCHMARK, MIXTURE
 from flancollect.errors import CheckError, UsageError
 from tests.builds import build, question_jobs, rendered_rows, small_jobs
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def made(tmp_path):
+def own_folder(tmp_path):
     """A build folder of its own."""
     build(tmp_path, small_jobs())
     return tmp_path
@@ -128,16 +128,24 @@ def test_datasets_opens_the_same_rows(folder):
 
 
 @pytest.mark.parametrize("keep", [None, 0, 900, -8])
-def test_a_missing_or_cut_shard_is_a_failed_check(made, keep):
-    data = (made / SECOND).read_bytes()
-    (made / SECOND).unlink()
+def test_a_missing_or_cut_shard_is_a_failed_check(own_folder, keep):
+    data = (own_folder / SECOND).read_bytes()
+    (own_folder / SECOND).unlink()
     if keep is not None:
-        (made / SECOND).write_bytes(data[:keep])
-    opened = open_build(made)
+        (own_folder / SECOND).write_bytes(data[:keep])
+    opened = open_build(own_folder)
     assert opened.row(0) == expected(small_jobs())[0]  # of the first shard
     for read in (list, lambda build: build.take(range(120)), lambda build: list(build.batches())):
         with pytest.raises(CheckError, match=rf"{SECOND}: cannot be read"):
             read(opened)
+
+
+def test_a_manifest_that_counts_other_rows_is_a_failed_check(own_folder):
+    opened = open_build(own_folder)
+    shards = [shard.model_copy(update={"rows": shard.rows + 1}) for shard in opened.manifest.shards]
+    wrong = Build(own_folder, opened.manifest.model_copy(update={"shards": shards}))
+    with pytest.raises(CheckError, match=f"cannot be read: it should have {shards[0].rows} rows"):
+        wrong.row(shards[0].rows - 1)
 
 
 def test_a_folder_without_a_build_is_a_usage_error(tmp_path):
@@ -163,8 +171,8 @@ def test_a_build_goes_to_other_processes(folder):
 def test_threads_share_a_build(folder):
     opened, rows = open_build(folder), expected(small_jobs())
     with ThreadPoolExecutor(8) as threads:
-        taken = list(threads.map(opened.row, [*range(120), *range(119, -1, -1)]))
-    assert taken == [*rows, *rows[::-1]]
+        rows_of_threads = list(threads.map(opened.row, [*range(120), *range(119, -1, -1)]))
+    assert rows_of_threads == [*rows, *rows[::-1]]
 
 
 def test_reading_loads_little():

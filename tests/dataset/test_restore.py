@@ -12,13 +12,13 @@ from flancollect.errors import CheckError
 from tests.builds import build, question_jobs, rendered_rows, small_jobs
 
 ROWS = pa.table(rendered_rows("boolq", "fs_opt", 50).select(MIXTURE.names)).combine_chunks().to_batches()[0]
-places = st.lists(st.integers(0, 50), max_size=6).map(lambda found: sorted({0, 50, *found}))
+places = st.lists(st.integers(0, 50), max_size=6).map(lambda bounds: sorted({0, 50, *bounds}))
 
 
 @given(places, places)
-def test_rows_come_in_the_sizes_asked_for_and_in_order(given_at, wanted_at):
-    batches = [ROWS.slice(a, b - a) for a, b in pairwise(given_at)]
-    sizes = [b - a for a, b in pairwise(wanted_at)]
+def test_rows_come_in_the_sizes_asked_for_and_in_order(bounds, new_bounds):
+    batches = [ROWS.slice(a, b - a) for a, b in pairwise(bounds)]
+    sizes = [b - a for a, b in pairwise(new_bounds)]
     pieces = list(cut(batches, sizes))
     assert [piece.num_rows for piece in pieces] == sizes
     assert pa.Table.from_batches(pieces) == pa.Table.from_batches([ROWS])
@@ -53,8 +53,8 @@ def test_restored_shards_are_the_same_files_although_batches_came_otherwise(tmp_
     (staging(tmp_path / "again") / "stale.tmp").write_text("of a killed run")
     assert restore_shards(batches, manifest.shards, tmp_path / "again") == manifest.shards
     for shard in manifest.shards:
-        made = staging(tmp_path / "again") / shard.file
-        assert made.read_bytes() == (tmp_path / "out" / shard.file).read_bytes()
+        restored = staging(tmp_path / "again") / shard.file
+        assert restored.read_bytes() == (tmp_path / "out" / shard.file).read_bytes()
     assert len(list(staging(tmp_path / "again").iterdir())) == len(manifest.shards)
 
 

@@ -53,12 +53,12 @@ def test_every_difference_of_columns_is_named():
     )
     with pytest.raises(FlancollectError) as caught:
         check_schema(rows, RENDERED)
-    for said in (
+    for problem in (
         "no column inputs (string)",
         "unknown column extra (int64)",
         "column targets is int64, not string",
     ):
-        assert said in str(caught.value)
+        assert problem in str(caught.value)
 
 
 def test_columns_in_another_order_are_refused():
@@ -81,8 +81,8 @@ def test_a_null_text_is_refused():
     ],
 )
 def test_a_null_inside_provenance_is_refused(field, value, path):
-    made_of = rendered_rows("rte", "fs_opt", 3)["provenance"].to_pylist()
-    made_of[1][field] = value
-    rows = with_column("provenance", pa.array(made_of, RENDERED.field("provenance").type))
+    provenance = rendered_rows("rte", "fs_opt", 3)["provenance"].to_pylist()
+    provenance[1][field] = value
+    rows = with_column("provenance", pa.array(provenance, RENDERED.field("provenance").type))
     with pytest.raises(FlancollectError, match=path):
         check_rows(rows, RENDERED)

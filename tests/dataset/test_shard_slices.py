@@ -40,9 +40,9 @@ def test_every_row_is_in_the_slices_of_its_shard(tmp_path_factory, orders, count
     assert len(blocks) == count
     for number, block in enumerate(blocks):
         assert all(order * count >> 64 == number for order in block.order.tolist())
-    held = concat(blocks)
-    assert sorted(held.order.tolist()) == sorted(order for job in orders for order in job)
-    assert held.payload.nbytes == held.offsets()[-1]
+    whole = concat(blocks)
+    assert sorted(whole.order.tolist()) == sorted(order for job in orders for order in job)
+    assert whole.payload.nbytes == whole.offsets()[-1]
 
 
 def test_slices_come_in_the_order_of_jobs(tmp_path):

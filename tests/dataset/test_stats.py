@@ -12,27 +12,31 @@ from tests.builds import build, rendered_rows, small_jobs
 
 def test_rows_are_counted_by_every_name(tmp_path):
     build(tmp_path, small_jobs())
-    found = stats(tmp_path)
-    assert (found.rows, found.shards, found.short, found.skipped) == (120, 7, 2, 0)
-    assert found.counts["submix"] == {"flan2021": 120}
-    assert found.counts["task"] == {"boolq": 40, "rte": 80}
-    assert found.counts["variant"] == {"fs_noopt": 40, "zs_opt": 80}
-    assert found.counts["template"] == {f"qa/forward/ask_{i}": n for i, n in enumerate((42, 39, 39))}
-    assert found.counts["option_style"] == {"dashes": 80, "none": 40}
-    assert found.counts["shot_style"] == {"none": 80, "numbered": 20, "plain": 20}
-    assert found.counts["dialog_style"] == {"none": 120}
-    assert found.counts["exemplars"] == {"0": 80, "1": 14, "2": 13, "3": 13}
-    assert found.dropped == {"too long": 3}
+    statistics = stats(tmp_path)
+    assert (statistics.rows, statistics.shards, statistics.short, statistics.skipped) == (120, 7, 2, 0)
+    assert statistics.counts["submix"] == {"flan2021": 120}
+    assert statistics.counts["task"] == {"boolq": 40, "rte": 80}
+    assert statistics.counts["variant"] == {"fs_noopt": 40, "zs_opt": 80}
+    assert statistics.counts["template"] == {f"qa/forward/ask_{i}": n for i, n in enumerate((42, 39, 39))}
+    assert statistics.counts["option_style"] == {"dashes": 80, "none": 40}
+    assert statistics.counts["shot_style"] == {"none": 80, "numbered": 20, "plain": 20}
+    assert statistics.counts["dialog_style"] == {"none": 120}
+    assert statistics.counts["exemplars"] == {"0": 80, "1": 14, "2": 13, "3": 13}
+    assert statistics.dropped == {"too long": 3}
 
 
 def test_lengths_are_utf8_bytes_over_all_shards(tmp_path):
     jobs = small_jobs()
     build(tmp_path, jobs)
-    found = stats(tmp_path).lengths["inputs"]
+    statistics = stats(tmp_path).lengths["inputs"]
     sizes = sorted(len(text.encode()) for table in jobs.values() for text in table["inputs"].to_pylist())
-    assert list(found) == ["all", "fs_noopt", "zs_opt"]
-    assert found["all"].mean == round(sum(sizes) / 120, 1)
-    assert (found["all"].p50, found["all"].p90, found["all"].max) == (sizes[59], sizes[107], sizes[-1])
+    assert list(statistics) == ["all", "fs_noopt", "zs_opt"]
+    assert statistics["all"].mean == round(sum(sizes) / 120, 1)
+    assert (statistics["all"].p50, statistics["all"].p90, statistics["all"].max) == (
+        sizes[59],
+        sizes[107],
+        sizes[-1],
+    )
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=300), st.sampled_from([1, 50, 90, 99, 100]))
@@ -60,10 +64,10 @@ def test_long_lists_are_cut_for_people_and_say_so(tmp_path):
 
 def test_a_build_without_rows_has_statistics(tmp_path):
     build(tmp_path, {("rte", "zs_opt"): rendered_rows("rte", "zs_opt", 0)})
-    found = stats(tmp_path)
-    assert found.counts["task"] == {}
-    assert found.lengths == {"inputs": {}, "targets": {}}
-    assert "rows by task" in stats_lines(found)
+    statistics = stats(tmp_path)
+    assert statistics.counts["task"] == {}
+    assert statistics.lengths == {"inputs": {}, "targets": {}}
+    assert "rows by task" in stats_lines(statistics)
 
 
 @pytest.mark.parametrize("keep", [None, 0, 900, -8])

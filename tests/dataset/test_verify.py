@@ -66,13 +66,13 @@ def test_every_problem_is_listed(built):
     (built / "data-00000-of-00001.arrow").write_bytes(b"")
     (built / "state.json").write_text("{}")
     (built / "dataset_info.json").unlink()
-    said = "\n".join(problems(built))
-    assert f"{SECOND}: missing" in said
-    assert "data-00003-of-00007.arrow: 0 bytes" in said
-    assert "data-00000-of-00001.arrow: not in the manifest" in said
-    assert "state.json: not what the manifest implies" in said
-    assert "dataset_info.json: missing" in said
-    assert len(said.splitlines()) == 5
+    lines = "\n".join(problems(built))
+    assert f"{SECOND}: missing" in lines
+    assert "data-00003-of-00007.arrow: 0 bytes" in lines
+    assert "data-00000-of-00001.arrow: not in the manifest" in lines
+    assert "state.json: not what the manifest implies" in lines
+    assert "dataset_info.json: missing" in lines
+    assert len(lines.splitlines()) == 5
 
 
 @pytest.mark.parametrize("name", ["state.json", "dataset_info.json"])
@@ -88,11 +88,11 @@ def test_rows_that_are_not_those_of_the_manifest_are_named(built):
     )
     shards = [manifest.shards[0], wrong, *manifest.shards[2:]]
     rewrite_manifest(built, shards=shards)
-    said = "\n".join(problems(built))
-    assert f"{SECOND}: {wrong.rows - 1} rows, not {wrong.rows}" in said
-    assert f"{SECOND}: rows_sha256" in said
-    assert "content_hash is not that of the shards" in said
-    assert "manifest.json: 120 rows, but its shards have 121 and its tasks 120" in said
+    lines = "\n".join(problems(built))
+    assert f"{SECOND}: {wrong.rows - 1} rows, not {wrong.rows}" in lines
+    assert f"{SECOND}: rows_sha256" in lines
+    assert "content_hash is not that of the shards" in lines
+    assert "manifest.json: 120 rows, but its shards have 121 and its tasks 120" in lines
 
 
 def test_a_shard_with_other_columns_is_named(built):

@@ -1,6 +1,6 @@
 import pytest
 
-from flancollect.dataset.reader import shard_tables
+from flancollect.dataset.reader import Build
 from flancollect.errors import CheckError
 from flancollect.exports import configs
 from flancollect.exports.configs import Config, by_style, everything, row_groups
@@ -15,25 +15,25 @@ def built(tmp_path):
 
 
 def rows_of(out, manifest, config, columns=COLUMNS):
-    return [row for batch in row_groups(out, manifest, config, columns) for row in batch.to_pylist()]
+    return [row for batch in row_groups(Build(out, manifest), config, columns) for row in batch.to_pylist()]
 
 
 def test_the_default_configuration_is_every_row_in_mixture_order(built):
     out, manifest = built
-    want = [row for table in shard_tables(out, manifest, COLUMNS) for row in table.to_pylist()]
+    want = [row for batch in Build(out, manifest).batches(COLUMNS) for row in batch.to_pylist()]
     assert rows_of(out, manifest, everything(manifest)) == want
 
 
 def test_styles_partition_the_rows_and_keep_their_order(built):
     out, manifest = built
     whole = rows_of(out, manifest, everything(manifest))
-    found = {config.name: config for config in by_style(manifest)}
-    assert list(found) == ["flan2021_fs_noopt", "flan2021_zs_opt"]
-    for name, config in found.items():
+    by_name = {config.name: config for config in by_style(manifest)}
+    assert list(by_name) == ["flan2021_fs_noopt", "flan2021_zs_opt"]
+    for name, config in by_name.items():
         want = [row for row in whole if f"flan2021_{row['template_type']}" == name]
         assert rows_of(out, manifest, config) == want
         assert config.rows == len(want)
-    assert sum(config.rows for config in found.values()) == manifest.rows
+    assert sum(config.rows for config in by_name.values()) == manifest.rows
 
 
 def test_a_submixture_in_one_style_is_told_from_another_in_the_same(tmp_path):
@@ -43,16 +43,16 @@ def test_a_submixture_in_one_style_is_told_from_another_in_the_same(tmp_path):
         for task in manifest.tasks
     ]
     manifest = manifest.model_copy(update={"tasks": tasks})
-    found = {config.name: rows_of(tmp_path, manifest, config) for config in by_style(manifest)}
-    assert list(found) == ["my_own_fs_noopt", "my_own_zs_opt", "niv2_zs_opt"]
-    assert {row["task_name"] for row in found["niv2_zs_opt"]} == {"boolq"}
-    assert {row["task_name"] for row in found["my_own_zs_opt"]} == {"rte"}
+    by_name = {config.name: rows_of(tmp_path, manifest, config) for config in by_style(manifest)}
+    assert list(by_name) == ["my_own_fs_noopt", "my_own_zs_opt", "niv2_zs_opt"]
+    assert {row["task_name"] for row in by_name["niv2_zs_opt"]} == {"boolq"}
+    assert {row["task_name"] for row in by_name["my_own_zs_opt"]} == {"rte"}
 
 
 def test_groups_hold_a_fixed_number_of_rows_whatever_the_shards(built, monkeypatch):
     out, manifest = built
     monkeypatch.setattr(configs, "GROUP_ROWS", 50)
-    batches = list(row_groups(out, manifest, everything(manifest), ["inputs"]))
+    batches = list(row_groups(Build(out, manifest), everything(manifest), ["inputs"]))
     assert [batch.num_rows for batch in batches] == [50, 50, 20]
 
 

@@ -40,23 +40,23 @@ def make(built: Path, out: Path, **options) -> Export:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_file_is_listed_with_size_and_hash(built, tmp_path, form):
-    made = make(built, tmp_path / "out", format=form)
-    found = files_of(tmp_path / "out")
-    listed = {file.file: (file.bytes, file.sha256) for file in made.files}
+    listing = make(built, tmp_path / "out", format=form)
+    files = files_of(tmp_path / "out")
+    listed = {file.file: (file.bytes, file.sha256) for file in listing.files}
     assert {
-        name: (len(data), sha256(data).hexdigest()) for name, data in found.items() if name != "export.json"
+        name: (len(data), sha256(data).hexdigest()) for name, data in files.items() if name != "export.json"
     } == listed
-    assert read_export(tmp_path / "out") == made
+    assert read_export(tmp_path / "out") == listing
     assert {"README.md", "ATTRIBUTION.md", "citations.bib", "composition.svg", "build-manifest.json"} < set(
         listed
     )
-    manifest = Manifest.model_validate_json(found["build-manifest.json"])
-    assert (made.content_hash, made.recipe_hash, made.rows) == (
+    manifest = Manifest.model_validate_json(files["build-manifest.json"])
+    assert (listing.content_hash, listing.recipe_hash, listing.rows) == (
         manifest.content_hash,
         manifest.recipe_hash,
         120,
     )
-    assert all(file.rows == 120 for file in made.files if file.config == "default")
+    assert all(file.rows == 120 for file in listing.files if file.config == "default")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -140,11 +140,11 @@ def test_an_export_goes_on_at_the_first_missing_file(built, tmp_path, monkeypatc
 
 def stop_after(monkeypatch, number: int) -> None:
     """Ctrl-C at the renaming of a file."""
-    rename, seen = Path.replace, []
+    rename, paths = Path.replace, []
 
     def replace(self, target):
-        seen.append(self)
-        if len(seen) == number:
+        paths.append(self)
+        if len(paths) == number:
             raise KeyboardInterrupt
         return rename(self, target)
 
@@ -155,8 +155,8 @@ def stop_after(monkeypatch, number: int) -> None:
 def test_killed_at_every_moment_it_ends_with_the_same_bytes(built, tmp_path):
     make(built, tmp_path / "whole")
     out = tmp_path / "out"
-    earlier = build(tmp_path / "earlier", {name: t for name, t in small_jobs().items() if name[0] == "rte"})
-    assert earlier.mixture == "small"
+    replaced = build(tmp_path / "earlier", {name: t for name, t in small_jobs().items() if name[0] == "rte"})
+    assert replaced.mixture == "small"
     killed = 0
     for number in range(1, 40):
         shutil.rmtree(out, ignore_errors=True)
@@ -228,8 +228,8 @@ def test_the_command_builds_exports_and_says_so(tmp_path):
     ran = command(
         "export", tmp_path / "b", "--out", tmp_path / "e", "--format", "parquet", "--json", catalogue=None
     )
-    said = json.loads(ran.out)
-    assert (said["kind"], said["reused"], said["rows"]) == ("parquet", False, 240)
+    output = json.loads(ran.out)
+    assert (output["kind"], output["reused"], output["rows"]) == ("parquet", False, 240)
     again = command("export", tmp_path / "b", "--out", tmp_path / "e", catalogue=None)
     assert "240 rows as parquet" in again.out
     assert "(already there)" in again.out

@@ -92,18 +92,18 @@ def test_a_folder_is_streamed_the_same(built):
 
 def test_provenance_can_be_left_out(built):
     for form in ("parquet", "jsonl"):
-        out, made = exported(built, form, provenance=False)
+        out, listing = exported(built, form, provenance=False)
         assert opened(out).column_names == [name for name in MIXTURE.names if name != "provenance"]
-        assert not made.provenance
+        assert not listing.provenance
 
 
 def test_parquet_is_laid_out_for_the_hub(built, monkeypatch):
     monkeypatch.setattr(configs, "GROUP_ROWS", 20)
     monkeypatch.setattr(configs, "FILE_ROWS", 60)
-    out, made = exported(built, "parquet")
+    out, listing = exported(built, "parquet")
     names = [f"default/train-{i:05d}-of-00003.parquet" for i in range(3)]
-    assert [file.file for file in made.files if file.config == "default"] == names
-    assert [file.rows for file in made.files if file.config == "default"] == [60, 60, 7]
+    assert [file.file for file in listing.files if file.config == "default"] == names
+    assert [file.rows for file in listing.files if file.config == "default"] == [60, 60, 7]
     footer = pq.read_metadata(out / names[0])
     assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [20, 20, 20]
     columns = [footer.row_group(0).column(i) for i in range(footer.num_columns)]
@@ -114,8 +114,8 @@ def test_parquet_is_laid_out_for_the_hub(built, monkeypatch):
 
 
 def test_jsonl_is_the_rows_as_objects(built):
-    out, made = exported(built, "jsonl")
-    (file,) = (file.file for file in made.files if file.config)
+    out, listing = exported(built, "jsonl")
+    (file,) = (file.file for file in listing.files if file.config)
     lines = (out / file).read_bytes().decode().split("\n")
     assert [json.loads(line) for line in lines[:-1]] == rows(built)
     assert lines[-1] == ""
@@ -124,17 +124,19 @@ def test_jsonl_is_the_rows_as_objects(built):
 
 def test_jsonl_opens_by_its_suffix_alone(built):
     out, _ = exported(built, "jsonl")
-    found = load_dataset("json", data_dir=str(out), split="train", cache_dir=str(out.parent / "cache"))
-    assert found.num_rows == 127
+    dataset = load_dataset("json", data_dir=str(out), split="train", cache_dir=str(out.parent / "cache"))
+    assert dataset.num_rows == 127
 
 
 def test_trl_has_prompts_as_they_are_and_completions_apart(built):
     out, _ = exported(built, "trl")
-    found = opened(out)
-    assert found.column_names == ["prompt", "completion"]
-    assert found["prompt"][:] == [row["inputs"] for row in rows(built)]
-    assert [text.removeprefix(" ") for text in found["completion"]] == [row["targets"] for row in rows(built)]
-    ends = {(row["prompt"][-1].isspace(), row["completion"].startswith(" ")) for row in found}
+    dataset = opened(out)
+    assert dataset.column_names == ["prompt", "completion"]
+    assert dataset["prompt"][:] == [row["inputs"] for row in rows(built)]
+    assert [text.removeprefix(" ") for text in dataset["completion"]] == [
+        row["targets"] for row in rows(built)
+    ]
+    ends = {(row["prompt"][-1].isspace(), row["completion"].startswith(" ")) for row in dataset}
     assert ends == {(False, True), (True, False)}
 
 
@@ -173,7 +175,7 @@ def unescaped(text):
 def test_a_build_without_rows_exports_an_empty_dataset(tmp_path):
     build(tmp_path / "build", {("rte", "zs_opt"): rendered_rows("rte", "zs_opt", 0)})
     for form in ("parquet", "jsonl"):
-        out, made = exported(tmp_path / "build", form)
-        assert made.rows == 0
+        out, listing = exported(tmp_path / "build", form)
+        assert listing.rows == 0
         assert (out / "README.md").is_file()
     assert pq.read_table(tmp_path / "parquet" / "default" / "train-00000-of-00001.parquet").num_rows == 0

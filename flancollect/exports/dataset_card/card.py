@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -19,7 +19,12 @@ from flancollect.exports.dataset_card.front import ExportListing, front_matter
 from flancollect.exports.dataset_card.sources import license_table, source_table, source_uses
 from flancollect.exports.dataset_card.text import code, fenced, percent, prose, table
 
-SOURCES_SHOWN = 40
+K = TypeVar("K")
+
+# Limits keep the card of 1,800 tasks readable; ATTRIBUTION.md and the manifest have all.
+SOURCES_LISTED = 40
+LANGUAGES_LISTED = 20
+REASONS_LISTED = 100
 TASKS_NAMED = 5
 HERE = "PATH/TO/THIS/FOLDER"
 
@@ -48,10 +53,15 @@ def dataset_card(
         fenced(_loading(listing, address), "python"),
         "## What is in it",
         "![Rows by submixture and template style](composition.svg)",
-        _submixes(manifest),
-        _styles(manifest),
+        _composition(manifest),
         "Lengths in bytes of UTF-8:",
-        _lengths(lengths),
+        table(
+            ("column", "template style", "mean", "median", "90 %", "99 %", "longest"),
+            [
+                (code(row.column), code(row.variant), f"{row.mean:,.1f}", row.p50, row.p90, row.p99, row.max)
+                for row in lengths
+            ],
+        ),
         _languages(manifest),
         "## License",
         _license(manifest),
@@ -75,11 +85,17 @@ def title_of(manifest: Manifest) -> str:
 
 def _summary(manifest: Manifest) -> str:
     tasks = {task.task for task in manifest.tasks if task.rows}
+    questions = (
+        " `question` holds what scoring needs: choices, accepted answers, metric and subject."
+        if manifest.kind == "benchmark"
+        else ""
+    )
     return (
         f"{manifest.rows:,} rows of {len(tasks):,} tasks from {len(source_uses(manifest)):,} sources, "
         f"a {manifest.kind} built by flancollect {prose(manifest.flancollect)}. Every row is an instruction "
         "(`inputs`) and what should be said (`targets`); rows stand in the mixture's own order, shuffled once. "
         "`provenance`, where it was exported, says from which source row, template and exemplars a row was made."
+        f"{questions}"
     )
 
 
@@ -92,70 +108,59 @@ def _loading(listing: ExportListing, address: str) -> str:
     return "\n".join(lines)
 
 
-def _submixes(manifest: Manifest) -> str:
-    rows: Counter[str] = Counter()
+def _composition(manifest: Manifest) -> str:
+    """Rows by submixture, and by template style."""
+    by_submix, by_style = Counter[str](), Counter[str]()
     tasks: dict[str, set[str]] = {}
     for task in manifest.tasks:
-        rows[task.submix] += task.rows
+        by_submix[task.submix] += task.rows
+        by_style[task.variant] += task.rows
         tasks.setdefault(task.submix, set()).add(task.task)
-    return table(
-        ("submixture", "tasks", "rows", "share"),
-        [(code(n), len(tasks[n]), rows[n], percent(rows[n], manifest.rows)) for n in _largest_first(rows)],
-    )
-
-
-def _styles(manifest: Manifest) -> str:
-    rows = Counter[str]()
-    for task in manifest.tasks:
-        rows[task.variant] += task.rows
-    return table(
-        ("template style", "rows", "share"),
-        [(code(name), rows[name], percent(rows[name], manifest.rows)) for name in _largest_first(rows)],
-    )
-
-
-def _lengths(lengths: Sequence[LengthRow]) -> str:
-    return table(
-        ("column", "template style", "mean", "median", "90 %", "99 %", "longest"),
+    submixes = [
+        (code(name), len(tasks[name]), rows, percent(rows, manifest.rows))
+        for name, rows in _largest_first(by_submix)
+    ]
+    styles = [(code(name), rows, percent(rows, manifest.rows)) for name, rows in _largest_first(by_style)]
+    return "\n\n".join(
         [
-            (code(row.column), code(row.variant), f"{row.mean:,.1f}", row.p50, row.p90, row.p99, row.max)
-            for row in lengths
-        ],
+            table(("submixture", "tasks", "rows", "share"), submixes),
+            table(("template style", "rows", "share"), styles),
+        ]
     )
 
 
 def _languages(manifest: Manifest) -> str:
     """Rows by the languages that a task names; a task of several counts under their combination."""
-    rows: Counter[str] = Counter()
+    by_languages: Counter[str] = Counter()
     for task in manifest.tasks:
-        rows[", ".join(task.languages)] += task.rows
-    listing = _largest_first(rows)[:20]
+        by_languages[", ".join(task.languages)] += task.rows
     return table(
         ("languages of the task", "rows", "share"),
-        [(prose(name), rows[name], percent(rows[name], manifest.rows)) for name in listing],
+        [
+            (prose(name), rows, percent(rows, manifest.rows))
+            for name, rows in _largest_first(by_languages)[:LANGUAGES_LISTED]
+        ],
     )
 
 
 def _license(manifest: Manifest) -> str:
     policy = manifest.recipe.get("license_policy")
-    rule = manifest.recipe.get("license")
-    asked = [f"the policy {code(policy)}"] if policy else []
-    asked += [f"the mixture's own rule ({_rule(rule)})"] if rule else []
-    kept_out = sum(skip.kind == "license" for skip in manifest.skipped)
-    chosen = f" Tasks were chosen by {' and '.join(asked)}: {kept_out:,} fell away." if asked else ""
+    rules = [f"the policy {code(policy)}"] if policy else []
+    own: dict[str, list[str]] = manifest.recipe.get("license") or {}
+    if own:
+        clauses = (f"{verb} {', '.join(map(code, names))}" for verb, names in own.items() if names)
+        rules.append(f"the mixture's own rule ({'; '.join(clauses)})")
+    refused = sum(skip.kind == "license" for skip in manifest.skipped)
+    selection = f" Tasks were chosen by {' and '.join(rules)}: {refused:,} fell away." if rules else ""
     return (
-        f"As a whole: **{prose(manifest.license)}**: {prose(manifest.license_reason)}.{chosen} "
+        f"As a whole: **{prose(manifest.license)}**: {prose(manifest.license_reason)}.{selection} "
         "Each source's own license goes on holding for its rows (ATTRIBUTION.md). Computed from what the task "
         "cards say; no legal advice."
     )
 
 
-def _rule(rule: dict[str, list[str]]) -> str:
-    return "; ".join(f"{verb} {', '.join(map(code, names))}" for verb, names in rule.items() if names)
-
-
 def _rebuild(manifest: Manifest) -> str:
-    card = yaml.safe_dump(_written(manifest.recipe), sort_keys=False, allow_unicode=True, width=100)
+    card = yaml.safe_dump(_without_empty(manifest.recipe), sort_keys=False, allow_unicode=True, width=100)
     hashes = [
         ("content (rows, in order)", code(manifest.content_hash)),
         ("recipe (card and settings)", code(manifest.recipe_hash)),
@@ -181,23 +186,25 @@ def rebuild_command(manifest: Manifest) -> str:
     words += [word for glob in recipe.get("only", ()) for word in ("--only", glob)]
     policy = recipe.get("license_policy")
     words += ["--license-policy", policy] if policy else []
+    # Globs of --only hold stars, which a shell would expand.
     return f"{shlex.join(words)} --out DIR"
 
 
-def _written(value: Any) -> Any:
+def _without_empty(value: Any) -> Any:
     """A card without the keys that say nothing."""
+    # From the inside out: a mapping whose last key falls away is empty too. 0 and False are values.
     if isinstance(value, dict):
-        kept = {key: _written(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item not in (None, [], {}, "")}
-    return [_written(item) for item in value] if isinstance(value, list) else value
+        entries = {key: _without_empty(item) for key, item in value.items()}
+        return {key: item for key, item in entries.items() if item not in (None, [], {}, "")}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def _sources(manifest: Manifest) -> str:
     uses = source_uses(manifest)
-    more = len(uses) - SOURCES_SHOWN
+    more = len(uses) - SOURCES_LISTED
     rest = f"\n\nand {more:,} more sources, all in ATTRIBUTION.md." if more > 0 else ""
     return (
-        f"{source_table(uses[:SOURCES_SHOWN], manifest.rows)}{rest}\n\n"
+        f"{source_table(uses[:SOURCES_LISTED], manifest.rows)}{rest}\n\n"
         "What was made of each: ATTRIBUTION.md. What to cite: citations.bib."
     )
 
@@ -212,24 +219,24 @@ def _gaps(manifest: Manifest) -> list[str]:
     dropped: Counter[str] = Counter()
     for task in manifest.tasks:
         dropped.update(task.dropped)
-    reasons = Counter[tuple[str, str]]((skip.kind, skip.reason) for skip in manifest.skipped)
-    first: dict[tuple[str, str], list[str]] = {}
+    # A source of a thousand tasks that cannot be had is one line, not a thousand.
+    reasons: dict[tuple[str, str], list[str]] = {}
     for skip in manifest.skipped:
-        first.setdefault((skip.kind, skip.reason), []).append(skip.task)
-    skipped = [
-        (_named(first[reason]), count, reason[0], prose(reason[1])) for reason, count in _ordered(reasons)
-    ]
-    drops = [(count, prose(reason)) for reason, count in _ordered(dropped)]
+        reasons.setdefault((skip.kind, skip.reason), []).append(skip.task)
+    skipped = []
+    for (kind, reason), count in _largest_first({key: len(tasks) for key, tasks in reasons.items()}):
+        tasks = ", ".join(map(code, reasons[kind, reason][:TASKS_NAMED]))
+        more = f" and {count - TASKS_NAMED:,} more" if count > TASKS_NAMED else ""
+        skipped.append((f"{tasks}{more}", count, kind, prose(reason)))
     if skipped:
-        lines += ["Tasks that are not in it:", table(("tasks", "count", "why", "reason"), skipped[:100])]
-    if drops:
-        lines += ["Rows that were drawn and not used:", table(("rows", "reason"), drops)]
+        lines += [
+            "Tasks that are not in it:",
+            table(("tasks", "count", "why", "reason"), skipped[:REASONS_LISTED]),
+        ]
+    if dropped:
+        rows = [(count, prose(reason)) for reason, count in _largest_first(dropped)]
+        lines += ["Rows that were drawn and not used:", table(("rows", "reason"), rows)]
     return lines
-
-
-def _named(tasks: Sequence[str]) -> str:
-    more = f" and {len(tasks) - TASKS_NAMED:,} more" if len(tasks) > TASKS_NAMED else ""
-    return ", ".join(map(code, tasks[:TASKS_NAMED])) + more
 
 
 def _bias(manifest: Manifest) -> str:
@@ -238,8 +245,8 @@ def _bias(manifest: Manifest) -> str:
     for task in manifest.tasks:
         by_task[task.task] += task.rows
         english += task.rows if task.languages == ["en"] else 0
-    top = sum(rows for _, rows in _ordered(by_task)[:10])
-    held = manifest.recipe.get("hold_out") or []
+    top = sum(rows for _, rows in _largest_first(by_task)[:10])
+    benchmarks = manifest.recipe.get("hold_out") or []
     notes = [
         "Rows are taken from the sources as they are: errors, stereotypes, personal names and offensive text "
         "of the sources are in here too. Nothing was filtered for content.",
@@ -248,18 +255,14 @@ def _bias(manifest: Manifest) -> str:
         f"The ten largest of {len(by_task):,} tasks make up {percent(top, manifest.rows)} of the rows.",
         "Answers are what the source's annotators or generators gave, in the words of templates; few "
         "templates per task are repeated over many rows.",
-        f"Held out for benchmarks: {', '.join(map(code, held))}."
-        if held
+        f"Held out for benchmarks: {', '.join(map(code, benchmarks))}."
+        if benchmarks
         else "No benchmark was held out: its test rows may share sources with these rows.",
     ]
     return "\n".join(f"- {note}" for note in notes)
 
 
-def _largest_first(rows: Counter[str]) -> list[str]:
-    return [name for name, _ in _ordered(rows)]
-
-
-def _ordered(counts: Counter[Any]) -> list[tuple[Any, int]]:
-    """The largest first, equal ones by name."""
+def _largest_first(counts: Mapping[K, int]) -> list[tuple[K, int]]:
+    """The largest count first, equal ones by name: the order of a card never depends on that of tasks."""
     items: Iterable[tuple[Any, int]] = counts.items()
     return sorted(items, key=lambda item: (-item[1], item[0]))

@@ -42,27 +42,43 @@ class ExportListing:
 
     def configs(self) -> dict[str, list[ExportFile]]:
         """The files that `load_dataset` opens, by configuration, in order."""
-        found: dict[str, list[ExportFile]] = {}
+        files: dict[str, list[ExportFile]] = {}
         for file in self.files:
             if file.config is not None:
-                found.setdefault(file.config, []).append(file)
-        return found
+                files.setdefault(file.config, []).append(file)
+        return files
 
 
 def front_matter(manifest: Manifest, title: str, listing: ExportListing) -> str:
     """The block between the `---` lines, those included."""
     hub = hub_license(manifest.license)
-    named = {"license_name": hub.name, "license_link": "ATTRIBUTION.md"} if hub.id == OTHER else {}
+    other = {"license_name": hub.name, "license_link": "ATTRIBUTION.md"} if hub.id == OTHER else {}
+    configs, infos = [], []
+    for name, files in listing.configs().items():
+        # What `load_dataset` opens when it is given no name.
+        default = {"default": True} if name == "default" else {}
+        paths = [file.file for file in files]
+        configs.append({"config_name": name, **default, "data_files": [{"split": "train", "path": paths}]})
+        rows, values_bytes = sum(file.rows for file in files), sum(file.values_bytes for file in files)
+        infos.append(
+            {
+                "config_name": name,
+                "features": [_feature(field.name, field.type) for field in listing.schema],
+                "splits": [{"name": "train", "num_bytes": values_bytes, "num_examples": rows}],
+                "download_size": sum(file.bytes for file in files),
+                "dataset_size": values_bytes,
+            }
+        )
     head = {
         "pretty_name": title,
         "license": hub.id,
-        **named,
+        **other,
         "language": languages(manifest),
         "task_categories": categories(manifest),
         "size_categories": [size_category(manifest.rows)],
         "tags": list(TAGS),
-        "configs": [_config(name, files) for name, files in listing.configs().items()],
-        "dataset_info": [_info(name, files, listing.schema) for name, files in listing.configs().items()],
+        "configs": configs,
+        "dataset_info": infos,
     }
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=110)
     return f"---\n{text}---\n"
@@ -70,8 +86,9 @@ def front_matter(manifest: Manifest, title: str, listing: ExportListing) -> str:
 
 def languages(manifest: Manifest) -> list[str]:
     """The languages of all tasks as the Hub takes them: ISO 639 codes, sorted."""
-    found = {language for task in manifest.tasks if task.rows for language in task.languages}
-    return sorted(language for language in found if re.fullmatch(r"[a-z]{2,3}", language))
+    names = {language for task in manifest.tasks if task.rows for language in task.languages}
+    # Names such as "code" are no ISO 639 codes; the card's table of languages has them.
+    return sorted(name for name in names if re.fullmatch(r"[a-z]{2,3}", name))
 
 
 def categories(manifest: Manifest) -> list[str]:
@@ -83,23 +100,6 @@ def categories(manifest: Manifest) -> list[str]:
 def size_category(rows: int) -> str:
     """The Hub's word for a number of rows."""
     return next((name for bound, name in (*SIZES, *LARGER) if rows < bound), "n>1B")
-
-
-def _config(name: str, files: Sequence[ExportFile]) -> dict[str, Any]:
-    default = {"default": True} if name == "default" else {}
-    paths = [file.file for file in files]
-    return {"config_name": name, **default, "data_files": [{"split": "train", "path": paths}]}
-
-
-def _info(name: str, files: Sequence[ExportFile], schema: pa.Schema) -> dict[str, Any]:
-    held = sum(file.values_bytes for file in files)
-    return {
-        "config_name": name,
-        "features": [_feature(field.name, field.type) for field in schema],
-        "splits": [{"name": "train", "num_bytes": held, "num_examples": sum(file.rows for file in files)}],
-        "download_size": sum(file.bytes for file in files),
-        "dataset_size": held,
-    }
 
 
 def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from flancollect.cards.variants import VARIANTS
 from flancollect.exports.dataset_card.text import percent
 
 WIDTH, LABEL, NUMBERS, BAR, LINE = 760, 150, 130, 22, 34
+# An inverted style, four places behind its forward one in VARIANTS, has a lighter tint of the same hue.
 COLOURS = ("#1b6ca8", "#e07b39", "#5aa469", "#c05780", "#7fb3d9", "#f2b88a", "#a5d0ae", "#e0a6bd")
 
 
@@ -26,43 +27,41 @@ def picture(manifest: Manifest) -> str:
     title = f"{manifest.mixture}: {manifest.rows:,} rows by submixture and template style"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" role="img" '
-        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13" aria-label={_attribute(title)}>',
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13" '
+        f"aria-label={quoteattr(_printable(title))}>",
         f"<title>{_text(title)}</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
     ]
     for place, name in enumerate(ordered):
         lines += _bar(name, rows[name], 10 + place * LINE, largest, manifest.rows)
-    lines += _legend(used, 10 + len(ordered) * LINE + 12)
+    top = 10 + len(ordered) * LINE + 12
+    for place, style in enumerate(used):
+        # Four entries or fewer stand a quarter of the width apart, more share it.
+        x = 20 + place * (WIDTH - 30) // max(len(used), 4)
+        lines += [
+            f'<rect x="{x}" y="{top}" width="12" height="12" fill="{_colour(style)}"/>',
+            f'<text x="{x + 17}" y="{top + 11}" font-size="11">{_text(style)}</text>',
+        ]
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
 def _bar(name: str, styles: dict[str, int], top: int, largest: int, whole: int) -> list[str]:
-    total = sum(styles.values())
-    room = WIDTH - LABEL - NUMBERS
+    """One submixture: its name, a rectangle for each of its styles, and its number of rows."""
+    width = WIDTH - LABEL - NUMBERS
     middle = top + BAR * 3 // 4
     lines = [f'<text x="{LABEL - 10}" y="{middle}" text-anchor="end">{_text(name)}</text>']
-    before = 0
+    total = 0
     for style in (name for name in VARIANTS if name in styles):
-        left, right = (LABEL + rows * room // largest for rows in (before, before + styles[style]))
+        # Both edges are rounded from the sums, not the widths: so parts meet, and the bar ends where it should.
+        start, end = (LABEL + rows * width // largest for rows in (total, total + styles[style]))
         lines.append(
-            f'<rect x="{left}" y="{top}" width="{right - left}" height="{BAR}" fill="{_colour(style)}">'
+            f'<rect x="{start}" y="{top}" width="{end - start}" height="{BAR}" fill="{_colour(style)}">'
             f"<title>{_text(f'{name} {style}: {styles[style]:,} rows')}</title></rect>"
         )
-        before += styles[style]
+        total += styles[style]
     share = f"{total:,} ({percent(total, whole)})"
-    end = LABEL + total * room // largest + 8
-    return [*lines, f'<text x="{end}" y="{middle}" fill="#333333">{_text(share)}</text>']
-
-
-def _legend(styles: list[str], top: int) -> list[str]:
-    lines: list[str] = []
-    for place, style in enumerate(styles):
-        left = 20 + place * (WIDTH - 30) // max(len(styles), 4)
-        lines += [
-            f'<rect x="{left}" y="{top}" width="12" height="12" fill="{_colour(style)}"/>',
-            f'<text x="{left + 17}" y="{top + 11}" font-size="11">{_text(style)}</text>',
-        ]
-    return lines
+    x = LABEL + total * width // largest + 8
+    return [*lines, f'<text x="{x}" y="{middle}" fill="#333333">{_text(share)}</text>']
 
 
 def _colour(style: str) -> str:
@@ -71,10 +70,6 @@ def _colour(style: str) -> str:
 
 def _text(text: str) -> str:
     return escape(_printable(text))
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_printable(text))
 
 
 def _printable(text: str) -> str:

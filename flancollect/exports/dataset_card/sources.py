@@ -44,6 +44,7 @@ class SourceUse:
 
 def source_uses(manifest: Manifest) -> list[SourceUse]:
     """Every source of a build, those with the most rows first."""
+    # One place at two revisions, or under two licenses, is two uses: each is attributed for itself.
     groups: dict[tuple[str, str, str, str], list[TaskRows]] = {}
     for task in manifest.tasks:
         groups.setdefault((*_place(task.source_key), task.revision, task.license), []).append(task)
@@ -62,24 +63,20 @@ def _place(key: str) -> tuple[str, str]:
         return name, f"https://huggingface.co/datasets/{name}"
     if kind == "synthetic":
         return f"generator {rest.partition('?')[0]} of flancollect", ""
-    if kind == "files":
-        where = _first_file(rest)
-        return where, where
-    return key, ""
-
-
-def _first_file(rest: str) -> str:
-    """The first location in `format:location how`, where several locations stand as JSON."""
-    where = rest.partition(":")[2]
-    if where[:1] in ("[", "{"):
+    if kind != "files":
+        return key, ""
+    # `format:location how`; where several locations stand there as JSON, the first one names the source.
+    location = rest.partition(":")[2]
+    if location[:1] in ("[", "{"):
         try:
-            files, _ = json.JSONDecoder().raw_decode(where)
+            files, _ = json.JSONDecoder().raw_decode(location)
         except ValueError:
-            return where
+            return location, location
         while not isinstance(files, str):
-            files = next(iter(files.values() if isinstance(files, dict) else files), where)
-        return files
-    return re.split(r' \{"| reshaped by | in ', where)[0]
+            files = next(iter(files.values() if isinstance(files, dict) else files), location)
+        return files, files
+    location = re.split(r' \{"| reshaped by | in ', location)[0]
+    return location, location
 
 
 def source_table(uses: Sequence[SourceUse], rows: int) -> str:
@@ -103,24 +100,13 @@ def source_table(uses: Sequence[SourceUse], rows: int) -> str:
 
 def license_table(manifest: Manifest) -> str:
     """One line per license: rows, tasks, and what it asks."""
-    return table(
-        ("license", "rows", "share", "tasks", "terms"),
-        [
-            (
-                _linked(row.license),
-                row.rows,
-                percent(row.rows, manifest.rows),
-                row.tasks,
-                terms(row.license),
-            )
-            for row in manifest.licenses
-        ],
-    )
-
-
-def _linked(license_: str) -> str:
-    ids = license_ids(license_)
-    return ", ".join(link(name, LICENSES[name].url if name in LICENSES else "") for name in ids)
+    cells = []
+    for row in manifest.licenses:
+        # A card may name several licenses, and one that we do not know.
+        ids = license_ids(row.license)
+        links = ", ".join(link(name, LICENSES[name].url if name in LICENSES else "") for name in ids)
+        cells.append((links, row.rows, percent(row.rows, manifest.rows), row.tasks, terms(row.license)))
+    return table(("license", "rows", "share", "tasks", "terms"), cells)
 
 
 def attribution(manifest: Manifest) -> str:
@@ -144,6 +130,7 @@ def attribution(manifest: Manifest) -> str:
 
 def citation_key(citation: str) -> str:
     """The BibTeX key that a card's citation gives: its own, or that of the entry it holds."""
+    # "@article{bowman2015, ..." and "bowman2015" both give bowman2015.
     entry = re.match(r"\s*@\w+\s*\{\s*([^,\s]+)", citation)
     return re.sub(r"[^\w:.+/-]", "_", entry[1] if entry else citation.strip())
 
@@ -167,14 +154,11 @@ def bibliography(manifest: Manifest) -> str:
 
 
 def _bare_entry(key: str, uses: Sequence[SourceUse]) -> str:
+    """An entry that says which cards cite a key, and where their data are from."""
     names = sorted({name for use in uses for name in use.names})
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    cards = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    # A backslash in a name would begin a command of TeX; the other signs are escaped with one.
+    cards = re.sub(r"([&%$#_{}])", r"\\\1", cards.replace("\\", "/"))
     places = sorted({use.url or use.place for use in uses})
     where = re.sub(r"[{}\\]", "", " ".join(places[:3]))
-    return (
-        f"@misc{{{key},\n  note = {{Cited by the cards of {_tex(shown)}}},\n  howpublished = {{{where}}}\n}}"
-    )
-
-
-def _tex(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", "/"))
+    return f"@misc{{{key},\n  note = {{Cited by the cards of {cards}}},\n  howpublished = {{{where}}}\n}}"

@@ -15,12 +15,15 @@ def prose(text: str) -> str:
     line = " ".join(text.split())
     line = line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."
     line = re.sub(r"([\\`*_\[\]|~#{}!$])", r"\\\1", html.escape(line, quote=False))
+    # GitHub and the Hub make links of bare addresses; `:\//` shows as `://` and is none.
     return line.replace("://", r":\//").replace("www.", r"www\.")
 
 
 def code(text: str) -> str:
     """Text as a code span, also inside tables and with backticks of its own."""
     line = " ".join(text.split()).replace("|", r"\|")
+    # A code span ends at as many backticks as began it, so it begins with one more than any run in the text. A
+    # backtick at an edge would be counted as one of these; the space that parts them is not shown.
     fence = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}" if line else ""
@@ -42,6 +45,7 @@ def link(text: str, url: str) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
     """A Markdown table of cells that are safe already; numbers stand at the right, with separators."""
     cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+    # Shares are text already, and stand at the right like numbers.
     numbers = [
         bool(cells) and all(re.fullmatch(r"[\d.,%]+", row[i]) for row in cells) for i in range(len(head))
     ]
@@ -51,5 +55,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
 
 def percent(part: int, whole: int) -> str:
     """A share with one decimal, rounded half up in integers."""
+    # 1 of 3 is (1 * 2000 + 3) // 6 = 333 tenths of a percent; floats might round differently elsewhere.
     tenths = (part * 2000 + whole) // (2 * whole) if whole else 0
     return f"{tenths // 10}.{tenths % 10}%"

@@ -13,7 +13,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from flancollect.artifacts import ExportFile, LicenseRows, Skipped
-from flancollect.dataset.schemas import MIXTURE
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE
 from flancollect.exports import messages
 from flancollect.exports.dataset_card.card import LengthRow, dataset_card, rebuild_command
 from flancollect.exports.dataset_card.front import ExportListing, size_category
@@ -28,7 +28,7 @@ NASTY = "x | y\n\n# Heading <script>alert(1)</script> [a](http://evil) ![i](www.
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    made = build(tmp_path_factory.mktemp("build"), small_jobs())
+    plain = build(tmp_path_factory.mktemp("build"), small_jobs())
     tasks = [
         task.model_copy(
             update={
@@ -37,7 +37,7 @@ def manifest(tmp_path_factory):
                 "languages": ["en"] if task.task == "rte" else ["en", "fr"],
             }
         )
-        for task in made.tasks
+        for task in plain.tasks
     ]
     recipe = {
         "name": "small",
@@ -50,7 +50,7 @@ def manifest(tmp_path_factory):
         "only": ["r*", "bool q"],
         "license_policy": "commercial",
     }
-    return made.model_copy(
+    return plain.model_copy(
         update={
             "tasks": tasks,
             "recipe": recipe,
@@ -66,7 +66,7 @@ def manifest(tmp_path_factory):
     )
 
 
-def shown(schema=MIXTURE):
+def listing(schema=MIXTURE):
     files = [
         ExportFile(file=f"{name}/train-0.parquet", config=name, rows=rows, values_bytes=9, bytes=5, sha256="")
         for name, rows in (("default", 120), ("flan2021_zs_opt", 80))
@@ -77,7 +77,17 @@ def shown(schema=MIXTURE):
 
 
 def card_of(manifest, **changes):
-    return dataset_card(manifest.model_copy(update=changes), shown(), LENGTHS)
+    return dataset_card(manifest.model_copy(update=changes), listing(), LENGTHS)
+
+
+def test_a_benchmark_says_what_its_questions_are(manifest):
+    changed = manifest.model_copy(update={"kind": "benchmark"})
+    card = DatasetCard(dataset_card(changed, listing(BENCHMARK), LENGTHS))
+    infos = DatasetInfosDict.from_dataset_card_data(card.data)
+    assert infos["default"].features == Features.from_arrow_schema(BENCHMARK)
+    assert "a benchmark built by flancollect" in card.text
+    assert "`question` holds what scoring needs" in card.text
+    assert "`question`" not in card_of(manifest)
 
 
 def test_the_hub_reads_the_head(manifest):
@@ -104,7 +114,7 @@ def test_datasets_reads_configurations_and_features(manifest):
 
 
 def test_features_of_lists_of_structs(manifest):
-    data = DatasetCard(dataset_card(manifest, shown(messages.SCHEMA), LENGTHS)).data
+    data = DatasetCard(dataset_card(manifest, listing(messages.SCHEMA), LENGTHS)).data
     infos = DatasetInfosDict.from_dataset_card_data(data)
     assert infos["default"].features == Features.from_arrow_schema(messages.SCHEMA)
 
@@ -120,7 +130,7 @@ def test_a_license_that_the_hub_does_not_list_is_named(manifest):
 
 def test_the_card_says_what_is_in_it_and_what_is_not(manifest):
     card = card_of(manifest)
-    for said in (
+    for text in (
         "| `flan2021` | 2 | 120 | 100.0% |",
         "| `zs_opt` | 80 | 66.7% |",
         "| `inputs` | `all` | 40.5 | 40 | 50 | 60 | 61 |",
@@ -135,7 +145,7 @@ def test_the_card_says_what_is_in_it_and_what_is_not(manifest):
         manifest.recipe_hash,
         manifest.content_hash,
     ):
-        assert said in card
+        assert text in card
 
 
 def test_the_rebuild_command_is_exact(manifest):
@@ -186,7 +196,7 @@ def nasty(manifest):
 
 def test_text_from_cards_stays_text(manifest):
     bad = nasty(manifest)
-    card = DatasetCard(dataset_card(bad, shown(), LENGTHS))
+    card = DatasetCard(dataset_card(bad, listing(), LENGTHS))
     assert card.data.pretty_name == " ".join(NASTY.split())
     for text in (card.text, attribution(bad)):
         plain = re.sub(
@@ -203,7 +213,7 @@ def test_text_from_cards_stays_text(manifest):
 
 def test_tables_keep_their_columns(manifest):
     for text in (
-        DatasetCard(dataset_card(nasty(manifest), shown(), LENGTHS)).text,
+        DatasetCard(dataset_card(nasty(manifest), listing(), LENGTHS)).text,
         attribution(nasty(manifest)),
     ):
         for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
@@ -212,8 +222,8 @@ def test_tables_keep_their_columns(manifest):
 
 
 def test_the_picture_is_xml_whatever_the_names(manifest):
-    for made in (manifest, nasty(manifest), manifest.model_copy(update={"mixture": "a\x00\x1b<&>\"'"})):
-        root = ElementTree.fromstring(picture(made))
+    for changed in (manifest, nasty(manifest), manifest.model_copy(update={"mixture": "a\x00\x1b<&>\"'"})):
+        root = ElementTree.fromstring(picture(changed))
         texts = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
         assert "120 (100.0%)" in texts
     assert "<script>" not in picture(nasty(manifest))
@@ -260,10 +270,10 @@ def test_an_entry_in_a_card_is_kept_as_it_is(manifest):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [(999, "n<1K"), (1000, "1K<n<10K"), (10_000_000, "10M<n<100M"), (10**9, "n>1B")]
+    ("rows", "category"), [(999, "n<1K"), (1000, "1K<n<10K"), (10_000_000, "10M<n<100M"), (10**9, "n>1B")]
 )
-def test_size_categories(rows, said):
-    assert size_category(rows) == said
+def test_size_categories(rows, category):
+    assert size_category(rows) == category
 
 
 def test_markdown_pieces():
