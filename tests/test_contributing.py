@@ -477,10 +477,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-SCHEMA = pa.schema([("text", pa.string())])
+from flancollect.exports.formats import Format
 
 
-def write_upper(path: Path, batches: Iterable[pa.RecordBatch], _: pa.Schema) -> None:
+def format_for(schema: pa.Schema) -> Format:
+    """The prompts alone."""
+    text = pa.schema([("text", pa.string())])
+    return Format(columns=("inputs",), schema=text, writers={"txt": write_upper})
+
+
+def write_upper(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     """Write one prompt per line."""
     with path.open("w", encoding="utf-8") as out:
         for batch in batches:
@@ -494,8 +500,7 @@ def test_an_export_format_is_one_file_and_one_entry(checkout: Checkout) -> None:
     checkout.add_entry(
         "flancollect/exports/formats.py",
         "FORMATS",
-        '"upper": Format(columns=("inputs",), schema=upper.SCHEMA, writers={"txt": upper.write_upper})',
-        "from flancollect.exports import upper",
+        '"upper": "prompts in capitals"',
     )
     checkout.build("sort_ascending_words")
     checkout.flancollect("export", "out", "--format", "upper", "--out", "telegrams")

@@ -40,7 +40,7 @@ def export(
     from flancollect.exports.export import export as run
 
     with progress() as report:
-        exported = run(build, ExportOptions(out=out, format=format_, provenance=provenance), report)
+        exported = run(build, out, ExportOptions(format=format_, provenance=provenance), report)
     if json:
         print_json(
             {"out": str(out), "reused": exported.reused, **exported.export.model_dump(exclude={"format"})}

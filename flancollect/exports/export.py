@@ -39,12 +39,14 @@ BUILD_MANIFEST = "build-manifest.json"  # under its own name, manifest.json, the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """Where to and in which shape. `address` is what the card tells `load_dataset` to open."""
+    """In which shape. `address` is what the card tells `load_dataset` to open."""
 
-    out: Path
     format: str = "parquet"
     provenance: bool = True
     address: str = HERE
+
+
+DEFAULTS = ExportOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,10 @@ class Exported:
     reused: bool
 
 
-def export(build: Path, options: ExportOptions, progress: Progress | None = None) -> Exported:
-    """Export a finished build.
+def export(
+    build: Path, out: Path, options: ExportOptions = DEFAULTS, progress: Progress | None = None
+) -> Exported:
+    """Export a finished build into the folder `out`.
 
     Raises UsageError when there is no finished build, no such format, or the folder holds something else,
     CheckError when the build's shards are not what its manifest says.
@@ -66,12 +70,12 @@ def export(build: Path, options: ExportOptions, progress: Progress | None = None
     form = format_of(options.format, source.schema, provenance=options.provenance)
     key = _export_key(source.manifest, options)
     with (
-        disk_errors(options.out, "finished files are kept"),
-        acquire_export_folder(options.out, options.format, source.manifest.mixture, key) as staging,
+        disk_errors(out, "finished files are kept"),
+        acquire_export_folder(out, options.format, source.manifest.mixture, key) as staging,
     ):
-        present = finished(options.out, key)
+        present = finished(out, key)
         if present is not None:
-            discard(options.out)
+            discard(out)
             return Exported(export=present, reused=True)
         report = None if progress is None else (lambda done, total: progress("files", done, total))
         files = write_files(source, form, staging, report)
@@ -86,7 +90,7 @@ def export(build: Path, options: ExportOptions, progress: Progress | None = None
             key=key,
             files=files,
         )
-        seal(options.out, staging, new)
+        seal(out, staging, new)
     return Exported(export=new, reused=False)
 
 

@@ -107,7 +107,7 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
 def _export(build: Path, repo: str, progress: Progress | None) -> tuple[ExportedFile, ...]:
     """Export the build beside its rendered tables; the files, their list last."""
     folder = build / WORK_FOLDER / "publish"
-    result = export(build, ExportOptions(out=folder, format="parquet", address=repo), progress).export
+    result = export(build, folder, ExportOptions(address=repo), progress).export
     entries = [(entry.file, entry.bytes, entry.sha256) for entry in result.files]
     # export.json lists all files but itself, and the Hub shall hold it too.
     own = (EXPORT, (folder / EXPORT).stat().st_size, file_sha256(folder / EXPORT))

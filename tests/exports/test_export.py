@@ -35,7 +35,7 @@ def files_of(out: Path) -> dict[str, bytes]:
 
 
 def make(built: Path, out: Path, **options) -> Export:
-    return export(built, ExportOptions(out=out, **options)).export
+    return export(built, out, ExportOptions(**options)).export
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -68,9 +68,9 @@ def test_exporting_twice_gives_the_same_bytes(built, tmp_path, form):
 
 
 def test_an_export_that_is_there_is_left_alone(built, tmp_path):
-    first = export(built, ExportOptions(out=tmp_path / "out"))
+    first = export(built, tmp_path / "out")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
-    second = export(built, ExportOptions(out=tmp_path / "out"))
+    second = export(built, tmp_path / "out")
     assert (first.reused, second.reused) == (False, True)
     assert first.export == second.export
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}

@@ -32,7 +32,7 @@ def built(tmp_path):
 
 def exported(built, form, folder="", **options):
     out = built.parent / (folder or form)
-    return out, export(built, ExportOptions(out=out, format=form, **options)).export
+    return out, export(built, out, ExportOptions(format=form, **options)).export
 
 
 def opened(out, *name, **options):

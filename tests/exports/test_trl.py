@@ -20,7 +20,7 @@ STEP = Path(__file__).with_name("sft_step.py")
 def test_sft_trainer_takes_a_step(tmp_path, form, columns):
     pytest.importorskip("trl", reason="TRL is not installed: pip install trl torch")
     build(tmp_path / "build", small_jobs())
-    export(tmp_path / "build", ExportOptions(out=tmp_path / form, format=form))
+    export(tmp_path / "build", tmp_path / form, ExportOptions(format=form))
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, str(STEP), str(tmp_path / form)],

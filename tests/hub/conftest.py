@@ -21,7 +21,7 @@ def made(tmp_path_factory):
     """A build folder of several shards, with the export that publishing makes of it; only to be read."""
     out = tmp_path_factory.mktemp("made") / "build"
     build(out, small_jobs())
-    export(out, ExportOptions(out=export_in(out), address=REPO))
+    export(out, export_in(out), ExportOptions(address=REPO))
     return out
 
 

@@ -156,7 +156,7 @@ def test_another_build_is_replaced_only_on_demand(client, tmp_path, made):
 def test_a_newer_publication_of_the_same_mixture_updates_the_folder(client, tmp_path, made):
     client.pull(tmp_path / "out")
     build(tmp_path / "newer", small_jobs(41))
-    export(tmp_path / "newer", ExportOptions(out=tmp_path / "export", address=REPO))
+    export(tmp_path / "newer", tmp_path / "export", ExportOptions(address=REPO))
     put(client.hub, files_of(tmp_path / "export"))
     client.pull(tmp_path / "out")
     assert files_of(tmp_path / "out") == files_of(tmp_path / "newer")
@@ -224,7 +224,7 @@ def test_lists_that_contradict_each_other(client, tmp_path, made):
 
 
 def test_an_export_without_provenance_is_no_build(client, tmp_path, made):
-    export(made, ExportOptions(out=tmp_path / "bare", provenance=False, address=REPO))
+    export(made, tmp_path / "bare", ExportOptions(provenance=False, address=REPO))
     put(client.hub, files_of(tmp_path / "bare"))
     with pytest.raises(CheckError, match="exported without provenance"):
         client.pull(tmp_path / "out")

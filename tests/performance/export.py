@@ -63,7 +63,7 @@ def _run(source: Path, out: Path, name: str) -> dict[str, object]:
 def _one(source: Path, out: Path, name: str) -> None:
     """Export in this process and print what it took."""
     started = time.monotonic()
-    made = export(source, ExportOptions(out=out, format=name)).export  # type: ignore[arg-type]
+    made = export(source, out, ExportOptions(format=name)).export
     seconds = time.monotonic() - started
     print(
         json.dumps(
