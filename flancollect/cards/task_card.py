@@ -32,9 +32,10 @@ class OptionsAnswer(Card):
 class TextAnswer(Card):
     """Free text. The other keys are for scoring, never for training: they leave every rendered row as it is.
 
-    `also` gives a list of further accepted answers. `choices` gives the list of answer texts that the question
-    itself lists, in its order; it is empty for a row that lists none. `labels` gives, for each of them, what the
-    target would be if it were the right one; without it, that is the choices themselves.
+    `also` gives a list of further accepted answers; empty texts in it count for nothing. `choices` gives the
+    list of answer texts that the question itself lists, in its order; it is empty for a row that lists none.
+    `labels` gives, for each of them, what the target would be if it were the right one; without it, that is
+    the choices themselves.
     """
 
     text: ExpressionText

@@ -358,10 +358,10 @@ def _scoring(answer: Answer, scope: _Scope) -> list[Scoring | str]:
         choices, labels = values.get("choices", ()), values.get("labels", values.get("choices", ()))
         if wrong is None and len(choices) != len(labels):
             wrong = f"answer.labels: {len(labels)} labels for {len(choices)} choices"
+        # Published lists are padded with empty texts, and saying nothing is never right.
+        also = tuple(text for text in values.get("also", ()) if text.strip())
         rows.append(
-            Scoring(choices=tuple(choices), labels=tuple(labels), also=tuple(values.get("also", ())))
-            if wrong is None
-            else wrong
+            Scoring(choices=tuple(choices), labels=tuple(labels), also=also) if wrong is None else wrong
         )
     return rows
 
@@ -370,5 +370,6 @@ def _texts(place: str, value: Any) -> tuple[str, ...] | str:
     """A list of texts; a text in its place says what is wrong with it."""
     if isinstance(value, ExpressionError):
         return _failure(place, value)
-    mismatch = _mismatch(value, "list")
-    return f"{place}: {mismatch}" if mismatch else tuple(value)
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        return f"{place}: {type(value).__name__} where a list of texts is needed"
+    return tuple(value)

@@ -28,7 +28,13 @@ benchmark: {name}-noopt
 title: {name} without options
 select: {{submix: {submix}, tasks: {tasks}}}
 split: {split}
-ask: {{variant: {variant}, templates: [{template}], shots: {shots}, exemplars: first, max_input_bytes: 40000, styles: {{shots: [inline]}}}}
+ask:
+  variant: {variant}
+  templates: [{template}]
+  shots: {shots}
+  exemplars: first
+  max_input_bytes: 40000
+  styles: {{shots: [inline]}}
 hold_out: [tasks]
 """
 
@@ -42,7 +48,9 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
 
     @cache
     def questions_of(name: str, catalogs: tuple[Path, ...] = ()) -> list[fc.Question]:
-        access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=folder / "cache")
+        access = SourceAccess(
+            mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=folder / "cache"
+        )
         request = fc.BuildRequest(name, catalogs=catalogs, access=access)
         fc.build(request, folder / name)
         return list(fc.questions(folder / name))
@@ -96,7 +104,9 @@ def test_mmlu_has_four_choices_and_the_published_answer(benchmark: str, ask: Ask
         assert question.labels == letters
         assert question.answer == published["answer"]
         assert question.target == letters[published["answer"]]
-    assert {question.metric for question in questions} == {"accuracy" if benchmark == "mmlu" else "exact_match"}
+    assert {question.metric for question in questions} == {
+        "accuracy" if benchmark == "mmlu" else "exact_match"
+    }
 
 
 def test_mmlu_without_options_still_has_its_choices(ask: Ask, tmp_path: Path) -> None:
@@ -128,7 +138,9 @@ def test_bbh_has_the_choices_that_its_questions_list(benchmark: str, ask: Ask) -
     outside = Counter()
     for question in questions:
         published = published_bbh(question)
-        listed = re.findall(r"^(\([A-Z]\)) (.*)$", published["input"].partition("Options:\n")[2], re.MULTILINE)
+        listed = re.findall(
+            r"^(\([A-Z]\)) (.*)$", published["input"].partition("Options:\n")[2], re.MULTILINE
+        )
         if listed:
             assert question.labels == tuple(label for label, _ in listed)
             assert question.choices == tuple(text.strip() for _, text in listed)
@@ -159,7 +171,18 @@ def test_tydiqa_accepts_every_answer_that_annotators_gave(ask: Ask) -> None:
 @pytest.mark.parametrize("benchmark", ["mgsm", "mgsm-cot"])
 def test_mgsm_accepts_the_published_number(benchmark: str, ask: Ask) -> None:
     questions = ask(benchmark)
-    assert {question.subject for question in questions} == {"bn", "de", "es", "fr", "ja", "ru", "sw", "te", "th", "zh"}
+    assert {question.subject for question in questions} == {
+        "bn",
+        "de",
+        "es",
+        "fr",
+        "ja",
+        "ru",
+        "sw",
+        "te",
+        "th",
+        "zh",
+    }
     for question in questions:
         rows = hub_rows(f"juletxara/mgsm/{question.subject}/test")
         assert question.accepted == (str(rows[int(question.id.rsplit("/", 1)[1])]["answer_number"]),)
