@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flancollect.cards.entries import Task
 from flancollect.cards.family import Family
 from flancollect.cards.task_card import TaskCard
 from flancollect.draw import Draws
+from flancollect.jinja.expression import ExpressionError, compile_expression
 from flancollect.render.normalise import contents_of, document_exemplars, normalise, normalise_columns
 
 
@@ -157,7 +159,9 @@ def test_exemplars_come_from_the_document_in_its_order() -> None:
     assert document_exemplars(of, {}, Counter()) == []
 
 
-def test_columns_in_generated_code_give_the_rows_and_reasons_that_jinja_gives_one_by_one() -> None:
+def test_columns_in_generated_code_give_the_rows_and_reasons_that_jinja_gives_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     of = task(
         {"x": "text", "many": "list"},
         where="n != 4",
@@ -171,11 +175,25 @@ def test_columns_in_generated_code_give_the_rows_and_reasons_that_jinja_gives_on
         for i in range(400)
     ]
     doc = {"head": ["first"]}
-    slowly: Counter[str] = Counter()
-    wanted = [row for i, one in enumerate(rows) for row in normalise(of, [i], [one], doc, slowly)]
-    quickly: Counter[str] = Counter()
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    found = normalise_columns(of, range(400), columns, doc, quickly)
-    assert (found, quickly) == (wanted, slowly)
-    assert len(found) > 40
-    assert len(quickly) > 4
+    dropped: Counter[str] = Counter()
+    usable = normalise_columns(of, range(400), columns, doc, dropped)
+
+    def by_reference(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[Any]:
+        values = []
+        for i in range(rows):
+            try:
+                row = {name: column[i] for name, column in columns.items()}
+                values.append(compile_expression(text).evaluate(row))
+            except ExpressionError as error:
+                values.append(error)
+        return values
+
+    monkeypatch.setattr("flancollect.render.normalise.evaluate_columns", by_reference)
+    dropped_by_reference: Counter[str] = Counter()
+    usable_by_reference = [
+        row for i, one in enumerate(rows) for row in normalise(of, [i], [one], doc, dropped_by_reference)
+    ]
+    assert (usable, dropped) == (usable_by_reference, dropped_by_reference)
+    assert len(usable) > 40
+    assert len(dropped) > 4
