@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,9 @@ M = TypeVar("M", bound=BaseModel)
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done, and how much there is."""
+
+PathLike: TypeAlias = str | os.PathLike[str]
+"""A folder or file as `open` takes it; what is made of one is a Path."""
 
 BuildKind = Literal["mixture", "benchmark", "tasks"]
 """What was built: a mixture card, a benchmark card, or tasks that were named on the command line."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import flancollect
+from tests.catalogs import colours
 from tests.conftest import REPO
+from tests.small import nothing_embedded
 
 SOURCE = ast.parse((REPO / "flancollect" / "__init__.py").read_text())
 
@@ -68,3 +71,41 @@ def test_reading_a_build_takes_neither_datasets_nor_polars_nor_jinja() -> None:
     code = "from flancollect import Build, open_build, questions"
     absent = ("datasets", "polars", "jinja2", "huggingface_hub", "yaml", "typer", "torch")
     assert imported(code, absent) == []
+
+
+def test_folders_may_be_given_as_text(tmp_path: Path) -> None:
+    colours(tmp_path / "cards")
+    request = flancollect.BuildRequest("colours", catalogs=(str(tmp_path / "cards"),))
+    out = f"{tmp_path}/out"
+    with nothing_embedded():
+        result = flancollect.build(request, out)
+        assert flancollect.why(out, 0, request).rendered_again
+    build = flancollect.open_build(out)
+    assert len(build) == result.manifest.rows == flancollect.verify(out).rows == flancollect.stats(out).rows
+    flancollect.export(out, f"{tmp_path}/export", flancollect.ExportOptions(format="trl"))
+    assert (tmp_path / "export" / "export.json").is_file()
+    assert not flancollect.diff(out, out).changed
+
+
+@pytest.mark.parametrize("name", ["only", "catalogs"])
+def test_a_text_is_no_list_of_its_letters(name: str) -> None:
+    with pytest.raises(flancollect.UsageError, match=rf"{name}='sent.*give a tuple"):
+        flancollect.BuildRequest("starter", **{name: "sentiment_*"})
+
+
+def test_lists_do_as_well_as_tuples() -> None:
+    plans = [
+        flancollect.plan(flancollect.BuildRequest("starter", rows=50, only=only))
+        for only in (["sentiment_*"], ("sentiment_*",))
+    ]
+    assert plans[0].recipe == plans[1].recipe
+
+
+def test_a_request_for_no_rows_is_refused_at_once() -> None:
+    with pytest.raises(flancollect.UsageError, match="--rows 0"):
+        flancollect.BuildRequest("starter", rows=0)
+
+
+def test_a_build_needs_a_worker() -> None:
+    with pytest.raises(flancollect.UsageError, match="--workers 0"):
+        flancollect.BuildOptions(workers=0)

@@ -13,7 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import Manifest, Progress, Report, ShardInfo, TaskRows, __version__, write_artifact
+from flancollect.artifacts import (
+    Manifest,
+    PathLike,
+    Progress,
+    Report,
+    ShardInfo,
+    TaskRows,
+    __version__,
+    write_artifact,
+)
 from flancollect.building.cache_keys import delete_unused, job_files
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.manifest import make_manifest, make_report, task_rows
@@ -70,7 +79,7 @@ class BuildResult:
 
 
 def build(
-    request: BuildRequest, out: Path, options: BuildOptions = DEFAULTS, progress: Progress | None = None
+    request: BuildRequest, out: PathLike, options: BuildOptions = DEFAULTS, progress: Progress | None = None
 ) -> BuildResult:
     """Build a mixture or benchmark into a folder.
 

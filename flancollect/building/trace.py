@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from flancollect.artifacts import PathLike
 from flancollect.building.settings import render_settings
 from flancollect.building.task_source import TaskSource
-from flancollect.dataset.reader import read_manifest, shard_tables
-from flancollect.errors import CheckError, UsageError
+from flancollect.dataset.reader import open_build
+from flancollect.errors import CheckError
 from flancollect.planning.plan import BuildPlan, plan_again
 from flancollect.planning.recipe import Recipe
 from flancollect.planning.request import BuildRequest
@@ -58,15 +59,15 @@ class Trace:
 ANY_REQUEST = BuildRequest("")
 
 
-def why(build: Path, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
+def why(build: PathLike, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
     """Trace one row (0-based, in the order of `load_from_disk`) back to its source and render it again.
 
     Of the request only catalogues, access and lock count; the rest is the build's own recipe. Raises UsageError
     for a row that is not there, CheckError when task, template or source row are gone or have changed.
     """
-    manifest = read_manifest(build)
-    stored = _stored_row(build, row)
-    recipe = Recipe.model_validate(manifest.recipe)
+    opened = open_build(build)
+    stored = opened.row(row)
+    recipe = Recipe.model_validate(opened.manifest.recipe)
     plan = plan_again(recipe, stored["task_name"], request)
     task = _task_plan(plan, stored["task_name"])
     source = TaskSource(task, render_settings(plan, request.access, Path()))
@@ -86,20 +87,6 @@ def why(build: Path, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
         targets=stored["targets"],
         rendered_again=[(p.inputs, p.targets) for p in prompts] == [(stored["inputs"], stored["targets"])],
         **stored["provenance"],
-    )
-
-
-def _stored_row(build: Path, row: int) -> dict[str, Any]:
-    manifest = read_manifest(build)
-    if not 0 <= row < manifest.rows:
-        raise UsageError(f"{build}: no row {row}; rows are 0..{manifest.rows - 1}")
-    for table in shard_tables(build, manifest, list(manifest.columns)):
-        if row < table.num_rows:
-            stored: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
-            return stored
-        row -= table.num_rows
-    raise CheckError(
-        f"{build}: the shards hold fewer rows than the manifest says; `flancollect verify` says more"
     )
 
 

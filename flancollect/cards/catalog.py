@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from flancollect.artifacts import PathLike
 from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.check_model import check_model
 from flancollect.cards.cross_check import benchmark_problems, mixture_problems, task_problems
@@ -52,7 +53,7 @@ def embedded_root() -> Path:
     return packed if packed.is_dir() else package.parent
 
 
-def load_catalog(extra: Sequence[Path] = (), embedded: Path | None = None) -> Catalog:
+def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -> Catalog:
     """Read the embedded collection and the private folders. Raises CardError with all problems at once.
 
     Private folders hold YAML files at any depth; the embedded one holds `task_cards/` and `templates/`.
@@ -61,7 +62,7 @@ def load_catalog(extra: Sequence[Path] = (), embedded: Path | None = None) -> Ca
     problems: list[Problem] = []
     files = list(_read(_yaml_files([root / "task_cards", root / "templates"], root, None), problems))
     names: dict[str, Path] = {}
-    for folder in extra:
+    for folder in map(Path, extra):
         if not folder.is_dir():
             raise UsageError(f"--catalog {folder}: no such folder")
         if (first := names.setdefault(folder.resolve().name, folder)) is not folder:

@@ -36,9 +36,9 @@ def publish(
     from flancollect.hub.publish import PublishOptions
     from flancollect.hub.publish import publish as run
 
-    options = PublishOptions(repo=repo, revision=revision, tag=tag, private=private, dry_run=dry_run)
+    options = PublishOptions(revision=revision, tag=tag, private=private, dry_run=dry_run)
     with progress() as report:
-        done = run(build, options, _say, report)
+        done = run(build, repo, options, _say, report)
     if json:
         print_json(asdict(done))
         return
@@ -64,7 +64,7 @@ def pull(
     from flancollect.hub.pull import pull as run
 
     with progress() as report:
-        done = run(PullOptions(repo=repo, out=out, revision=revision, overwrite=overwrite), _say, report)
+        done = run(repo, out, PullOptions(revision=revision, overwrite=overwrite), _say, report)
     if json:
         print_json({**asdict(done), "out": str(done.out)})  # JSON has no paths
         return

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancollect.artifacts import Manifest
+from flancollect.artifacts import Manifest, PathLike
 from flancollect.dataset.reader import Build, open_build
 
 SETTINGS = (
@@ -79,7 +78,7 @@ class Difference:
     rows: tuple[RowChange, ...]
 
 
-def diff(a: Path, b: Path, *, rows: int = 0) -> Difference:
+def diff(a: PathLike, b: PathLike, *, rows: int = 0) -> Difference:
     """Compare two builds; with `rows`, also show that many differing rows.
 
     Rows are paired by what they were made from (split, source row, repeat), not by position. Raises

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from flancollect.artifacts import PathLike
 from flancollect.dataset.reader import Build, open_build
 from flancollect.errors import UsageError
 
@@ -34,13 +34,13 @@ class Question:
     prompt_sha256: str
 
 
-def questions(build: Build | Path) -> Iterator[Question]:
+def questions(build: Build | PathLike) -> Iterator[Question]:
     """The questions in mixture order, a few at a time in memory.
 
     Raises UsageError, before the first one, where there is no finished build or one without questions; CheckError
     while reading, as `Build` does.
     """
-    opened = open_build(build) if isinstance(build, Path) else build
+    opened = build if isinstance(build, Build) else open_build(build)
     if opened.manifest.kind != "benchmark":
         raise UsageError(
             f"{opened.path}: holds {opened.manifest.mixture}, a {opened.manifest.kind} build, which has no questions "

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancollect.artifacts import Manifest, ShardInfo, read_artifact
+from flancollect.artifacts import Manifest, PathLike, ShardInfo, read_artifact
 from flancollect.dataset.schemas import schema_of
 from flancollect.draw import Ints
 from flancollect.errors import CheckError, UsageError, did_you_mean
@@ -48,9 +48,9 @@ def read_manifest(out: Path) -> Manifest:
     raise UsageError(f"{out}: not a build folder: it has no {MANIFEST}. `flancollect build` makes one.")
 
 
-def open_build(path: Path) -> Build:
+def open_build(path: PathLike) -> Build:
     """A finished build. Raises as `read_manifest`; shards are looked at when their rows are."""
-    return Build(path, read_manifest(path))
+    return Build(Path(path), read_manifest(Path(path)))
 
 
 class Build:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flancollect.artifacts import PathLike
 from flancollect.dataset.reader import open_build
 
 ALL = "all"
@@ -54,7 +54,7 @@ class Stats:
     dropped: dict[str, int]
 
 
-def stats(out: Path) -> Stats:
+def stats(out: PathLike) -> Stats:
     """Count a build's rows. Raises UsageError without a finished build, CheckError for a broken one."""
     build = open_build(out)
     manifest = build.manifest

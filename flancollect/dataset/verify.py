@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.artifacts import Manifest, ShardInfo
+from flancollect.artifacts import Manifest, PathLike, ShardInfo
 from flancollect.dataset.dataset_files import dataset_files
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import SHARD_FILES, Build, open_build
@@ -26,12 +26,13 @@ class Verified:
     shards: int
 
 
-def verify(out: Path) -> Verified:
+def verify(out: PathLike) -> Verified:
     """Check every file of a build folder against its manifest, and the manifest against itself.
 
     Raises CheckError with one line per problem, UsageError when the folder holds no finished build.
     """
     build = open_build(out)
+    out = build.path
     manifest = build.manifest
     problems = [*_manifest_problems(manifest, build.schema), *_folder_problems(out, manifest)]
     for shard in manifest.shards:

@@ -13,6 +13,7 @@ from flancollect.artifacts import (
     Export,
     ExportFile,
     Manifest,
+    PathLike,
     Progress,
     __version__,
     fingerprint,
@@ -58,14 +59,14 @@ class Exported:
 
 
 def export(
-    build: Path, out: Path, options: ExportOptions = DEFAULTS, progress: Progress | None = None
+    build: PathLike, out: PathLike, options: ExportOptions = DEFAULTS, progress: Progress | None = None
 ) -> Exported:
     """Export a finished build into the folder `out`.
 
     Raises UsageError when there is no finished build, no such format, or the folder holds something else,
     CheckError when the build's shards are not what its manifest says.
     """
-    source = open_build(build)
+    source, out = open_build(build), Path(out)
     _check_sizes(source)
     form = format_of(options.format, source.schema, provenance=options.provenance)
     key = _export_key(source.manifest, options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import Progress
+from flancollect.artifacts import PathLike, Progress
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.shards import file_sha256
@@ -25,13 +25,15 @@ from flancollect.hub.repository import MAIN, RepositoryState, repository_state
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
-    """Where to. `revision` is a branch, made from main if it is not there; `tag` is a further tag."""
+    """How to publish. `revision` is a branch, made from main if it is not there; `tag` is a further tag."""
 
-    repo: str
     revision: str = MAIN
     tag: str | None = None
     private: bool = False
     dry_run: bool = False
+
+
+DEFAULTS = PublishOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,14 @@ class Published:
     dry_run: bool
 
 
-def publish(build: Path, options: PublishOptions, say: Say, progress: Progress | None = None) -> Published:
-    """Verify a build, export it as Parquet, and make a dataset repository hold exactly that.
+def publish(
+    build: PathLike,
+    repo: str,
+    options: PublishOptions = DEFAULTS,
+    say: Say = print,
+    progress: Progress | None = None,
+) -> Published:
+    """Verify a build, export it as Parquet, and make the dataset repository `repo` hold exactly that.
 
     `say` is given a line whenever there is something to wait for. Raises UsageError without a token, without
     the right to write there, and for a repository that is not flancollect's; SourceError when the Hub cannot
@@ -65,7 +73,8 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
     should be.
     """
     with silenced_client():
-        remote = connect(options.repo, say, writing=True)
+        build = Path(build)
+        remote = connect(repo, say, writing=True)
         verify(build)
         manifest = read_manifest(build)
         state = repository_state(remote, options.revision)
@@ -74,7 +83,7 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
         if options.tag is not None and options.tag not in tags:
             tags.append(options.tag)
         with acquire_build_folder(build, manifest.recipe, overwrite=False):
-            files = _export(build, options.repo, progress)
+            files = _export(build, repo, progress)
             change = compare(files, state)
             _refuse_moved_tag(remote, state, change, options.tag)
             commit = state.head if state.branch_exists else None
@@ -89,7 +98,7 @@ def publish(build: Path, options: PublishOptions, say: Say, progress: Progress |
                 commit = synchronize(remote, submission, state, progress)
                 tag_commit(remote, commit, [tag for tag in tags if tag not in state.tags])
     return Published(
-        repo=options.repo,
+        repo=repo,
         revision=options.revision,
         url=f"{remote.url}/tree/{options.revision}",
         commit=commit,

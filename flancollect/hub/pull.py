@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flancollect.artifacts import Export, ExportFile, Manifest, Progress, read_artifact
+from flancollect.artifacts import Export, ExportFile, Manifest, PathLike, Progress, read_artifact
 from flancollect.dataset.dataset_files import seal
 from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.folder import acquire_build_folder
@@ -37,12 +37,13 @@ SHARD_NAME = re.compile(r"data-\d{5}-of-\d{5}\.arrow")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullOptions:
-    """From where (`revision`: branch, tag or commit) to where."""
+    """How to pull: at which branch, tag or commit, and whether another build in the folder is replaced."""
 
-    repo: str
-    out: Path
     revision: str = MAIN
     overwrite: bool = False
+
+
+DEFAULTS = PullOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,28 +74,37 @@ class _Publication:
         return [file for file in self.export.files if file.config == DEFAULT]
 
 
-def pull(options: PullOptions, say: Say, progress: Progress | None = None) -> Pulled:
-    """Download a published mixture at one commit, restore its shards and verify the folder.
+def pull(
+    repo: str,
+    out: PathLike,
+    options: PullOptions = DEFAULTS,
+    say: Say = print,
+    progress: Progress | None = None,
+) -> Pulled:
+    """Download a published mixture at one commit, restore its shards in the folder `out` and verify it.
+
+    `say` is given a line whenever there is something to wait for.
 
     Stopped, the same command goes on with the files that are there. Raises SourceError when the Hub cannot be
     reached or has no such dataset, CheckError when what it holds is no whole mixture of flancollect,
     UsageError when the folder holds something else.
     """
     with silenced_client():
-        remote = connect(options.repo, say, writing=False)
+        out = Path(out)
+        remote = connect(repo, say, writing=False)
         publication = _read_publication(remote, options.revision)
         with (
-            acquire_build_folder(options.out, publication.manifest.recipe, overwrite=options.overwrite),
-            disk_errors(options.out, "what was downloaded is kept"),
+            acquire_build_folder(out, publication.manifest.recipe, overwrite=options.overwrite),
+            disk_errors(out, "what was downloaded is kept"),
         ):
-            reused = _is_restored(options.out, publication.manifest)
+            reused = _is_restored(out, publication.manifest)
             if not reused:
-                _restore(remote, publication, options.out, progress)
-            manifest = read_manifest(options.out)
+                _restore(remote, publication, out, progress)
+            manifest = read_manifest(out)
     return Pulled(
-        repo=options.repo,
+        repo=repo,
         commit=publication.commit,
-        out=options.out,
+        out=out,
         rows=manifest.rows,
         shards=len(manifest.shards),
         content_hash=manifest.content_hash,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import KW_ONLY, dataclass, field
-from pathlib import Path
 from typing import Literal
 
+from flancollect.artifacts import PathLike
 from flancollect.cards.licenses import PolicyName
 from flancollect.errors import UsageError
 from flancollect.sources.table import SourceAccess
@@ -21,18 +22,18 @@ class BuildRequest:
     `license_policy` skips tasks whose license it does not take. `resolve_from`: `sources` looks at every
     source, at the commit that the lock pins; `frozen` takes the lock alone; `declared` reaches nothing, and
     fills gaps in the lock with the sizes that cards declare. Without `lock` the embedded one is used. Raises
-    UsageError for fewer rows than one.
+    UsageError for fewer rows than one, and for a text where several are meant.
     """
 
     name: str
     _: KW_ONLY
-    catalogs: tuple[Path, ...] = ()
+    catalogs: tuple[PathLike, ...] = ()
     rows: int | None = None
     seed: int = 0
     only: tuple[str, ...] = ()
     license_policy: PolicyName | None = None
     access: SourceAccess = field(default_factory=SourceAccess)
-    lock: Path | None = None
+    lock: PathLike | None = None
     resolve_from: ResolveFrom = "sources"
 
     def __post_init__(self) -> None:
@@ -40,3 +41,7 @@ class BuildRequest:
         # Here and not in the command line alone, as scripts make requests too.
         if self.rows is not None and self.rows < 1:
             raise UsageError(f"--rows {self.rows}: ask for at least one row")
+        # A text is a sequence of its letters, each of which would pass for a glob or a folder.
+        for name in ("only", "catalogs"):
+            if isinstance(value := getattr(self, name), str | os.PathLike):
+                raise UsageError(f"{name}={value!r}: give a tuple, ({value!r},)")

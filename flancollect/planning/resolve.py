@@ -30,7 +30,7 @@ def resolve(
 
     Raises UsageError for a lock that cannot be read.
     """
-    lock = load_lock(request.lock or embedded_root() / LOCK_FILE)
+    lock = load_lock(Path(request.lock or embedded_root() / LOCK_FILE))
     readers = with_exemplar_tasks(tasks)
     keys = source_keys(readers)
     # A card that says `status: unavailable` is skipped by its own word: its source is not looked at.

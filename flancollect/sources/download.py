@@ -70,7 +70,7 @@ def downloaded(url: str, access: SourceAccess, *, fresh: bool) -> tuple[Path, st
         )
     if "@" in parts.netloc:
         raise SourceError(f"{redact(url)}: credentials must not stand in a URL")
-    cache = access.cache.expanduser()
+    cache = Path(access.cache).expanduser()
     index = cache / "locations" / hashlib.sha256(url.encode()).hexdigest()
     entry = _read_entry(cache, index)
     if entry is None and access.offline:

@@ -155,7 +155,7 @@ def _builder(source: HubSource, commit: str, access: SourceAccess) -> Any:
     """The builder of `datasets`, of which only the list of files per split is used for Parquet."""
     from datasets import DownloadConfig, load_dataset_builder  # noqa: PLC0415 (slow to import)
 
-    cache = access.cache.expanduser() / "datasets"
+    cache = Path(access.cache).expanduser() / "datasets"
     try:
         builder = load_dataset_builder(
             f"hf://datasets/{source.hub}",  # never a folder of that name here

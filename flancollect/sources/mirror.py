@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from flancollect.artifacts import PathLike
 from flancollect.cards.paths import is_within
 from flancollect.cards.strict_yaml import Document, KeyPath, Value, load
 from flancollect.errors import CardError, Problem, SourceError, UsageError, did_you_mean
@@ -20,12 +21,13 @@ _KEYS = ("hub", "urls")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
-def load_mirror(path: Path) -> Mirror:
+def load_mirror(path: PathLike) -> Mirror:
     """Read a mirror file. Relative folders are relative to it.
 
     Raises:
         UsageError: all that is wrong at once: the file, its keys, its values, folders that do not exist.
     """
+    path = Path(path)
     try:
         document = load(path, str(path))
     except CardError as error:

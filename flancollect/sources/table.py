@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from flancollect.artifacts import SplitLock
+from flancollect.artifacts import PathLike, SplitLock
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.digests import DigestCache
 from flancollect.sources.retry import CircuitBreaker, Failure, RetryPolicy, with_retries
@@ -63,7 +63,7 @@ class SourceAccess:
 
     mirror: Mirror | None = None
     offline: bool = False
-    cache: Path = Path("~/.cache/flancollect")
+    cache: PathLike = "~/.cache/flancollect"
     timeout_s: float = 15.0
     retries: int = 3
     max_file_bytes: int = 20_000_000_000

@@ -41,10 +41,10 @@ class Client:
     said: list[str] = field(default_factory=list)
 
     def publish(self, out: Path, repo: str = REPO, **options: object) -> Published:
-        return publish(out, PublishOptions(repo=repo, **options), self.said.append)  # type: ignore[arg-type]
+        return publish(out, repo, PublishOptions(**options), self.said.append)  # type: ignore[arg-type]
 
     def pull(self, out: Path, repo: str = REPO, **options: object) -> Pulled:
-        return pull(PullOptions(repo=repo, out=out, **options), self.said.append)  # type: ignore[arg-type]
+        return pull(repo, out, PullOptions(**options), self.said.append)  # type: ignore[arg-type]
 
     def start_publish(self, out: Path) -> BaseProcess:
         return self._start(_publish, out)
@@ -110,12 +110,12 @@ def logged_in(endpoint: str, home: Path, token: str | None = TOKEN) -> Iterator[
 
 def _publish(endpoint: str, out: Path) -> None:
     with logged_in(endpoint, out):
-        publish(out, PublishOptions(repo=REPO), _unsaid)
+        publish(out, REPO, say=_unsaid)
 
 
 def _pull(endpoint: str, out: Path) -> None:
     with logged_in(endpoint, out):
-        pull(PullOptions(repo=REPO, out=out), _unsaid)
+        pull(REPO, out, say=_unsaid)
 
 
 def _unsaid(line: str) -> None:

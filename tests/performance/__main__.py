@@ -32,7 +32,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.seqio_python:
         os.environ[INTERPRETER] = asked.seqio_python
-    timings = []
+    timings: list[Timing] = []
     for name in asked.bench or BENCHES:
         print(f"running {name} ...", file=sys.stderr, flush=True)
         timings += BENCHES[name]()

@@ -14,10 +14,10 @@ from itertools import chain
 
 import pyarrow as pa
 
-LoadedCard = Callable[[], list[pa.Table]]
+Written = Callable[[], list[pa.Table]]
 
 
-def report(run: Callable[[], LoadedCard]) -> None:
+def report(run: Callable[[], Written]) -> None:
     """Run it and print one line of JSON; what it wrote is read again after the clock has stopped."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started, cpu = time.monotonic(), time.process_time()

@@ -100,7 +100,7 @@ def _speedups(builds: Sequence[dict[str, Any]]) -> dict[int, float]:
 
 def _share(edited: dict[str, Any], builds: Sequence[dict[str, Any]]) -> float:
     """The wall time of the edited build as part of the median whole one with as many workers."""
-    whole = [one["wall_s"] for one in builds if one["workers"] == edited["workers"]]
+    whole = [float(one["wall_s"]) for one in builds if one["workers"] == edited["workers"]]
     return round(float(edited["wall_s"]) / median(whole), 3)
 
 

@@ -136,14 +136,14 @@ def _mapped(render: Callable[[dict[str, Any]], str], dataset: datasets.Dataset) 
 
 
 def _same(first: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
-    return first.to_pylist() == other.to_pylist()
+    return bool(first.to_pylist() == other.to_pylist())
 
 
 def _same_texts(first: list[str], other: Any) -> bool:
     """Texts, a column of texts, or (of fewer rows) texts split into sides."""
     if isinstance(other, pa.ChunkedArray):
-        return first == other.to_pylist()
-    return first == other or [_sides(text) for text in first[: len(other)]] == other
+        return bool(first == other.to_pylist())
+    return bool(first == other or [_sides(text) for text in first[: len(other)]] == other)
 
 
 # --- P3 ----------------------------------------------------------------------------------------------------
