@@ -46,7 +46,7 @@ def at_task(task: Task, place: str, what: str, case: str = "") -> Finding:
 def silences(owner: Owner) -> Mapping[str, str]:
     """The lints that a card silences, with the reasons."""
     if isinstance(owner, Family):
-        return owner.silenced
+        return owner.ignored_lints
     return owner.card.lint.ignore if owner.card.lint is not None else {}
 
 
