@@ -28,6 +28,7 @@ ExpressionText = Annotated[str, Field(min_length=1, max_length=2000)]
 Texts = Annotated[list[str], BeforeValidator(_split_cell)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+# inf would pass `gt=0`, and leave nothing for the other shares.
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Metric = Literal["accuracy", "exact_match", "f1", "squad", "bleu", "rouge", "pearson", "number"]
 

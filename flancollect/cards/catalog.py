@@ -68,6 +68,7 @@ def load_catalog(extra: Sequence[Path] = (), embedded: Path | None = None) -> Ca
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(f"--catalog {folder}: no such folder")
+        # Source keys of files inside a private catalogue hold the folder's name: two of one name would mix up.
         if (first := names.setdefault(folder.resolve().name, folder)) is not folder:
             raise UsageError(f"--catalog {folder}: named as {first} is, and sources go by that; rename one")
         files += _read([folder], folder, folder, problems)
@@ -97,6 +98,7 @@ def _read(folders: Sequence[Path], root: Path, prefix: Path, problems: list[Prob
     files = []
     for path in (p for folder in folders for p in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])):
         name = path.relative_to(root)
+        # Hidden folders are of editors and tools, and may hold copies of cards.
         if name == MIRROR_FILE or any(part.startswith(".") for part in name.parts):
             continue
         file = str(prefix / name)
@@ -154,6 +156,7 @@ def _tasks(
     files: Sequence[_File], families: Mapping[str, Family], problems: list[Problem]
 ) -> dict[str, Task]:
     """The tasks of all task cards by name, sorted; a file that expands gives many."""
+    # `expand: {over: templates}` makes no tasks of inverted templates: P3 counts the forward ones.
     forward = {
         name: [template.name for template in family.templates if template.direction == "forward"]
         for name, family in families.items()
@@ -178,6 +181,7 @@ def _tasks(
                 task = Task(card=card, family=family, root=file.root, file=document.file, lines=lines)
                 if family is not _BROKEN:
                     problems += task_problems(task)
+                # Two cards that give one name would take each other's rows, so neither replaces the other.
                 first = tasks.setdefault(card.task, task)
                 if first is not task:
                     place = f"{first.file}:{first.lines.get('task', 1)}"

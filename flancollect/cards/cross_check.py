@@ -113,7 +113,7 @@ def mixture_problems(catalog: Catalog) -> Iterator[Problem]:
                 problems.append(f"{what} ({len(repeated)} such tasks); a mixture takes a task once")
             for what in problems:
                 yield document.problem(("parts", part_name), f"parts.{part_name}: {what}")
-            part_of |= dict.fromkeys(tasks, part_name)
+            part_of |= dict.fromkeys(tasks, part_name)  # a third part would name the second
 
 
 def _license_rule_problems(catalog: Catalog, rule: LicenseRule | None) -> Iterator[tuple[str, str]]:
@@ -137,6 +137,7 @@ def _selection_problems(catalog: Catalog, selection: Select, tasks: Sequence[str
         yield f'no task has the submix "{name}".' + did_you_mean(name, sorted(submixes), "Submixes")
     if unknown:
         return  # that its other keys match nothing either would only be an echo
+    # An exclusion that matches nothing is a misspelling, too: "!bbh_cto_*" would leave the tasks in.
     for glob in selection.tasks or []:
         name = glob.removeprefix("!")
         if name not in catalog.tasks and not any(matches(task, [name]) for task in catalog.tasks):

@@ -86,6 +86,7 @@ def resolve_families(
 
 def _extends_problem(name: str, cards: Mapping[str, LoadedCard[FamilyCard]]) -> Problem | None:
     """What is wrong with the line of families that one extends: one is missing, or the line is a circle."""
+    # A circle is reported at each of its members; none of them can be resolved.
     loaded, line = cards[name], {name}
     while (parent := loaded.card.extends) is not None:
         if parent not in cards:
@@ -158,6 +159,7 @@ def _family_problems(family: Family, document: Document) -> Iterator[Problem]:
         if name in RESERVED or not name.isidentifier():
             reason = "is taken" if name in RESERVED else "is not a variable name"
             yield document.problem(("needs", name), f"needs.{name}: the name {reason}; choose another")
+    # The example is a whole row of the family; one that lacks it (made from templates of elsewhere) is not tried.
     parts = {*family.needs, "answer"} | ({"options"} if family.options != "none" else set())
     for name in sorted(parts ^ set(family.example)) if family.example else ():
         what = "lacks" if name in parts else "has, but the family does not need,"
@@ -175,6 +177,7 @@ def _family_problems(family: Family, document: Document) -> Iterator[Problem]:
 
 
 def _template_problems(template: Template, family: Family, document: Document) -> Iterator[Problem]:
+    # `choices` is there in every family, and empty where the options are none.
     variables = [*family.needs, "answer", "choices"] + (["options"] if family.options != "none" else [])
     for part, text in (("intro", template.intro), ("input", template.input), ("target", template.target)):
         if text is None:
