@@ -60,61 +60,49 @@ def _creative_commons(elements: str) -> dict[str, License]:
     return licenses
 
 
-def _free(spdx: str) -> License:
-    return License(spdx=spdx, attribution=False)
-
-
-def _attributed(spdx: str) -> License:
-    return License(spdx=spdx)
-
-
-def _copyleft(spdx: str) -> License:
-    return License(spdx=spdx, share_alike=True)
-
-
 LICENSES: dict[str, License] = {
     "public-domain": License(attribution=False),
-    "cc0-1.0": _free("CC0-1.0"),
-    "pddl": _free("PDDL-1.0"),
-    "unlicense": _free("Unlicense"),
-    "wtfpl": _free("WTFPL"),
-    "0bsd": _free("0BSD"),
+    "cc0-1.0": License(spdx="CC0-1.0", attribution=False),
+    "pddl": License(spdx="PDDL-1.0", attribution=False),
+    "unlicense": License(spdx="Unlicense", attribution=False),
+    "wtfpl": License(spdx="WTFPL", attribution=False),
+    "0bsd": License(spdx="0BSD", attribution=False),
     # From here on, a notice must be kept. cc-by stands last: of all that ask for no more, it asks the most.
-    "mit": _attributed("MIT"),
-    "isc": _attributed("ISC"),
-    "zlib": _attributed("Zlib"),
-    "ncsa": _attributed("NCSA"),
-    "postgresql": _attributed("PostgreSQL"),
-    "bsl-1.0": _attributed("BSL-1.0"),
+    "mit": License(spdx="MIT"),
+    "isc": License(spdx="ISC"),
+    "zlib": License(spdx="Zlib"),
+    "ncsa": License(spdx="NCSA"),
+    "postgresql": License(spdx="PostgreSQL"),
+    "bsl-1.0": License(spdx="BSL-1.0"),
     "bsd": License(),  # as `gpl`, `lgpl` and `gfdl` below: no version, so it is no id of the SPDX list
-    "bsd-2-clause": _attributed("BSD-2-Clause"),
-    "bsd-3-clause": _attributed("BSD-3-Clause"),
-    "bsd-3-clause-clear": _attributed("BSD-3-Clause-Clear"),
-    "afl-3.0": _attributed("AFL-3.0"),
-    "ecl-2.0": _attributed("ECL-2.0"),
-    "apache-2.0": _attributed("Apache-2.0"),
-    "cdla-permissive-1.0": _attributed("CDLA-Permissive-1.0"),
-    "cdla-permissive-2.0": _attributed("CDLA-Permissive-2.0"),
-    "etalab-2.0": _attributed("etalab-2.0"),
-    "odc-by": _attributed("ODC-By-1.0"),
+    "bsd-2-clause": License(spdx="BSD-2-Clause"),
+    "bsd-3-clause": License(spdx="BSD-3-Clause"),
+    "bsd-3-clause-clear": License(spdx="BSD-3-Clause-Clear"),
+    "afl-3.0": License(spdx="AFL-3.0"),
+    "ecl-2.0": License(spdx="ECL-2.0"),
+    "apache-2.0": License(spdx="Apache-2.0"),
+    "cdla-permissive-1.0": License(spdx="CDLA-Permissive-1.0"),
+    "cdla-permissive-2.0": License(spdx="CDLA-Permissive-2.0"),
+    "etalab-2.0": License(spdx="etalab-2.0"),
+    "odc-by": License(spdx="ODC-By-1.0"),
     **_creative_commons("by"),
     # From here on, adaptations carry the same license, or one that it names.
-    "cdla-sharing-1.0": _copyleft("CDLA-Sharing-1.0"),
-    "odbl": _copyleft("ODbL-1.0"),
+    "cdla-sharing-1.0": License(spdx="CDLA-Sharing-1.0", share_alike=True),
+    "odbl": License(spdx="ODbL-1.0", share_alike=True),
     "gfdl": License(share_alike=True),
-    "mpl-2.0": _copyleft("MPL-2.0"),
-    "epl-1.0": _copyleft("EPL-1.0"),
-    "epl-2.0": _copyleft("EPL-2.0"),
-    "eupl-1.1": _copyleft("EUPL-1.1"),
-    "eupl-1.2": _copyleft("EUPL-1.2"),
-    "osl-3.0": _copyleft("OSL-3.0"),
+    "mpl-2.0": License(spdx="MPL-2.0", share_alike=True),
+    "epl-1.0": License(spdx="EPL-1.0", share_alike=True),
+    "epl-2.0": License(spdx="EPL-2.0", share_alike=True),
+    "eupl-1.1": License(spdx="EUPL-1.1", share_alike=True),
+    "eupl-1.2": License(spdx="EUPL-1.2", share_alike=True),
+    "osl-3.0": License(spdx="OSL-3.0", share_alike=True),
     "lgpl": License(share_alike=True),
-    "lgpl-2.1": _copyleft("LGPL-2.1"),
-    "lgpl-3.0": _copyleft("LGPL-3.0"),
+    "lgpl-2.1": License(spdx="LGPL-2.1", share_alike=True),
+    "lgpl-3.0": License(spdx="LGPL-3.0", share_alike=True),
     "gpl": License(share_alike=True),
-    "gpl-2.0": _copyleft("GPL-2.0"),
-    "gpl-3.0": _copyleft("GPL-3.0"),
-    "agpl-3.0": _copyleft("AGPL-3.0"),
+    "gpl-2.0": License(spdx="GPL-2.0", share_alike=True),
+    "gpl-3.0": License(spdx="GPL-3.0", share_alike=True),
+    "agpl-3.0": License(spdx="AGPL-3.0", share_alike=True),
     **_creative_commons("by-sa"),
     # From here on, `commercial` takes none. The last two cannot be part of any mixture that is shared.
     **_creative_commons("by-nc"),

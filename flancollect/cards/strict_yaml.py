@@ -43,7 +43,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 40
 
-# libyaml's parser is more than ten times as fast. It is absent where PyYAML was built without it; the events are the same.
+# libyaml's parser is more than ten times as fast, and absent where PyYAML was built without it; the events are equal.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null"})
 # Tabs, and what YAML 1.1 takes for line breaks but editors do not, are better said by an escape.
