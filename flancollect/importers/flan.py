@@ -14,9 +14,11 @@ from flancollect.errors import UsageError
 from flancollect.importers.card_text import card_text
 from flancollect.importers.conversion import Conversion, NotConverted
 from flancollect.importers.flan_pattern import (
+    OPTIONS,
     NotConvertible,
     Pattern,
     answer_of,
+    names_of,
     our_names,
     read_pattern,
     template_texts,
@@ -108,7 +110,12 @@ def _family(name: str, patterns: Mapping[int, Pattern]) -> dict[str, Any]:
     for number, pattern in patterns.items():
         direction, texts = template_texts(pattern, ours, answer)
         templates[direction][f"pattern_{number}"] = texts
-    shows_options = any("{{ options" in texts["input"] for texts in templates["forward"].values())
+    # Asked of the pieces, not of the text: a value called `options` shows as `{{ options_ }}` there.
+    shows_options = any(
+        answer in names_of(pattern.target)
+        and names_of((*pattern.intro, *pattern.input)).intersection(OPTIONS)
+        for pattern in patterns.values()
+    )
     needs = sorted(set(ours.values()) - {"answer"})
     # The example has to render in every template; "the premise" for `premise` shows in a preview what goes where.
     example: dict[str, Any] = {need: f"the {need.strip('_').replace('_', ' ')}" for need in needs}

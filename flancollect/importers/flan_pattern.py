@@ -73,6 +73,8 @@ def read_pattern(parts: Mapping[str, str]) -> Pattern:
         raise NotConvertible("the target holds the list of options; our templates show it in the prompt")
     if not pattern.target or not pattern.names():
         raise NotConvertible("the pattern shows nothing of a row")
+    if not any(piece.text for piece in pattern.input if piece.text not in OPTIONS):
+        raise NotConvertible("the prompt is empty, or the list of options alone")
     return pattern
 
 

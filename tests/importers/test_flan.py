@@ -74,6 +74,26 @@ def test_a_need_may_be_called_answer(tmp_path: Path) -> None:
     assert (template.input, template.target) == ("What has the answer {{ answer_ }}?", "{{ answer }}")
 
 
+@pytest.mark.parametrize("inputs", ["", " ", "{options_}", "\\n{options_}"])
+def test_a_pattern_that_asks_nothing_is_counted_with_its_reason(tmp_path: Path, inputs: str) -> None:
+    text = f'PATTERNS = {{"ask": [("{inputs}", "{{fruit}}"), ("Is {{fruit}} sweet?", "{{answer}}")]}}'
+    checkouts.flan(tmp_path / "src", text)
+    conversion = import_catalogue("flan", tmp_path / "src", tmp_path / "out")
+    assert conversion.converted == 1
+    (item,) = conversion.not_converted
+    assert (item.name, item.reason) == (
+        "PATTERNS['ask'][0]",
+        "the prompt is empty, or the list of options alone",
+    )
+
+
+def test_a_value_called_options_is_no_list_of_options(tmp_path: Path) -> None:
+    checkouts.flan(tmp_path / "src", 'PATTERNS = {"ask": [("Which of {options}?", "{answer}")]}')
+    import_catalogue("flan", tmp_path / "src", tmp_path / "out")
+    family = load_catalog([tmp_path / "out"]).families["flan_v2_ask"]
+    assert (family.options, dict(family.needs)) == ("none", {"options_": "any"})
+
+
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="google-research/FLAN"):
         import_catalogue("flan", checkouts.flan(tmp_path / "src", "x = 1"), tmp_path / "out")
