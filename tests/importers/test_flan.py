@@ -28,8 +28,8 @@ def templates(catalog: Catalog, family: str) -> dict[str, Template]:
 def test_patterns_become_templates_and_turned_ones_inverted(tmp_path: Path) -> None:
     _, catalog = imported(tmp_path)
     check_examples(catalog.families.values())
-    found = templates(catalog, "flan_v2_taste")
-    assert {name: (w.direction, w.input) for name, w in found.items()} == {
+    by_name = templates(catalog, "flan_v2_taste")
+    assert {name: (template.direction, template.input) for name, template in by_name.items()} == {
         "pattern_0": ("forward", "Is {{ fruit }} sweet?{{ options | para }}"),
         "pattern_1": ("forward", "{{ fruit }} tastes:{{ options | line }}"),
         "pattern_2": ("inverted", "Name something {{ answer }}."),

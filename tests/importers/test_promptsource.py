@@ -47,12 +47,12 @@ def test_the_tasks_build(tmp_path: Path) -> None:
     home.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(checkouts.FRUITS), home / "train.parquet")
     mirror = write(tmp_path, {"mirror.yaml": "hub: [hub]"}) / "mirror.yaml"
-    wanted = BuildRequest(
+    request = BuildRequest(
         name="p3_fruits_*",
         catalogs=(imported(tmp_path),),
         access=SourceAccess(mirror=load_mirror(mirror), offline=True),
     )
-    built = build(wanted, BuildOptions(out=tmp_path / "built", workers=1))
+    built = build(request, BuildOptions(out=tmp_path / "built", workers=1))
     assert not built.manifest.skipped
     table = checkouts.rows_of(tmp_path / "built")
     texts = {(row["inputs"], row["targets"]) for row in table if row["template_type"] == "zs_opt"}
@@ -76,8 +76,8 @@ def test_files_that_are_no_templates_are_listed(tmp_path: Path, text: str, reaso
     src = checkouts.promptsource(tmp_path / "src")
     checkouts.promptsource(src, text, "odd")
     conversion = import_catalogue("promptsource", src, tmp_path / "out")
-    (found,) = (item for item in conversion.not_converted if "odd" in item.path)
-    assert reason in found.reason
+    (failure,) = (item for item in conversion.not_converted if "odd" in item.path)
+    assert reason in failure.reason
 
 
 def test_a_link_out_of_the_checkout_is_not_followed(tmp_path: Path) -> None:

@@ -44,13 +44,13 @@ def test_promptsource_names_and_builds_the_tasks_of_t0sf(tmp_path: Path) -> None
     with (SHARED / "flan2022" / "t0sf.csv").open(encoding="utf-8", newline="") as file:
         names = [f"p3_{row['p3_task']}" for row in csv.DictReader(file)]
     assert set(names) <= load_catalog([tmp_path / "out"]).tasks.keys()
-    wanted = BuildRequest(
+    request = BuildRequest(
         name="zero_shot",
         catalogs=(tmp_path / "out", write(tmp_path / "mixture", {"mixture.yaml": MIXTURE})),
         only=tuple(names),
         access=SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True),
     )
-    manifest = build(wanted, BuildOptions(out=tmp_path / "built", workers=1)).manifest
+    manifest = build(request, BuildOptions(out=tmp_path / "built", workers=1)).manifest
     assert (manifest.coverage.built_tasks, manifest.skipped) == (len(names), [])
 
 

@@ -22,9 +22,9 @@ LABEL = ', answer: label, label: "{{ upper }}"'
 
 
 def test_a_field_that_no_chosen_template_shows_is_unshown(tmp_path: Path) -> None:
-    found = findings("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + "templates: [ask, say]\n")
-    assert len(found) == 1
-    assert "colours.yaml:6  fields.size" in found[0]
+    messages = findings("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + "templates: [ask, say]\n")
+    assert len(messages) == 1
+    assert "colours.yaml:6  fields.size" in messages[0]
 
 
 @pytest.mark.parametrize("narrowed", ["", "templates: [ask, big]\n"])
@@ -33,9 +33,11 @@ def test_a_field_that_some_template_shows_is_not(narrowed: str, tmp_path: Path) 
 
 
 def test_an_unknown_license_is_told_by_submix(tmp_path: Path) -> None:
-    found = findings("unknown_license", tmp_path / "a", task=TASK.replace("license: mit", "license: unknown"))
-    assert found[0].startswith("submix mine  license: unknown")
-    assert found[0].endswith("(colours)")
+    messages = findings(
+        "unknown_license", tmp_path / "a", task=TASK.replace("license: mit", "license: unknown")
+    )
+    assert messages[0].startswith("submix mine  license: unknown")
+    assert messages[0].endswith("(colours)")
     assert findings("unknown_license", tmp_path / "b") == []
 
 
@@ -51,8 +53,8 @@ def test_an_unknown_license_is_told_by_submix(tmp_path: Path) -> None:
     ],
 )
 def test_a_style_asks_for_what_it_takes(header: str, answer: str, speaks: bool, tmp_path: Path) -> None:
-    found = findings("label_style", tmp_path, styles=STYLES % (header, answer))
-    assert [text.startswith("_styles.yaml  options.one") for text in found] == [True] * speaks
+    messages = findings("label_style", tmp_path, styles=STYLES % (header, answer))
+    assert [text.startswith("_styles.yaml  options.one") for text in messages] == [True] * speaks
 
 
 def test_characters_that_t5_lacks_are_found_in_styles(tmp_path: Path) -> None:

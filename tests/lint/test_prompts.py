@@ -50,9 +50,9 @@ def test_every_row_lint_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", SPEAKS)
 def test_a_lint_says_where_and_what(name: str, tmp_path: Path) -> None:
-    found = findings(name, tmp_path, **SPEAKS[name])
-    assert found
-    assert "colour" in found[0].split(":")[0]
+    messages = findings(name, tmp_path, **SPEAKS[name])
+    assert messages
+    assert "colour" in messages[0].split(":")[0]
 
 
 @pytest.mark.parametrize("name", ROW_LINTS)
@@ -78,11 +78,11 @@ def test_spans_are_the_nature_of_extraction(tmp_path: Path) -> None:
 def test_an_inverted_prompt_may_not_hold_its_target_whatever_the_metric(tmp_path: Path) -> None:
     parts = SPEAKS["target_in_prompt"]
     family = TEXT_FAMILY.replace("Name something {{ answer }}.", "{{ answer }} and {{ thing }}?")
-    found = findings(
+    messages = findings(
         "target_in_prompt", tmp_path, **{**parts, "task": parts["task"] + "metric: squad\n", "family": family}
     )
-    assert len(found) == 1
-    assert "inverted.find" in found[0]
+    assert len(messages) == 1
+    assert "inverted.find" in messages[0]
 
 
 def test_fields_that_name_every_option_leak_nothing(tmp_path: Path) -> None:

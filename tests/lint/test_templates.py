@@ -68,9 +68,9 @@ def task_of(family: str) -> str:
 
 @pytest.mark.parametrize("name", SPEAKS)
 def test_a_lint_says_where_and_what(name: str, tmp_path: Path) -> None:
-    found = findings(name, tmp_path, family=SPEAKS[name], task=task_of(SPEAKS[name]))
-    assert found
-    assert "colour.yaml" in found[0]
+    messages = findings(name, tmp_path, family=SPEAKS[name], task=task_of(SPEAKS[name]))
+    assert messages
+    assert "colour.yaml" in messages[0]
 
 
 @pytest.mark.parametrize("name", SPEAKS)
@@ -79,10 +79,10 @@ def test_a_lint_has_nothing_to_say_of_a_clean_family(name: str, tmp_path: Path) 
 
 
 def test_two_families_with_equal_needs_may_not_repeat_each_other(tmp_path: Path) -> None:
-    found = findings("repeated_template", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ""))
-    assert len(found) == 1
-    assert "warmer.yaml" in found[0] or "more.yaml" in found[0]
-    assert "colour/forward/ask" in found[0]
+    messages = findings("repeated_template", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ""))
+    assert len(messages) == 1
+    assert "warmer.yaml" in messages[0] or "more.yaml" in messages[0]
+    assert "colour/forward/ask" in messages[0]
 
 
 @pytest.mark.parametrize("text", ["Which hue has {{ thing }}?", "{{ thing }}"])
@@ -92,10 +92,10 @@ def test_other_words_and_none_at_all_are_no_repetition(text: str, tmp_path: Path
 
 
 def test_a_template_hold_out_in_one_family_may_not_be_trained_in_another(tmp_path: Path) -> None:
-    found = findings(
+    messages = findings(
         "hold_out_trained", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ", hold_out: true")
     )
-    assert "held out, but trained as colour/forward/ask" in found[0]
+    assert "held out, but trained as colour/forward/ask" in messages[0]
 
 
 def test_what_a_family_inherits_is_not_its_own_duplicate(tmp_path: Path) -> None:
