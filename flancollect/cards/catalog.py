@@ -181,7 +181,7 @@ def _tasks(
                 task = Task(card=card, family=family, root=file.root, file=document.file, lines=lines)
                 if family is not _BROKEN:
                     problems += task_problems(task)
-                # Two cards that give one name would take each other's rows, so neither replaces the other.
+                # Draws and job files are keyed by a task's name, so of two cards of one name none replaces the other.
                 first = tasks.setdefault(card.task, task)
                 if first is not task:
                     place = f"{first.file}:{first.lines.get('task', 1)}"

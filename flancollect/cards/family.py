@@ -85,16 +85,16 @@ def resolve_families(
 
 
 def _extends_problem(name: str, cards: Mapping[str, LoadedCard[FamilyCard]]) -> Problem | None:
-    """What is wrong with the line of families that one extends: one is missing, or the line is a circle."""
+    """What is wrong with the families that one extends, one through the other: one is missing, or a circle."""
     # A circle is reported at each of its members; none of them can be resolved.
-    loaded, line = cards[name], {name}
+    loaded, chain = cards[name], {name}
     while (parent := loaded.card.extends) is not None:
         if parent not in cards:
             what = f'no family "{parent}".' + did_you_mean(parent, cards, "Families")
             return loaded.document.problem(("extends",), what)
-        if parent in line:
+        if parent in chain:
             return loaded.document.problem(("extends",), f'family "{name}" extends itself through "{parent}"')
-        line.add(parent)
+        chain.add(parent)
         loaded = cards[parent]
     return None
 

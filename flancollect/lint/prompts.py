@@ -171,13 +171,11 @@ def label_leak(samples: Sequence[Sample]) -> Iterator[Finding]:
         }
         rows = [row for row in sample.rows if row.index is not None and len(set(row.options)) > 1]
         for name in sorted(variables & set(sample.task.family.needs)):
-            # Of 32 rows, say 24 name one option in this field, and 22 of those the right one: 22 >= 16 rows and
-            # 22 >= 0.9 * 24, so the field gives the answer away.
+            # Of 32 rows, say 24 name one option in this field, and 22 of those the right one. 22 is at least half of
+            # all rows and 0.9 of the 24, so the field gives the answer away.
             single = [(row, options) for row in rows if len(options := _options_named(row, name)) == 1]
             right = sum(options == {row.index} for row, options in single)
-            if right >= max(FEWEST_ROWS, SHORTCUT_SHARE * len(rows)) and right >= LEAK_PRECISION * len(
-                single
-            ):
+            if right >= max(FEWEST_ROWS, SHORTCUT_SHARE * len(rows), LEAK_PRECISION * len(single)):
                 what = "names the right answer in most rows, and only that; leave it out"
                 yield _at_rate(sample.task, f"fields.{name}", what, right / len(rows))
 

@@ -80,14 +80,12 @@ def near_duplicate_template(catalog: Catalog) -> Iterator[Finding]:
         for template in own_templates(family):
             prompt = f"{template.intro or ''}\n\n{template.input}"
             if len(words(literal(prompt)).split()) >= FEWEST_WORDS:
-                entries.append((template, same_text(prompt), tokens(prompt), tokens(template.target)))
-        for (one, text, prompt_tokens, target), (other, text2, prompt_tokens2, target2) in combinations(
-            entries, 2
-        ):
-            # Equal texts are `duplicate_template`'s matter; another target is another task.
-            if one.direction != other.direction or text == text2 or target != target2:
-                continue
-            if likeness(prompt_tokens, prompt_tokens2) >= NEAR_DUPLICATE:
+                # Templates are compared only where direction and target are equal: another target is another task.
+                key = (template.direction, tokens(template.target))
+                entries.append((template, key, same_text(prompt), tokens(prompt)))
+        for (one, key, text, words1), (other, other_key, other_text, words2) in combinations(entries, 2):
+            # Equal texts are `duplicate_template`'s matter.
+            if key == other_key and text != other_text and likeness(words1, words2) >= NEAR_DUPLICATE:
                 what = f"nearly the words of {one.direction}.{one.name}; reword one"
                 yield at_template(family, other, what)
 
