@@ -27,7 +27,7 @@ class Ask(Card):
     templates: TemplateChoice = "all"
     shots: Count = 0
     exemplars: Literal["drawn", "first"] = "drawn"
-    max_input_bytes: Positive = 7600
+    max_input_bytes: Positive = 7600  # as in training; published prompts are longer, and their cards say so
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
 
 

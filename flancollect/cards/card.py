@@ -7,23 +7,28 @@ here gives it its type; so `[no, yes]` stays two words and `weight: 0.40` become
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from flancollect.cards.strict_yaml import Document
+
+# Names become parts of messages, file names and CSV cells: no slash, no quotation mark, no line break.
 NAME = r"^[\w.+()&' -]+$"
 
 
-def _listed(value: object) -> object:
+def _split_cell(value: object) -> object:
     """Text where a list is expected is split at `;`, so that one index cell can hold several values."""
     return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
 
 
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 ExpressionText = Annotated[str, Field(min_length=1, max_length=2000)]
-Texts = Annotated[list[str], BeforeValidator(_listed)]
+Texts = Annotated[list[str], BeforeValidator(_split_cell)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+# inf would pass `gt=0`, and leave nothing for the other shares.
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Metric = Literal["accuracy", "exact_match", "f1", "squad", "bleu", "rouge", "pearson", "number"]
 
@@ -34,17 +39,28 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+C = TypeVar("C", bound=Card)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedCard(Generic[C]):
+    """A card as written, and the document that it came from, which knows the line of each of its keys."""
+
+    card: C
+    document: Document
+
+
 class LintRules(Card):
     """What the linter shall not say of a card: lint to the reason why it does not apply."""
 
     ignore: Annotated[dict[Name, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
-def keys_naming_kinds(kinds: Mapping[str, type[Card]], value: Mapping[Any, Any]) -> list[str]:
-    """The keys of a value that say which kind of card it is, in the order of `kinds`.
+def naming_keys(kinds: Mapping[str, type[Card]], value: Mapping[Any, Any]) -> list[str]:
+    """The keys of a value that say of which kind it is, in the order of `kinds`: models by their naming key.
 
-    Kinds by their naming key: `{text: ..., choices: ...}` is of the kind `text` alone, although `choices` names
-    a kind too, because a text answer has a field `choices` and a choices answer has no field `text`.
+    `{text: ..., choices: ...}` is of the kind `text` alone, although `choices` names a kind, too: a text answer
+    has a field `choices`, but a choices answer has no field `text`.
     """
     keys = [key for key in kinds if key in value]
     return [
@@ -53,12 +69,15 @@ def keys_naming_kinds(kinds: Mapping[str, type[Card]], value: Mapping[Any, Any])
 
 
 def model_by_key(what: str, kinds: Mapping[str, type[Card]]) -> BeforeValidator:
-    """Picks the model by the key that names it, so that errors speak of that model alone."""
+    """Picks the model by the key that names it, so that errors speak of that model alone.
+
+    A plain pydantic union tries every model, and would answer one misspelled key with the errors of all of them.
+    """
 
     def validate(value: object) -> object:
         if isinstance(value, Card) or not isinstance(value, dict):
             return value
-        keys = keys_naming_kinds(kinds, value)
+        keys = naming_keys(kinds, value)
         if len(keys) != 1:
             raise ValueError(f"{what} needs exactly one of the keys: {', '.join(kinds)}")
         return kinds[keys[0]].model_validate(value)

@@ -6,7 +6,7 @@ against every other, and raises one CardError with all problems, sorted by file 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,30 +14,34 @@ from typing import TypeVar
 
 from flancollect.artifacts import PathLike
 from flancollect.cards.benchmark_card import BenchmarkCard
+from flancollect.cards.card import Card, LoadedCard
 from flancollect.cards.check_model import check_model
 from flancollect.cards.cross_check import benchmark_problems, mixture_problems, task_problems
-from flancollect.cards.entries import Catalog, LoadedCard, Task
+from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.expand import expand
-from flancollect.cards.family import Family, LoadedFamily, resolve_families
+from flancollect.cards.family import Family, resolve_families
 from flancollect.cards.family_card import FamilyCard
 from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.paths import is_within
 from flancollect.cards.strict_yaml import Document, load
 from flancollect.cards.style_card import StylesCard
-from flancollect.cards.styles import Styles, merge_styles
+from flancollect.cards.styles import merge_styles
 from flancollect.cards.task_card import TaskCard
 from flancollect.errors import CardError, Problem, UsageError, did_you_mean
 
-C = TypeVar("C", MixtureCard, BenchmarkCard)
+C = TypeVar("C", bound=Card)
 
 KINDS = ("task", "family", "mixture", "benchmark")
 STYLES_FILE = "_styles.yaml"
 MIRROR_FILE = Path("mirror.yaml")  # a catalogue may bring its own; it is no card
 
+_BROKEN = Family(name="", needs={}, options="none", example={}, templates=(), file="")
+"""Stands for a family that is missing or has problems, which are reported already: its tasks add no echo."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """One YAML file of one catalogue folder."""
+    """One YAML file of one catalogue folder; `kind` is the kind of its card, or `styles`."""
 
     document: Document
     path: Path
@@ -49,8 +53,8 @@ class _File:
 def embedded_root() -> Path:
     """The folder of the embedded collection: inside an installed package, or the checkout's top."""
     package = Path(__file__).resolve().parent.parent
-    packed = package / "embedded"
-    return packed if packed.is_dir() else package.parent
+    embedded = package / "embedded"
+    return embedded if embedded.is_dir() else package.parent
 
 
 def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -> Catalog:
@@ -60,21 +64,26 @@ def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -
     """
     root = embedded or embedded_root()
     problems: list[Problem] = []
-    files = list(_read(_yaml_files([root / "task_cards", root / "templates"], root, None), problems))
+    files = _read([root / "task_cards", root / "templates"], root, Path(), problems)
     names: dict[str, Path] = {}
     for folder in map(Path, extra):
         if not folder.is_dir():
             raise UsageError(f"--catalog {folder}: no such folder")
+        # Source keys of files inside a private catalogue hold the folder's name: two of one name would mix up.
         if (first := names.setdefault(folder.resolve().name, folder)) is not folder:
             raise UsageError(f"--catalog {folder}: named as {first} is, and sources go by that; rename one")
-        files += _read(_yaml_files([folder], folder, folder), problems)
-    families, styles = _families_and_styles(files, problems)
-    tasks = _tasks(files, families, problems)
+        files += _read([folder], folder, folder, problems)
+
+    written_families = _cards(files, "family", FamilyCard, problems)
+    families, family_problems = resolve_families(written_families)
+    families |= {name: _BROKEN for name in written_families if name not in families}
+    styles, style_problems = merge_styles(_loaded(files, "styles", StylesCard, problems))
+    problems += family_problems + style_problems
     catalog = Catalog(
-        tasks=tasks,
+        tasks=_tasks(files, families, problems),
         families=families,
-        mixtures=_named(files, "mixture", MixtureCard, problems),
-        benchmarks=_named(files, "benchmark", BenchmarkCard, problems),
+        mixtures=_cards(files, "mixture", MixtureCard, problems),
+        benchmarks=_cards(files, "benchmark", BenchmarkCard, problems),
         styles=styles,
     )
     if not problems:  # names are compared only when all of them are known
@@ -85,142 +94,101 @@ def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -
     return catalog
 
 
-# --- reading -----------------------------------------------------------------------------------------------
-
-
-def _yaml_files(folders: Sequence[Path], root: Path, shown: Path | None) -> Iterator[tuple[Path, Path, str]]:
-    for folder in folders:
-        for path in sorted(p for pattern in ("*.yaml", "*.yml") for p in folder.rglob(pattern)):
-            inside = path.relative_to(root)
-            if inside != MIRROR_FILE and not any(part.startswith(".") for part in inside.parts):
-                yield path, root, str(shown / inside) if shown else str(inside)
-
-
-def _read(paths: Iterator[tuple[Path, Path, str]], problems: list[Problem]) -> Iterator[_File]:
-    for path, root, shown in paths:
+def _read(folders: Sequence[Path], root: Path, prefix: Path, problems: list[Problem]) -> list[_File]:
+    """The YAML files of a catalogue, by folder and path. `prefix` stands before their names in problems."""
+    files = []
+    for path in (p for folder in folders for p in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])):
+        name = path.relative_to(root)
+        # Hidden folders are of editors and tools, and may hold copies of cards.
+        if name == MIRROR_FILE or any(part.startswith(".") for part in name.parts):
+            continue
+        file = str(prefix / name)
+        if not is_within(path, root):
+            problems.append(Problem(file, 0, "the link leaves the catalogue; copy the card into it"))
+            continue
         try:
-            if not is_within(path, root):
-                raise CardError([Problem(shown, 0, "the link leaves the catalogue; copy the card into it")])
-            document = load(path, shown)
-            kind = _kind(path, document)
+            document = load(path, file)
         except CardError as error:
             problems += error.problems
             continue
-        yield _File(document=document, path=path, root=root, kind=kind)
+        keys = document.value if isinstance(document.value, dict) else {}
+        order = ("task", "mixture", "benchmark", "family")  # a task card names its family too
+        kind = next((key for key in order if key in keys), None)
+        if path.name == STYLES_FILE:
+            kind = "styles"
+        if kind is None:
+            what = f"not a card: it needs one of the keys {', '.join(KINDS)}."
+            problems.append(Problem(file, 1, f"{what} Keys here: {', '.join(keys) or 'none'}."))
+            continue
+        files.append(_File(document=document, path=path, root=root, kind=kind))
+    return files
 
 
-def _kind(path: Path, document: Document) -> str:
-    if path.name == STYLES_FILE:
-        return "styles"
-    keys = document.value if isinstance(document.value, dict) else {}
-    order = ("task", "mixture", "benchmark", "family")  # a task card names its family too
-    kind = next((key for key in order if key in keys), None)
-    if kind is None:
-        here = ", ".join(map(str, keys)) or "none"
-        what = f"not a card: it needs one of the keys {', '.join(KINDS)}. Keys here: {here}."
-        raise CardError([Problem(document.file, 1, what)])
-    return kind
-
-
-def _families_and_styles(files: Sequence[_File], problems: list[Problem]) -> tuple[dict[str, Family], Styles]:
-    written: dict[str, LoadedFamily] = {}
-    style_files: list[tuple[StylesCard, Document]] = []
+def _loaded(
+    files: Sequence[_File], kind: str, model: type[C], problems: list[Problem]
+) -> list[LoadedCard[C]]:
+    """The cards of one kind that fit their model, in the order of the files."""
+    loaded = []
     for file in files:
-        if file.kind == "family":
-            family, found = check_model(FamilyCard, file.document.value, file.document)
-            problems += found
-            if family is not None and family.family in written:
-                problems.append(
-                    _twice(file.document, "family", family.family, written[family.family].document)
-                )
-            elif family is not None:
-                written[family.family] = LoadedFamily(card=family, document=file.document)
-        elif file.kind == "styles":
-            styles, found = check_model(StylesCard, file.document.value, file.document)
-            problems += found
-            style_files += [(styles, file.document)] if styles is not None else []
-    families, family_problems = resolve_families(written)
-    merged, style_problems = merge_styles(style_files)
-    problems += family_problems + style_problems
-    broken = {name for name in written if name not in families}
-    return families | dict.fromkeys(broken, _BROKEN), merged
+        if file.kind == kind:
+            card, card_problems = check_model(model, file.document.value, file.document)
+            problems += card_problems
+            if card is not None:
+                loaded.append(LoadedCard(card=card, document=file.document))
+    return loaded
 
 
-_BROKEN = Family(name="", needs={}, options="none", example={}, templates=(), file="")
-"""Stands for a family whose own problems are reported already, so that its tasks add no echo."""
-
-
-def _named(
+def _cards(
     files: Sequence[_File], kind: str, model: type[C], problems: list[Problem]
 ) -> dict[str, LoadedCard[C]]:
-    found: dict[str, LoadedCard[C]] = {}
-    for file in files:
-        if file.kind != kind:
-            continue
-        card, wrong = check_model(model, file.document.value, file.document)
-        problems += wrong
-        if card is None:
-            continue
-        name = getattr(card, kind)
-        if name in found:
-            problems.append(_twice(file.document, kind, name, found[name].document))
-        found[name] = LoadedCard(card=card, document=file.document)
-    return dict(sorted(found.items()))
-
-
-def _twice(document: Document, kind: str, name: str, first: Document) -> Problem:
-    place = f"{first.file}:{first.line_of((kind,))}"
-    return Problem(
-        document.file, document.line_of((kind,)), f'{kind} "{name}" exists already at {place}; rename one'
-    )
-
-
-# --- tasks -------------------------------------------------------------------------------------------------
+    """The same by the name that stands under the key `kind`, sorted; of two cards of one name the first stays."""
+    cards: dict[str, LoadedCard[C]] = {}
+    for loaded in _loaded(files, kind, model, problems):
+        name = getattr(loaded.card, kind)
+        first = cards.setdefault(name, loaded).document
+        if first is not loaded.document:
+            place = f"{first.file}:{first.line_of((kind,))}"
+            what = f'{kind} "{name}" exists already at {place}; rename one'
+            problems.append(loaded.document.problem((kind,), what))
+    return dict(sorted(cards.items()))
 
 
 def _tasks(
     files: Sequence[_File], families: Mapping[str, Family], problems: list[Problem]
 ) -> dict[str, Task]:
-    templates = {
-        name: [w.name for w in f.templates if w.direction == "forward"] for name, f in families.items()
+    """The tasks of all task cards by name, sorted; a file that expands gives many."""
+    # `expand: {over: templates}` makes no tasks of inverted templates: P3 counts the forward ones.
+    forward = {
+        name: [template.name for template in family.templates if template.direction == "forward"]
+        for name, family in families.items()
     }
     tasks: dict[str, Task] = {}
     for file in files:
         if file.kind != "task":
             continue
-        lines = {".".join(map(str, path)): line for path, line in file.document.lines.items()}
+        document = file.document
+        lines = {".".join(map(str, path)): line for path, line in document.lines.items()}
         try:
-            for value in expand(file.document, file.path, templates):
-                card, found = check_model(TaskCard, value, file.document)
-                problems += found
+            for value in expand(document, file.path, forward):
+                card, card_problems = check_model(TaskCard, value, document)
+                problems += card_problems
                 if card is None:
                     continue
-                task = _task(card, file, lines, families, problems)
-                if card.task in tasks:
-                    first = tasks[card.task]
+                if card.family not in families:
+                    what = f'family: no family "{card.family}".'
+                    what += did_you_mean(card.family, sorted(families), "Families")
+                    problems.append(document.problem(("family",), what))
+                family = families.get(card.family, _BROKEN)
+                task = Task(card=card, family=family, root=file.root, file=document.file, lines=lines)
+                if family is not _BROKEN:
+                    problems += task_problems(task)
+                # Draws and job files are keyed by a task's name, so of two cards of one name none replaces the other.
+                first = tasks.setdefault(card.task, task)
+                if first is not task:
                     place = f"{first.file}:{first.lines.get('task', 1)}"
-                    what = f'task: "{card.task}" exists already at {place}; rename one'
-                    problems.append(Problem(file.document.file, file.document.line_of(("task",)), what))
-                elif task is not None:
-                    tasks[card.task] = task
+                    problems.append(
+                        task.problem("task", f'"{card.task}" exists already at {place}; rename one')
+                    )
         except CardError as error:
             problems += error.problems
     return dict(sorted(tasks.items()))
-
-
-def _task(
-    card: TaskCard,
-    file: _File,
-    lines: Mapping[str, int],
-    families: Mapping[str, Family],
-    problems: list[Problem],
-) -> Task | None:
-    family = families.get(card.family)
-    if family is None:
-        what = f'family: no family "{card.family}".' + did_you_mean(card.family, sorted(families), "Families")
-        problems.append(Problem(file.document.file, file.document.line_of(("family",)), what))
-        return None
-    task = Task(card=card, family=family, root=file.root, file=file.document.file, lines=lines)
-    if family is not _BROKEN:
-        problems += task_problems(task)
-    return task

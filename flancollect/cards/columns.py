@@ -1,4 +1,4 @@
-"""Which source columns a card reads, and whether the source has them."""
+"""Which source columns a card's expressions read, and whether the source has them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import compile_expression
 
+# Two names that no column can have in an expression: the JSON document around the rows, and the row as a whole.
 DOC = "doc"
 ROW = "row"
 
 
 def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
-    """The columns that a card's expressions read, in source order; all of them when one says `row`."""
+    """The columns that a card's expressions read, in source order; all of them when one says `row`.
+
+    `exemplars` does not count: it sees the document alone.
+    """
     used = {
         name
         for place, text in expressions(card)
@@ -27,11 +31,11 @@ def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
 
 def column_problems(task: Task, source_key: str, columns: Collection[str]) -> list[Problem]:
     """Every variable of a card's expressions that is no column of its source, with the columns there are."""
-    known = [*columns, DOC, ROW]
+    names = {*columns, DOC, ROW}
     return [
         task.problem(
             place, f'no column "{name}" in {source_key}.' + did_you_mean(name, list(columns), "Columns", 30)
         )
         for place, text in expressions(task.card)
-        for name in sorted(compile_expression(text).variables - set(known))
+        for name in sorted(compile_expression(text).variables - names)
     ]

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from flancollect.cards.benchmark_card import BenchmarkCard
+from flancollect.cards.card import LoadedCard
 from flancollect.cards.family import Family
 from flancollect.cards.mixture_card import MixtureCard
-from flancollect.cards.strict_yaml import Document
 from flancollect.cards.styles import Styles
 from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem
 
-C = TypeVar("C", MixtureCard, BenchmarkCard)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task card with its family looked up. `root` is the folder that relative files start from."""
+    """A task card with its family looked up. `root` is the folder that relative files start from.
+
+    `lines` has the 1-based line of every dotted place of the card in its `file`.
+    """
 
     card: TaskCard
     family: Family
@@ -30,11 +30,9 @@ class Task:
 
     def problem(self, place: str, what: str) -> Problem:
         """A problem of this card at a dotted place such as `fields.premise`."""
-        return Problem(
-            self.file,
-            self.lines.get(place, self.lines.get(place.split(".", maxsplit=1)[0], 1)),
-            f"{place}: {what}",
-        )
+        # What an index left out, or a default, has no line of its own: `answer.also` then goes by `answer`.
+        line = self.lines.get(place, self.lines.get(place.split(".", maxsplit=1)[0], 1))
+        return Problem(self.file, line, f"{place}: {what}")
 
 
 def exemplar_task(task: Task) -> Task | None:
@@ -42,30 +40,23 @@ def exemplar_task(task: Task) -> Task | None:
 
     It carries the card's name with an addition, so that its source has a key of its own.
     """
-    card, other = task.card, task.card.exemplars_from
-    if other is None:
+    card, exemplars = task.card, task.card.exemplars_from
+    if exemplars is None:
         return None
-    given = {
+    differences = {
         "task": f"{card.task} (exemplars)",
-        "source": other.source,
-        "splits": {"train": other.split},
-        "reshape": other.reshape,
-        "where": other.where,
-        "fields": other.fields or card.fields,
-        "answer": other.answer or card.answer,
+        "source": exemplars.source,
+        "splits": {"train": exemplars.split},
+        "reshape": exemplars.reshape,
+        "where": exemplars.where,
+        "fields": exemplars.fields or card.fields,
+        "answer": exemplars.answer or card.answer,
         "exemplars": None,
         "exemplars_from": None,
     }
+    # Its `fields.question` stands at `exemplars_from.fields.question` in the file.
     lines = {place.removeprefix("exemplars_from."): line for place, line in task.lines.items()}
-    return replace(task, card=card.model_copy(update=given), lines={**task.lines, **lines})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedCard(Generic[C]):
-    """A mixture or benchmark card and the document it came from."""
-
-    card: C
-    document: Document
+    return replace(task, card=card.model_copy(update=differences), lines={**task.lines, **lines})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

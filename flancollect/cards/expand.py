@@ -1,7 +1,13 @@
 """One card file to many: over the rows of an index CSV, or over the templates of its family.
 
 `{{ column }}` anywhere in the card's text is filled from the index row; an entry whose value becomes empty
-is left out, so that an optional key can be an index column.
+is left out, so that an optional key can be an index column. The card on the left over the index on the right
+
+    task: "mgsm_{{ code }}"                              code,where
+    source: {hub: juletxara/mgsm, config: "{{ code }}"}  de,
+    where: "{{ where }}"                                 te,number != 7
+
+is two cards: `{task: mgsm_de, source: {hub: juletxara/mgsm, config: de}}`, and one of `te` that has a `where`.
 """
 
 from __future__ import annotations
@@ -20,7 +26,8 @@ from flancollect.jinja.expression import ExpressionError, compile_template
 
 IndexRow = Mapping[str, str]
 
-_COLUMN = re.compile(r"\{\{ *(\w+) *\}\}")  # most holes: nothing but a column
+# Nearly every hole is a column and nothing else. It is looked up, which spares thousands of renderings a load.
+_COLUMN = re.compile(r"\{\{ *(\w+) *\}\}")
 
 
 class Expand(Card):
@@ -39,70 +46,49 @@ def expand(document: Document, path: Path, families: Mapping[str, list[str]]) ->
         yield dict(value)
         return
     body = {name: part for name, part in value.items() if name != "expand"}
-    line = document.line_of(("expand",))
     try:
         over = Expand.model_validate(value["expand"]).over
     except ValueError as error:
         what = "write `expand: {over: index.csv}` or `expand: {over: templates}`"
-        raise CardError([Problem(document.file, line, what)]) from error
+        raise CardError([document.problem(("expand",), what)]) from error
     if over == "templates":
-        names = families.get(str(body.get("family")), [])
-        for name, card in zip(
-            names, _filled_over([{"template": name} for name in names], body, document), strict=True
-        ):
-            yield {**card, "templates": [name]}
+        # Each card is narrowed to the template that it is named after, whatever `templates` it may have written.
+        rows = [{"template": name} for name in families.get(str(body.get("family")), [])]
+        for row, card in zip(rows, _filled_over(rows, body, document), strict=True):
+            yield {**card, "templates": [row["template"]]}
         return
-    shown_as = f"{document.file.rpartition('/')[0]}/{over}".lstrip("/")
-    yield from _filled_over(read_index(_beside(path, over, document, line), shown_as), body, document)
-
-
-def _beside(path: Path, name: str, document: Document, line: int) -> Path:
-    index = path.parent / name
+    index = path.parent / over
     if not is_within(index, path.parent):
-        raise CardError(
-            [
-                Problem(
-                    document.file,
-                    line,
-                    f'expand.over: "{name}" leaves the card\'s folder; put the index beside the card',
-                )
-            ]
-        )
+        what = f'expand.over: "{over}" leaves the card\'s folder; put the index beside the card'
+        raise CardError([document.problem(("expand",), what)])
     if not index.is_file():
-        there = ", ".join(sorted(p.name for p in path.parent.glob("*.csv"))) or "none"
-        raise CardError(
-            [
-                Problem(
-                    document.file,
-                    line,
-                    f'expand.over: no file "{name}" beside the card. CSV files there: {there}.',
-                )
-            ]
-        )
-    return index
+        files = ", ".join(sorted(p.name for p in path.parent.glob("*.csv"))) or "none"
+        what = f'expand.over: no file "{over}" beside the card. CSV files there: {files}.'
+        raise CardError([document.problem(("expand",), what)])
+    file = f"{document.file.rpartition('/')[0]}/{over}".lstrip("/")
+    yield from _filled_over(read_index(index, file), body, document)
 
 
-def read_index(path: Path, shown_as: str) -> list[IndexRow]:
-    """The rows of an index CSV, all values text. Raises CardError for every ragged row at once."""
+def read_index(path: Path, file: str) -> list[IndexRow]:
+    """The rows of an index CSV, all values text; `file` names it in problems.
+
+    Raises CardError for every ragged row at once.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines, strict=True)
             header = next(reader, [])
+            # A cell may hold line breaks, so rows and lines are counted apart: `line_num` is where a row ends.
             rows = [(reader.line_num, cells) for cells in reader if cells]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CardError([Problem(shown_as, 0, f"not a UTF-8 CSV file: {error}")]) from error
+        raise CardError([Problem(file, 0, f"not a UTF-8 CSV file: {error}")]) from error
     doubled = sorted({name for name in header if header.count(name) > 1})
-    problems = [Problem(shown_as, 1, f'column "{name}" appears twice') for name in doubled]
-    problems += [Problem(shown_as, 1, "the file has no rows")] if not rows else []
-    problems += [
-        Problem(
-            shown_as,
-            line,
-            f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas",
-        )
-        for line, cells in rows
-        if len(cells) != len(header)
-    ]
+    problems = [Problem(file, 1, f'column "{name}" appears twice') for name in doubled]
+    problems += [Problem(file, 1, "the file has no rows")] if not rows else []
+    for line, cells in rows:
+        if len(cells) != len(header):
+            what = f"{len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
+            problems.append(Problem(file, line, what))
     if problems:
         raise CardError(problems)
     return [dict(zip(header, cells, strict=True)) for _, cells in rows]
@@ -112,21 +98,24 @@ def _filled_over(
     rows: Iterable[IndexRow], body: Mapping[str, Any], document: Document
 ) -> Iterator[dict[str, Any]]:
     """The card of every row. Entries in which nothing is to be filled are shared by all of them."""
-    open_ = {name: part for name, part in body.items() if _is_open(part)}
+    to_fill = {name: part for name, part in body.items() if _has_holes(part)}
     for row in rows:
-        filled = _filled(open_, row, document)
+        filled = _filled(to_fill, row, document)
         yield {
-            name: filled.get(name, part) for name, part in body.items() if name in filled or name not in open_
+            name: filled.get(name, part)
+            for name, part in body.items()
+            if name in filled or name not in to_fill  # what was to be filled and is not there became empty
         }
 
 
-def _is_open(value: Any) -> bool:
+def _has_holes(value: Any) -> bool:
     if isinstance(value, dict | list):
-        return any(map(_is_open, value.values() if isinstance(value, dict) else value))
+        return any(map(_has_holes, value.values() if isinstance(value, dict) else value))
     return isinstance(value, str) and "{{" in value
 
 
 def _filled(value: Any, row: IndexRow, document: Document, at: tuple[str | int, ...] = ()) -> Any:
+    """A value with its holes filled. Entries of mappings that become empty go; items of lists stay."""
     if isinstance(value, str):
         return _fill_text(value, row, document, at) if "{{" in value else value
     if isinstance(value, dict):
@@ -142,9 +131,10 @@ def _fill_text(text: str, row: IndexRow, document: Document, at: tuple[str | int
         template = compile_template(text)
         if template.variables <= row.keys():
             column = _COLUMN.fullmatch(text)
+            # `{{ none }}` looks like a column but is Jinja's constant, which is no variable of the template.
             return row[column[1]] if column and column[1] in template.variables else template.render(row)
         missing = min(template.variables - row.keys())
         what = f'no index column "{missing}". Columns: {", ".join(row)}.'
     except ExpressionError as error:
         what = str(error)
-    raise CardError([Problem(document.file, document.line_of(at), f"{'.'.join(map(str, at))}: {what}")])
+    raise CardError([document.problem(at, f"{'.'.join(map(str, at))}: {what}")])

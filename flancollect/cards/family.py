@@ -7,15 +7,17 @@ compiles each text once per process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from flancollect.cards.family_card import FamilyCard, FieldType, TemplateCard
+from flancollect.cards.card import LoadedCard
+from flancollect.cards.family_card import FamilyCard, FieldType
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.variants import Variant
 from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import ExpressionError, compile_template
 
+# What a template sees beside its family's needs, and what Jinja itself defines.
 RESERVED = ("answer", "options", "choices", "range", "dict", "zip", "namespace")
 
 
@@ -40,7 +42,7 @@ class Template:
 class Family:
     """A family with its parents' parts filled in, templates in the order of the files.
 
-    `silenced` names lints that do not apply to it, with the reason.
+    `ignored_lints` has the lints that do not apply to it, with the reason.
     """
 
     name: str
@@ -49,102 +51,99 @@ class Family:
     example: Mapping[str, Any]
     templates: tuple[Template, ...]
     file: str
-    silenced: Mapping[str, str] = field(default_factory=dict)
+    ignored_lints: Mapping[str, str] = field(default_factory=dict)
 
     def serving(self, variant: Variant) -> tuple[Template, ...]:
         """The templates that a variant may use, held out or not."""
         unfit = "never" if variant.options else "required"
         return tuple(
-            w
-            for w in self.templates
-            if w.direction == variant.direction and (self.options == "none" or w.options != unfit)
+            template
+            for template in self.templates
+            # Without options to list, `zs_opt` and `zs_noopt` are one prompt, and every template makes both.
+            if template.direction == variant.direction
+            and (self.options == "none" or template.options != unfit)
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedFamily:
-    """A family card and the document it came from."""
-
-    card: FamilyCard
-    document: Document
-
-
-def resolve_families(written: Mapping[str, LoadedFamily]) -> tuple[dict[str, Family], list[Problem]]:
+def resolve_families(
+    cards: Mapping[str, LoadedCard[FamilyCard]],
+) -> tuple[dict[str, Family], list[Problem]]:
     """Fill in `extends` and check every template; a family with problems is left out."""
-    resolved: dict[str, Family] = {}
+    families: dict[str, Family] = {}
     problems: list[Problem] = []
-    for name, family in sorted(written.items()):
-        found = _extends_problem(name, written)
-        if found is None:
-            spec = _merge(family, written)
-            found_here = list(_family_problems(spec, family))
-            resolved |= {} if found_here else {name: spec}
-            problems += found_here
-        else:
-            problems.append(found)
-    return resolved, problems
+    for name, loaded in sorted(cards.items()):
+        extends_problem = _extends_problem(name, cards)
+        if extends_problem is not None:
+            problems.append(extends_problem)
+            continue
+        family = _resolve(loaded, cards)
+        family_problems = list(_family_problems(family, loaded.document))
+        problems += family_problems
+        if not family_problems:
+            families[name] = family
+    return families, problems
 
 
-def _extends_problem(name: str, written: Mapping[str, LoadedFamily]) -> Problem | None:
-    family, seen = written[name], {name}
-    while (parent := family.card.extends) is not None:
-        line = family.document.line_of(("extends",))
-        if parent not in written:
-            return Problem(
-                family.document.file,
-                line,
-                f'no family "{parent}".' + did_you_mean(parent, written, "Families"),
-            )
-        if parent in seen:
-            return Problem(family.document.file, line, f'family "{name}" extends itself through "{parent}"')
-        seen.add(parent)
-        family = written[parent]
+def _extends_problem(name: str, cards: Mapping[str, LoadedCard[FamilyCard]]) -> Problem | None:
+    """What is wrong with the families that one extends, one through the other: one is missing, or a circle."""
+    # A circle is reported at each of its members; none of them can be resolved.
+    loaded, chain = cards[name], {name}
+    while (parent := loaded.card.extends) is not None:
+        if parent not in cards:
+            what = f'no family "{parent}".' + did_you_mean(parent, cards, "Families")
+            return loaded.document.problem(("extends",), what)
+        if parent in chain:
+            return loaded.document.problem(("extends",), f'family "{name}" extends itself through "{parent}"')
+        chain.add(parent)
+        loaded = cards[parent]
     return None
 
 
-def _merge(family: LoadedFamily, written: Mapping[str, LoadedFamily]) -> Family:
-    card = family.card
-    own = tuple(_templates(family))
-    if card.extends is None:
-        needs, options, example, templates = card.needs, card.options, card.example, own
-    else:
-        parent = _merge(written[card.extends], written)
-        replaced = {(w.direction, w.name) for w in own}
-        kept = tuple(w for w in parent.templates if (w.direction, w.name) not in replaced)
-        needs = {**parent.needs, **card.needs}
-        options = card.options if "options" in card.model_fields_set else parent.options
-        example, templates = {**parent.example, **card.example}, own + kept
-    return Family(
+def _resolve(loaded: LoadedCard[FamilyCard], cards: Mapping[str, LoadedCard[FamilyCard]]) -> Family:
+    """A family with the parts of the one that it extends, which comes first with its own parent's parts."""
+    card = loaded.card
+    family = Family(
         name=card.family,
-        needs=needs,
-        options=options,
-        example=example,
-        templates=templates,
-        file=family.document.file,
-        silenced={} if card.lint is None else card.lint.ignore,
+        needs=card.needs,
+        options=card.options,
+        example=card.example,
+        templates=tuple(_templates(loaded)),
+        file=loaded.document.file,
+        ignored_lints={} if card.lint is None else card.lint.ignore,
+    )
+    if card.extends is None:
+        return family
+    parent = _resolve(cards[card.extends], cards)
+    own = {(template.direction, template.name) for template in family.templates}
+    inherited = tuple(t for t in parent.templates if (t.direction, t.name) not in own)
+    return replace(
+        family,
+        needs={**parent.needs, **card.needs},
+        # `options: none` is also the default, so only what is written can replace the parent's.
+        options=card.options if "options" in card.model_fields_set else parent.options,
+        example={**parent.example, **card.example},
+        templates=family.templates + inherited,
     )
 
 
-def _templates(family: LoadedFamily) -> Iterator[Template]:
-    groups: tuple[tuple[Literal["forward", "inverted"], dict[str, TemplateCard]], ...] = (
-        ("forward", family.card.forward),
-        ("inverted", family.card.inverted),
-    )
-    for direction, templates in groups:
-        for name, template in templates.items():
+def _templates(loaded: LoadedCard[FamilyCard]) -> Iterator[Template]:
+    card, document = loaded.card, loaded.document
+    directions: tuple[Literal["forward", "inverted"], ...] = ("forward", "inverted")
+    for direction in directions:
+        for name, template in (card.forward if direction == "forward" else card.inverted).items():
+            variables = _variables(template.input) | _variables(template.intro or "")
             yield Template(
-                id=f"{family.card.family}/{direction}/{name}",
+                id=f"{card.family}/{direction}/{name}",
                 direction=direction,
                 name=name,
                 intro=template.intro,
                 input=template.input,
                 target=template.target,
                 options=template.options,
-                shows_options="options" in _variables(template.input)
-                or "options" in _variables(template.intro or ""),
+                shows_options="options" in variables,
                 hold_out=template.hold_out,
-                file=family.document.file,
-                line=family.document.line_of((direction, name)),
+                file=document.file,
+                line=document.line_of((direction, name)),
             )
 
 
@@ -155,64 +154,50 @@ def _variables(text: str) -> frozenset[str]:
         return frozenset()  # reported with its place by _template_problems
 
 
-def _family_problems(spec: Family, family: LoadedFamily) -> Iterator[Problem]:
-    document = family.document
-    for name in spec.needs:
+def _family_problems(family: Family, document: Document) -> Iterator[Problem]:
+    for name in family.needs:
         if name in RESERVED or not name.isidentifier():
             reason = "is taken" if name in RESERVED else "is not a variable name"
-            yield Problem(
-                document.file,
-                document.line_of(("needs", name)),
-                f"needs.{name}: the name {reason}; choose another",
-            )
-    expected = {*spec.needs, "answer"} | ({"options"} if spec.options != "none" else set())
-    for name in sorted(expected ^ set(spec.example)) if spec.example else ():
-        what = "lacks" if name in expected else "has, but the family does not need,"
-        yield Problem(document.file, document.line_of(("example",)), f'the example {what} "{name}"')
-    for template in spec.templates:
-        if template.file == document.file:
-            yield from _template_problems(template, spec, document)
-    if spec.options != "none" and not any(_tells_options(w) for w in spec.templates):
-        yield Problem(
-            document.file,
-            document.line_of(("options",)),
-            f"options: {spec.options}, but no template shows {{{{ options }}}} or tells {{{{ choices }}}}",
+            yield document.problem(("needs", name), f"needs.{name}: the name {reason}; choose another")
+    # The example is a whole row of the family; one that lacks it (made from templates of elsewhere) is not tried.
+    parts = {*family.needs, "answer"} | ({"options"} if family.options != "none" else set())
+    for name in sorted(parts ^ set(family.example)) if family.example else ():
+        what = "lacks" if name in parts else "has, but the family does not need,"
+        yield document.problem(("example",), f'the example {what} "{name}"')
+    for template in family.templates:
+        if template.file == document.file:  # those of a parent are reported with the parent
+            yield from _template_problems(template, family, document)
+    if family.options != "none" and not any(
+        template.shows_options or "choices" in _variables(template.input) for template in family.templates
+    ):
+        what = (
+            f"options: {family.options}, but no template shows {{{{ options }}}} or tells {{{{ choices }}}}"
         )
+        yield document.problem(("options",), what)
 
 
-def _tells_options(template: Template) -> bool:
-    return template.shows_options or "choices" in _variables(template.input)
-
-
-def _template_problems(template: Template, spec: Family, document: Document) -> Iterator[Problem]:
-    known = [*spec.needs, "answer", "choices"] + (["options"] if spec.options != "none" else [])
+def _template_problems(template: Template, family: Family, document: Document) -> Iterator[Problem]:
+    # `choices` is there in every family, and empty where the options are none.
+    variables = [*family.needs, "answer", "choices"] + (["options"] if family.options != "none" else [])
     for part, text in (("intro", template.intro), ("input", template.input), ("target", template.target)):
         if text is None:
             continue
-        line = document.line_of((template.direction, template.name, part))
-        place = f"{template.direction}.{template.name}.{part}"
+        path = (template.direction, template.name, part)
+        place = ".".join(path)
         try:
             used = compile_template(text).variables
         except ExpressionError as error:
-            yield Problem(document.file, line, f"{place}: {error}")
+            yield document.problem(path, f"{place}: {error}")
             continue
-        for name in sorted(used - set(known)):
-            yield Problem(
-                document.file,
-                line,
-                f'{place}: no variable "{name}".' + did_you_mean(name, known, "Variables"),
-            )
+        for name in sorted(used - set(variables)):
+            what = f'{place}: no variable "{name}".' + did_you_mean(name, variables, "Variables")
+            yield document.problem(path, what)
         if "options" in used and (
             template.direction == "inverted" or part == "target" or template.options == "never"
         ):
-            yield Problem(
-                document.file,
-                line,
-                f"{place}: options are shown in the input of forward templates that allow them, not here",
-            )
+            what = "options are shown in the input of forward templates that allow them, not here"
+            yield document.problem(path, f"{place}: {what}")
     if template.options == "required" and not template.shows_options:
-        yield Problem(
-            document.file,
-            template.line,
-            f"{template.direction}.{template.name}: options: required, but no {{{{ options }}}} in the input",
-        )
+        place = f"{template.direction}.{template.name}"
+        what = f"{place}: options: required, but no {{{{ options }}}} in the input"
+        yield Problem(document.file, template.line, what)

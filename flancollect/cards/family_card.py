@@ -8,6 +8,7 @@ from pydantic import Field
 
 from flancollect.cards.card import Card, LintRules, Name
 
+# `turns` is a list of utterances, which dialog styles write out; `any` is for what no need of ours checks.
 FieldType = Literal["text", "number", "list", "turns", "any"]
 
 

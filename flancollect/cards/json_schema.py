@@ -28,6 +28,7 @@ def card_schemas() -> dict[str, dict[str, Any]]:
             ("benchmark", BenchmarkCard),
         )
     }
+    # Expanding takes this key away before the card is validated, but an editor sees it in the file.
     schemas["task"]["properties"]["expand"] = Expand.model_json_schema()
     return schemas
 

@@ -5,10 +5,10 @@ Generated data is left out: it has no source. A file that expands to many tasks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from flancollect.cards.entries import Catalog, Task
+from flancollect.cards.entries import Catalog
 from flancollect.cards.source_card import FileSource, HubSource, Source, SyntheticSource
 from flancollect.cards.splits import parse_split
 from flancollect.cards.task_card import TaskCard
@@ -43,34 +43,37 @@ def ledger(catalog: Catalog) -> str:
     ordered = sorted(tasks, key=lambda task: (task.card.submix, task.file, task.card.task))
     parts = [HEAD]
     for submix, group in groupby(ordered, key=lambda task: task.card.submix):
-        found = list(group)
-        unavailable = sum(task.card.status == "unavailable" for task in found)
-        parts.append(f"\n## {submix}\n\n{len(found)} tasks, {unavailable} of them unavailable.\n\n")
-        parts.append(_table(_lines(found)))
+        members = list(group)
+        unavailable = sum(task.card.status == "unavailable" for task in members)
+        parts.append(f"\n## {submix}\n\n{len(members)} tasks, {unavailable} of them unavailable.\n\n")
+        lines = [COLUMNS, tuple("---" for _ in COLUMNS)]
+        # One line per file: 1,556 tasks of Natural Instructions are one card and one source.
+        for _, of_file in groupby(members, key=lambda task: task.file):
+            lines.append(_line([task.card for task in of_file]))
+        # A bar inside a cell would end it, so it is escaped.
+        cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+        parts += [f"| {' | '.join(line)} |\n" for line in cells]
     return "".join(parts)
 
 
-def _lines(tasks: Sequence[Task]) -> Iterator[tuple[str, ...]]:
-    for _, group in groupby(tasks, key=lambda task: task.file):
-        found = list(group)
-        cards = [task.card for task in found]
-        rows = _total(map(_rows, cards))
-        original = _total([card.original_rows for card in cards])
-        difference = f"{rows - original:+,}" if rows is not None and original is not None else ""
-        said = [text for card in cards for text in (card.substitute, card.reason, card.note) if text]
-        yield (
-            _named([card.task for card in cards], "tasks"),
-            _named([shown_source(card.source) for card in cards], "sources"),
-            _named([card.status for card in cards], "kinds"),
-            _named([card.license for card in cards], "licenses"),
-            "" if rows is None else f"{rows:,}",
-            "" if original is None else f"{original:,}",
-            difference,
-            "; ".join(dict.fromkeys(said)),
-        )
+def _line(cards: Sequence[TaskCard]) -> tuple[str, ...]:
+    """The cells of one card file, in the order of `COLUMNS`."""
+    rows = _total(map(_declared_rows, cards))
+    original = _total(card.original_rows for card in cards)
+    notes = [text for card in cards for text in (card.substitute, card.reason, card.note) if text]
+    return (
+        _named([card.task for card in cards], "tasks"),
+        _named([source_label(card.source) for card in cards], "sources"),
+        _named([card.status for card in cards], "kinds"),
+        _named([card.license for card in cards], "licenses"),
+        "" if rows is None else f"{rows:,}",
+        "" if original is None else f"{original:,}",
+        f"{rows - original:+,}" if rows is not None and original is not None else "",
+        "; ".join(dict.fromkeys(notes)),
+    )
 
 
-def shown_source(source: Source) -> str:
+def source_label(source: Source) -> str:
     """A source as people name it: Hub id and configuration, or the first file."""
     if isinstance(source, HubSource):
         return f"{source.hub} ({source.config})"
@@ -79,8 +82,8 @@ def shown_source(source: Source) -> str:
     return source.synthetic
 
 
-def _rows(card: TaskCard) -> int | None:
-    """The declared rows of the slice that is used."""
+def _declared_rows(card: TaskCard) -> int | None:
+    """The declared rows of the slice that is used: of 1,000 rows and `train[:-200]`, 800."""
     if card.rows is None:
         return None
     low, high = parse_split(card.splits.get("train") or next(iter(card.splits.values()))).bounds(card.rows)
@@ -88,8 +91,9 @@ def _rows(card: TaskCard) -> int | None:
 
 
 def _total(counts: Iterable[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+    """The sum of what is known; None where nothing is, which is not the same as no rows."""
+    numbers = [count for count in counts if count is not None]
+    return sum(numbers) if numbers else None
 
 
 def _named(names: Sequence[str], kind: str) -> str:
@@ -98,8 +102,3 @@ def _named(names: Sequence[str], kind: str) -> str:
     if len(different) <= MOST_NAMED:
         return ", ".join(different)
     return f"{len(different):,} {kind}, such as {different[0]}"
-
-
-def _table(lines: Iterable[tuple[str, ...]]) -> str:
-    rows = [COLUMNS, tuple("---" for _ in COLUMNS), *lines]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)

@@ -45,78 +45,66 @@ class License:
 
 
 def _creative_commons(elements: str) -> dict[str, License]:
-    """All versions of one CC license. From 2.0 on, adaptations may carry a later version."""
-    return {
-        f"cc-{elements}-{version}": License(
+    """All versions of one CC license, such as `by-nc-sa`."""
+    licenses = {}
+    for version in CC_VERSIONS:
+        # From 2.0 on, adaptations may carry a later version: by-sa-2.5 goes on as 2.5, 3.0 or 4.0; 1.0 only as 1.0.
+        onward = [version] if version == "1.0" else [later for later in CC_VERSIONS if later >= version]
+        licenses[f"cc-{elements}-{version}"] = License(
             spdx=f"CC-{elements}-{version}".upper(),
             commercial="nc" not in elements,
             derivatives="nd" not in elements,
             share_alike="sa" in elements,
-            onward=_later(elements, version) if "sa" in elements else (),
+            onward=tuple(f"cc-{elements}-{later}" for later in onward) if "sa" in elements else (),
         )
-        for version in CC_VERSIONS
-    }
-
-
-def _later(elements: str, version: str) -> tuple[str, ...]:
-    later = (version,) if version == "1.0" else tuple(v for v in CC_VERSIONS if v >= version)
-    return tuple(f"cc-{elements}-{v}" for v in later)
-
-
-def _free(spdx: str) -> License:
-    return License(spdx=spdx, attribution=False)
-
-
-def _attributed(spdx: str) -> License:
-    return License(spdx=spdx)
-
-
-def _copyleft(spdx: str) -> License:
-    return License(spdx=spdx, share_alike=True)
+    return licenses
 
 
 LICENSES: dict[str, License] = {
     "public-domain": License(attribution=False),
-    "cc0-1.0": _free("CC0-1.0"),
-    "pddl": _free("PDDL-1.0"),
-    "unlicense": _free("Unlicense"),
-    "wtfpl": _free("WTFPL"),
-    "0bsd": _free("0BSD"),
-    "mit": _attributed("MIT"),
-    "isc": _attributed("ISC"),
-    "zlib": _attributed("Zlib"),
-    "ncsa": _attributed("NCSA"),
-    "postgresql": _attributed("PostgreSQL"),
-    "bsl-1.0": _attributed("BSL-1.0"),
-    "bsd": License(),
-    "bsd-2-clause": _attributed("BSD-2-Clause"),
-    "bsd-3-clause": _attributed("BSD-3-Clause"),
-    "bsd-3-clause-clear": _attributed("BSD-3-Clause-Clear"),
-    "afl-3.0": _attributed("AFL-3.0"),
-    "ecl-2.0": _attributed("ECL-2.0"),
-    "apache-2.0": _attributed("Apache-2.0"),
-    "cdla-permissive-1.0": _attributed("CDLA-Permissive-1.0"),
-    "cdla-permissive-2.0": _attributed("CDLA-Permissive-2.0"),
-    "etalab-2.0": _attributed("etalab-2.0"),
-    "odc-by": _attributed("ODC-By-1.0"),
+    "cc0-1.0": License(spdx="CC0-1.0", attribution=False),
+    "pddl": License(spdx="PDDL-1.0", attribution=False),
+    "unlicense": License(spdx="Unlicense", attribution=False),
+    "wtfpl": License(spdx="WTFPL", attribution=False),
+    "0bsd": License(spdx="0BSD", attribution=False),
+    # From here on, a notice must be kept. cc-by stands last: of all that ask for no more, it asks the most.
+    "mit": License(spdx="MIT"),
+    "isc": License(spdx="ISC"),
+    "zlib": License(spdx="Zlib"),
+    "ncsa": License(spdx="NCSA"),
+    "postgresql": License(spdx="PostgreSQL"),
+    "bsl-1.0": License(spdx="BSL-1.0"),
+    "bsd": License(),  # as `gpl`, `lgpl` and `gfdl` below: no version, so it is no id of the SPDX list
+    "bsd-2-clause": License(spdx="BSD-2-Clause"),
+    "bsd-3-clause": License(spdx="BSD-3-Clause"),
+    "bsd-3-clause-clear": License(spdx="BSD-3-Clause-Clear"),
+    "afl-3.0": License(spdx="AFL-3.0"),
+    "ecl-2.0": License(spdx="ECL-2.0"),
+    "apache-2.0": License(spdx="Apache-2.0"),
+    "cdla-permissive-1.0": License(spdx="CDLA-Permissive-1.0"),
+    "cdla-permissive-2.0": License(spdx="CDLA-Permissive-2.0"),
+    "etalab-2.0": License(spdx="etalab-2.0"),
+    "odc-by": License(spdx="ODC-By-1.0"),
     **_creative_commons("by"),
-    "cdla-sharing-1.0": _copyleft("CDLA-Sharing-1.0"),
-    "odbl": _copyleft("ODbL-1.0"),
+    # From here on, adaptations carry the same license, or one that it names.
+    "cdla-sharing-1.0": License(spdx="CDLA-Sharing-1.0", share_alike=True),
+    "odbl": License(spdx="ODbL-1.0", share_alike=True),
     "gfdl": License(share_alike=True),
-    "mpl-2.0": _copyleft("MPL-2.0"),
-    "epl-1.0": _copyleft("EPL-1.0"),
-    "epl-2.0": _copyleft("EPL-2.0"),
-    "eupl-1.1": _copyleft("EUPL-1.1"),
-    "eupl-1.2": _copyleft("EUPL-1.2"),
-    "osl-3.0": _copyleft("OSL-3.0"),
+    "mpl-2.0": License(spdx="MPL-2.0", share_alike=True),
+    "epl-1.0": License(spdx="EPL-1.0", share_alike=True),
+    "epl-2.0": License(spdx="EPL-2.0", share_alike=True),
+    "eupl-1.1": License(spdx="EUPL-1.1", share_alike=True),
+    "eupl-1.2": License(spdx="EUPL-1.2", share_alike=True),
+    "osl-3.0": License(spdx="OSL-3.0", share_alike=True),
     "lgpl": License(share_alike=True),
-    "lgpl-2.1": _copyleft("LGPL-2.1"),
-    "lgpl-3.0": _copyleft("LGPL-3.0"),
+    "lgpl-2.1": License(spdx="LGPL-2.1", share_alike=True),
+    "lgpl-3.0": License(spdx="LGPL-3.0", share_alike=True),
     "gpl": License(share_alike=True),
-    "gpl-2.0": _copyleft("GPL-2.0"),
-    "gpl-3.0": _copyleft("GPL-3.0"),
-    "agpl-3.0": _copyleft("AGPL-3.0"),
+    "gpl-2.0": License(spdx="GPL-2.0", share_alike=True),
+    "gpl-3.0": License(spdx="GPL-3.0", share_alike=True),
+    "agpl-3.0": License(spdx="AGPL-3.0", share_alike=True),
     **_creative_commons("by-sa"),
+    # From here on, `commercial` takes none. The last two cannot be part of any mixture that is shared.
     **_creative_commons("by-nc"),
     **_creative_commons("by-nc-sa"),
     **_creative_commons("by-nd"),
@@ -124,7 +112,7 @@ LICENSES: dict[str, License] = {
 }
 """From the freest to the strictest; within a kind, from the oldest to the newest."""
 
-_PLACE = {name: place for place, name in enumerate(LICENSES)}
+_STRICTNESS = {name: rank for rank, name in enumerate(LICENSES)}
 
 DENIED: dict[str, tuple[str, Callable[[License], bool]]] = {
     "nc": ("not for commercial use", lambda entry: not entry.commercial),
@@ -161,6 +149,7 @@ def named_policy(name: PolicyName) -> Policy:
 
 def license_ids(text: str) -> tuple[str, ...]:
     """The ids in a card's `license`, in lower case; `unknown` where it says nothing."""
+    # SPDX joins by AND in capitals. Its OR has no reading here: a card names the license that it takes.
     parts = (part.strip().lower() for part in re.split(r";|\s+AND\s+", text))
     return tuple(dict.fromkeys(part for part in parts if part)) or (UNKNOWN,)
 
@@ -169,13 +158,13 @@ def refusal(text: str, policies: Iterable[Policy]) -> str | None:
     """Why a card's license does not pass one of the policies, or None: all its ids must pass all of them."""
     for policy in policies:
         for name in license_ids(text):
-            why = _refused(name, policy)
-            if why:
-                return f"license {name}: {why} (license policy: {policy.name})"
+            reason = _refusal(name, policy)
+            if reason:
+                return f"license {name}: {reason} (license policy: {policy.name})"
     return None
 
 
-def _refused(name: str, policy: Policy) -> str | None:
+def _refusal(name: str, policy: Policy) -> str | None:
     entry = LICENSES.get(name)
     if name in policy.allow:
         return None
@@ -195,6 +184,7 @@ def misspelled(name: str) -> str | None:
     if name in LICENSES or name in (UNKNOWN, OTHER) or name.startswith(OWN_PREFIX):
         return None
     near = difflib.get_close_matches(name, LICENSES, n=1, cutoff=0.85)
+    # Equal but for digits is another version that exists, as bsd-4-clause beside bsd-3-clause.
     return near[0] if near and re.sub(r"\d", "0", near[0]) != re.sub(r"\d", "0", name) else None
 
 
@@ -207,60 +197,57 @@ class Combined:
 
 
 def combined(texts: Iterable[str]) -> Combined:
-    """The license of a mixture of sources under these licenses: the strictest, if one can cover all."""
-    ids = sorted({name for text in texts for name in license_ids(text)}, key=_strictness)
+    """The license of a mixture of sources under these licenses: the strictest, if one can cover all.
+
+    mit and apache-2.0 make apache-2.0; cc-by-4.0 and cc-by-sa-3.0 make cc-by-sa-3.0; cc-by-sa-3.0 and
+    cc-by-sa-4.0 make cc-by-sa-4.0; gpl-3.0 and mit make `other`, as does anything with `nd` in it.
+    """
+    ids = sorted(
+        {name for text in texts for name in license_ids(text)},
+        key=lambda name: (_STRICTNESS.get(name, len(_STRICTNESS)), name),
+    )
     if not ids:
         return Combined(id=OTHER, reason="there are no rows")
-    problem = _unknown(ids) or _no_derivatives(ids) or _share_alike_conflict(ids)
-    if problem:
-        return Combined(id=ids[0] if ids == [UNKNOWN] else OTHER, reason=problem)
-    result = _shared_alike(ids) or ids[-1]
+    unknown = ", ".join(name for name in ids if name not in LICENSES)
+    if unknown:
+        reason = f"the terms of some sources are not known ({unknown}), so no license can cover the whole"
+        return Combined(id=UNKNOWN if ids == [UNKNOWN] else OTHER, reason=reason)
+    unadaptable = ", ".join(name for name in ids if not LICENSES[name].derivatives)
+    if unadaptable:
+        reason = f"{unadaptable} does not let adapted rows be shared, and a mixture adapts its rows"
+        return Combined(id=OTHER, reason=reason)
+    result = ids[-1]
+    if any(LICENSES[name].share_alike for name in ids):
+        # What share-alike sources ask comes first: by strictness alone, cc-by-nc-4.0 would cover cc-by-sa-4.0.
+        result, conflict = _adaptation_license(ids)
+        if conflict is not None:
+            return Combined(id=OTHER, reason=conflict)
     if ids == [result]:
         return Combined(id=result, reason=f"every source is under {result}")
     reason = f"{result} is the strictest of {', '.join(ids)}, and rows under the others may be part of it"
     return Combined(id=result, reason=reason)
 
 
-def _strictness(name: str) -> tuple[int, str]:
-    return _PLACE.get(name, len(_PLACE)), name
+def _adaptation_license(ids: Sequence[str]) -> tuple[str, str | None]:
+    """The oldest license that all share-alike sources allow for adaptations, and what forbids it, if anything.
 
-
-def _unknown(ids: Sequence[str]) -> str | None:
-    names = [name for name in ids if name not in LICENSES]
-    if not names:
-        return None
-    return f"the terms of some sources are not known ({', '.join(names)}), so no license can cover the whole"
-
-
-def _no_derivatives(ids: Sequence[str]) -> str | None:
-    names = [name for name in ids if not LICENSES[name].derivatives]
-    if not names:
-        return None
-    return f"{', '.join(names)} does not let adapted rows be shared, and a mixture adapts its rows"
-
-
-def _share_alike_conflict(ids: Sequence[str]) -> str | None:
-    """Why no license satisfies every share-alike source beside the others, or None."""
-    alike = [name for name in ids if LICENSES[name].share_alike]
-    if not alike:
-        return None
-    result = _shared_alike(ids)
-    if result is None:
-        return f"{' and '.join(alike)} each ask that the whole be shared under their own terms"
-    closed = [name for name in ids if name not in alike and not LICENSES[name].commercial]
-    if closed and LICENSES[result].commercial:
-        return f"{', '.join(closed)} forbids commercial use, which {result} must leave open"
-    bound = [name for name in ids if name not in alike and LICENSES[name].attribution]
-    if bound and not LICENSES[result].onward:
-        return f"{result} takes no rows under the terms of {', '.join(bound)}"
-    return None
-
-
-def _shared_alike(ids: Sequence[str]) -> str | None:
-    """The oldest license that all share-alike sources allow for adaptations."""
-    alike = [LICENSES[name].onward or (name,) for name in ids if LICENSES[name].share_alike]
-    common = [name for name in alike[0] if all(name in onward for onward in alike)] if alike else []
-    return common[0] if common else None
+    cc-by-sa-2.0 goes on as 2.0, 2.5, 3.0 or 4.0, cc-by-sa-3.0 as 3.0 or 4.0: together they go on as 3.0.
+    """
+    sharing = [name for name in ids if LICENSES[name].share_alike]
+    others = [name for name in ids if not LICENSES[name].share_alike]
+    onward = [LICENSES[name].onward or (name,) for name in sharing]
+    common = [name for name in onward[0] if all(name in allowed for allowed in onward)]
+    if not common:
+        return OTHER, f"{' and '.join(sharing)} each ask that the whole be shared under their own terms"
+    result = common[0]
+    noncommercial = ", ".join(name for name in others if not LICENSES[name].commercial)
+    if noncommercial and LICENSES[result].commercial:
+        return result, f"{noncommercial} forbids commercial use, which {result} must leave open"
+    attributed = ", ".join(name for name in others if LICENSES[name].attribution)
+    # CC says which terms may stand beside its own; of other share-alike licenses nothing is assumed.
+    if attributed and not LICENSES[result].onward:
+        return result, f"{result} takes no rows under the terms of {attributed}"
+    return result, None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +258,7 @@ class HubLicense:
     name: str | None = None
 
 
+# The versions that the Hub's list of license ids has; others of ours go there as `other` with their name.
 _CC_ON_THE_HUB = {
     "by": ("2.0", "2.5", "3.0", "4.0"),
     "by-sa": ("3.0", "4.0"),
@@ -294,12 +282,9 @@ def hub_license(name: str) -> HubLicense:
 
 def terms(text: str) -> str:
     """What a card's licenses ask, in words."""
-    return "; ".join(dict.fromkeys(_terms(name) for name in license_ids(text)))
-
-
-def _terms(name: str) -> str:
-    entry = LICENSES.get(name)
-    if entry is None:
-        return "not known"
-    words = [DENIED[word][0] for word in ("by", "sa", "nc", "nd") if DENIED[word][1](entry)]
-    return ", ".join(words) or "asks for nothing"
+    phrases = []
+    for name in license_ids(text):
+        entry = LICENSES.get(name)
+        words = [DENIED[word][0] for word in ("by", "sa", "nc", "nd") if entry and DENIED[word][1](entry)]
+        phrases.append("not known" if entry is None else ", ".join(words) or "asks for nothing")
+    return "; ".join(dict.fromkeys(phrases))

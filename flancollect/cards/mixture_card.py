@@ -21,13 +21,13 @@ class Shots(Card):
 
     min: Positive = 1
     max: Positive = 5
-    max_input_bytes: Positive = 7600
+    max_input_bytes: Positive = 7600  # about 1,920 tokens of T5; Flan's code allows 2,048
     pool: Positive = 512
     disjoint: bool = False
     order: Literal["drawn", "first"] = "drawn"
 
     @model_validator(mode="after")
-    def _ordered(self) -> Shots:
+    def _check_range(self) -> Shots:
         if self.min > self.max:
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
         return self
@@ -41,7 +41,7 @@ class Part(Card):
     """
 
     select: Select | None = None
-    weight: Share = 1.0
+    weight: Share = 1.0  # of the sum of all parts' weights, which need not be 1
     cap: Positive | None = None
     variants: dict[VariantName, Share] = Field(default={"zs_opt": 1.0}, min_length=1)
 
@@ -58,10 +58,10 @@ class LicenseRule(Card):
     deny: Texts = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _one_way(self) -> LicenseRule:
-        both = sorted(set(self.allow) & set(self.deny))
-        if both:
-            raise ValueError(f"{', '.join(both)}: allowed and denied at once")
+    def _check_names(self) -> LicenseRule:
+        contradictions = sorted(set(self.allow) & set(self.deny))
+        if contradictions:
+            raise ValueError(f"{', '.join(contradictions)}: allowed and denied at once")
         if not self.allow and not self.deny:
             raise ValueError("give `allow`, `deny` or both")
         return self

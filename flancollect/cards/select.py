@@ -36,31 +36,36 @@ def matches(name: str, globs: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
-    """The same for many names: neighbouring globs of one sign are one pattern, so that long lists are fast."""
+    """The same for many names, fast also for a list of hundreds: neighbouring globs of one sign are one pattern.
+
+    `["bbh_*", "bb_*", "!bbh_cot_*", "bbh_cot_navigate"]` is three runs: in (bbh_*|bb_*), out (bbh_cot_*), in
+    (bbh_cot_navigate). `bbh_cot_navigate` goes in, out and in again; `bbh_cot_snarks` in and out.
+    """
+    # A list of exclusions alone starts from all names: ["!bbh_*"] is everything but bbh.
     at_first = all(glob.startswith("!") for glob in globs)
     runs = [
-        (takes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run)).match)
-        for takes, run in groupby(globs, key=lambda glob: not glob.startswith("!"))
+        (includes, re.compile("|".join(translate(glob.removeprefix("!")) for glob in run)).match)
+        for includes, run in groupby(globs, key=lambda glob: not glob.startswith("!"))
     ]
 
-    def chosen(name: str) -> bool:
-        taken = at_first
-        for takes, match in runs:
-            if taken != takes and match(name):
-                taken = takes
-        return taken
+    def is_match(name: str) -> bool:
+        included = at_first
+        for includes, match in runs:
+            if included != includes and match(name):  # a run that changes nothing is not tried
+                included = includes
+        return included
 
-    return chosen
+    return is_match
 
 
-def select(tasks: Iterable[HasCard], wanted: Select) -> list[str]:
-    """Names of the tasks that match every key of `wanted`, sorted."""
-    by_name = _matcher(tuple(wanted.tasks or ()))
-    by_cluster = _matcher(tuple(wanted.clusters or ()))
+def select(tasks: Iterable[HasCard], selection: Select) -> list[str]:
+    """Names of the tasks that match every key of a selection, sorted."""
+    by_name = _matcher(tuple(selection.tasks or ()))
+    by_cluster = _matcher(tuple(selection.clusters or ()))
     return sorted(
         card.task
         for card in (task.card for task in tasks)
-        if (wanted.submix is None or card.submix in wanted.submix)
-        and (wanted.tasks is None or by_name(card.task))
-        and (wanted.clusters is None or by_cluster(card.cluster))
+        if (selection.submix is None or card.submix in selection.submix)
+        and (selection.tasks is None or by_name(card.task))
+        and (selection.clusters is None or by_cluster(card.cluster))
     )

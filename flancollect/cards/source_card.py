@@ -16,7 +16,7 @@ class HubSource(Card):
     """
 
     hub: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")
-    config: str = "default"
+    config: str = "default"  # what the Hub calls the one config of a dataset without any
     revision: str = "main"
 
 
@@ -34,7 +34,7 @@ class FileSource(Card):
     format: Literal["parquet", "json", "jsonl", "csv", "tsv", "text"]
     rows: str | None = None
     columns: list[str] | None = None
-    encoding: str = "utf-8"
+    encoding: str = "utf-8"  # of all formats but Parquet; a byte order mark is left out
     quoting: Literal["csv", "none"] = "csv"
     beside: dict[str, str] | dict[str, dict[str, str]] = Field(default_factory=dict)
 
@@ -42,7 +42,7 @@ class FileSource(Card):
         """Locations by source split, in reading order."""
         by_split = self.files if isinstance(self.files, dict) else {"train": self.files}
         return {
-            split: [where] if isinstance(where, str) else list(where) for split, where in by_split.items()
+            split: [files] if isinstance(files, str) else list(files) for split, files in by_split.items()
         }
 
     def beside_of(self, split: str) -> dict[str, str]:
@@ -50,7 +50,8 @@ class FileSource(Card):
         nested = self.beside.get(split)
         if isinstance(nested, dict):
             return nested
-        return {column: where for column, where in self.beside.items() if isinstance(where, str)}
+        # {column: location} holds for every split; {split: {column: location}} that lacks this one joins nothing.
+        return {column: file for column, file in self.beside.items() if isinstance(file, str)}
 
 
 class SyntheticSource(Card):
@@ -60,7 +61,9 @@ class SyntheticSource(Card):
     fewer. Splits are disjoint by content.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True
+    )  # `sources.synthetic` refuses what a generator lacks
 
     synthetic: str
     rows: Positive = 4000

@@ -19,10 +19,14 @@ class SplitSlice:
     stop: str | None = None
 
     def bounds(self, rows: int) -> tuple[int, int]:
-        """First row and the row after the last, of `rows`; percentages round like datasets."""
+        """First row and the row after the last, of `rows`; percentages round like datasets.
+
+        Of 1,005 rows `[:-200]` is (0, 805), `[-200:]` (805, 1005), `[90%:]` (904, 1005), as 904.5 rounds to the
+        even neighbour, and `[-10%:]` (905, 1005), as -100.5 does too. Bounds beyond the split end at it.
+        """
         low = 0 if self.start is None else _position(self.start, rows)
         high = rows if self.stop is None else _position(self.stop, rows)
-        return low, max(low, high)
+        return low, max(low, high)  # a slice that ends before it starts is empty
 
 
 @lru_cache(maxsize=1024)
@@ -38,6 +42,8 @@ def parse_split(text: str) -> SplitSlice:
 
 
 def _position(bound: str, rows: int) -> int:
-    share = bound.removesuffix("%")
-    at = int(bound) if share == bound else round(Fraction(int(share) * rows, 100))
+    """The row that a bound means, within 0 and `rows`."""
+    number = bound.removesuffix("%")
+    # Half to even, as datasets rounds, and before a negative bound is counted from the end.
+    at = int(bound) if number == bound else round(Fraction(int(number) * rows, 100))
     return min(max(at + rows if at < 0 else at, 0), rows)

@@ -4,12 +4,20 @@ YAML 1.1 turns `[no, yes]` into booleans and `1_000` into a number; here every s
 written, and the card models give it its type. What makes a card ambiguous or dangerous (duplicate keys,
 anchors, tags, several documents) is a problem with a line. The tree is built from parser events without
 recursion, so that nothing is expanded before it is checked.
+
+For the text on the left the parser gives the events in the middle; each adds to the tree, and to its lines:
+
+    answer:               MappingStart                    {}                          (): 1
+      choices: [no, yes]  Scalar "answer", MappingStart   {answer: {}}                (answer,): 1
+      index: label        Scalar "choices", SequenceStart {answer: {choices: []}}     (answer, choices): 2
+                          Scalar "no", Scalar "yes", End  ... {choices: [no, yes]}    (answer, choices, 0): 2 ...
+                          Scalar "index", Scalar "label"  ... {..., index: label}     (answer, index): 3
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,11 +39,13 @@ from flancollect.errors import CardError, Problem
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | None"
 KeyPath: TypeAlias = tuple[str | int, ...]
 
+# Our own cards stay under 6 KB and ten levels. The bounds keep a stranger's file from taking the machine's memory.
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 40
 
+# libyaml's parser is more than ten times as fast, and absent where PyYAML was built without it; the events are equal.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NOTHING = frozenset({"", "~", "null"})
+_NULLS = frozenset({"", "~", "null"})
 # Tabs, and what YAML 1.1 takes for line breaks but editors do not, are better said by an escape.
 _ODD_BREAKS = {"\x85": r"\x85", "\u2028": r"\u2028", "\u2029": r"\u2029"}
 _REFUSED = re.compile("[^\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -71,36 +81,41 @@ class Document:
             parts = parts[:-1]
         return self.lines.get(parts, 1)
 
+    def problem(self, path: Iterable[str | int], what: str) -> Problem:
+        """A problem at the line of a key path."""
+        return Problem(self.file, self.line_of(path), what)
 
-def load(path: Path, shown_as: str) -> Document:
-    """Read one YAML file; `shown_as` names it in problems. Raises CardError with all that is wrong."""
+
+def load(path: Path, file: str) -> Document:
+    """Read one YAML file; `file` names it in problems. Raises CardError with all that is wrong."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _failure(shown_as, 0, f"cannot be read: {error.strerror or error}") from error
+        raise _failure(file, 0, f"cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
-        raise _failure(shown_as, 0, f"the file is larger than {MAX_BYTES:,} bytes; split it")
+        raise _failure(file, 0, f"the file is larger than {MAX_BYTES:,} bytes; split it")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _failure(shown_as, line, "not UTF-8 text; save the file as UTF-8") from error
-    return parse(text, shown_as)
+        raise _failure(file, line, "not UTF-8 text; save the file as UTF-8") from error
+    return parse(text, file)
 
 
-def parse(text: str, shown_as: str) -> Document:
+def parse(text: str, file: str) -> Document:
     """Read YAML text; see `load`."""
     text = text.removeprefix("\ufeff")
-    problems = _refused_characters(text, shown_as)
+    problems = _refused_characters(text, file)
     if problems:
         raise CardError(problems)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise _failure(shown_as, 0, f"the text is larger than {MAX_BYTES:,} bytes; split it")
-    reader = _Reader(file=shown_as)
+        raise _failure(file, 0, f"the text is larger than {MAX_BYTES:,} bytes; split it")
+    reader = _Reader(file=file)
+    loader = _LOADER(text)
     try:
-        for event in _events(text, _LOADER):
-            reader.take(event)
+        while loader.check_event():
+            reader.add(loader.get_event())
     except yaml.MarkedYAMLError as error:
         reader.problem(_line(error), _in_plain_words(error))
     except CardError as error:
@@ -108,18 +123,11 @@ def parse(text: str, shown_as: str) -> Document:
     else:
         if reader.root is None and not reader.problems:
             reader.problem(0, "the file is empty")
-    if reader.problems:
-        raise CardError(reader.problems)
-    return Document(file=shown_as, value=reader.root, lines=reader.lines)
-
-
-def _events(text: str, loader_class: Any) -> Iterator[Event]:
-    loader = loader_class(text)
-    try:
-        while loader.check_event():
-            yield loader.get_event()
     finally:
         loader.dispose()
+    if reader.problems:
+        raise CardError(reader.problems)
+    return Document(file=file, value=reader.root, lines=reader.lines)
 
 
 @dataclass(slots=True)
@@ -133,7 +141,10 @@ class _Open:
 
 @dataclass(slots=True, kw_only=True)
 class _Reader:
-    """Builds the tree from events, collecting problems and lines on the way."""
+    """Builds the tree from events, collecting problems and lines on the way.
+
+    `stack` holds the collections that are open, the innermost last.
+    """
 
     file: str
     root: Value = None
@@ -146,61 +157,53 @@ class _Reader:
         """Note a problem and read on."""
         self.problems.append(Problem(self.file, line, what))
 
-    def take(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Add one event to the tree."""
+        line = _line(event)
+        if isinstance(event, ScalarEvent | CollectionStartEvent):
+            if event.anchor is not None:
+                self.problem(line, f"the anchor &{event.anchor} is not part of cards; write it out")
+            if event.tag is not None:
+                tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+                self.problem(line, f"the tag {tag} is not part of cards; remove it")
         if isinstance(event, ScalarEvent):
-            self._check_marks(event)
-            self._scalar(event)
+            self._scalar(event, line)
         elif isinstance(event, CollectionStartEvent):
-            self._check_marks(event)
-            self._start(event)
+            if len(self.stack) >= MAX_DEPTH:
+                raise _failure(self.file, line, f"nested deeper than {MAX_DEPTH} levels")
+            value: dict[str, Value] | list[Value] = {} if isinstance(event, MappingStartEvent) else []
+            self.stack.append(_Open(value, self._place(value, line)))
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             self.stack.pop()
         elif isinstance(event, AliasEvent):
-            self.problem(_line(event), f"the reference *{event.anchor} is not part of cards; write it out")
-            self._place(None, event)
+            self.problem(line, f"the reference *{event.anchor} is not part of cards; write it out")
+            self._place(None, line)
         elif isinstance(event, DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                raise _failure(self.file, _line(event), 'a second document starts ("---"); use one file each')
+                raise _failure(self.file, line, 'a second document starts ("---"); use one file each')
 
-    def _check_marks(self, event: ScalarEvent | CollectionStartEvent) -> None:
-        if event.anchor is not None:
-            self.problem(_line(event), f"the anchor &{event.anchor} is not part of cards; write it out")
-        if event.tag is not None:
-            shown = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.problem(_line(event), f"the tag {shown} is not part of cards; remove it")
-
-    def _scalar(self, event: ScalarEvent) -> None:
-        value = None if event.implicit[0] and event.value in _NOTHING else event.value
+    def _scalar(self, event: ScalarEvent, line: int) -> None:
+        """A text: the next key of the innermost mapping, or a value."""
+        # `implicit[0]` is true for plain scalars alone, so that "null" and '' in quotes stay text.
+        value = None if event.implicit[0] and event.value in _NULLS else event.value
         top = self.stack[-1] if self.stack else None
-        if top is not None and isinstance(top.value, dict) and top.key is None:
-            self._key(top, value, event)
-        else:
-            self._place(value, event)
-
-    def _key(self, top: _Open, key: str | None, event: ScalarEvent) -> None:
-        line = _line(event)
-        if key is None:
+        if top is None or isinstance(top.value, list) or top.key is not None:
+            self._place(value, line)
+            return
+        if value is None:
             self.problem(line, "an empty key; give it a name, or quote it")
-            key = ""
-        elif key == "<<" and event.implicit[0]:
+            value = ""
+        elif value == "<<" and event.implicit[0]:
             self.problem(line, "the merge key << is not part of cards; write it out")
-        elif key in top.value:
-            first = self.lines[(*top.path, key)]
-            self.problem(line, f'the key "{key}" is already there, at line {first}; keep one of them')
-        top.key = key
-        self.lines.setdefault((*top.path, key), line)
+        elif value in top.value:
+            first = self.lines[(*top.path, value)]
+            self.problem(line, f'the key "{value}" is already there, at line {first}; keep one of them')
+        top.key = value
+        self.lines.setdefault((*top.path, value), line)
 
-    def _start(self, event: CollectionStartEvent) -> None:
-        if len(self.stack) >= MAX_DEPTH:
-            raise _failure(self.file, _line(event), f"nested deeper than {MAX_DEPTH} levels")
-        value: dict[str, Value] | list[Value] = {} if isinstance(event, MappingStartEvent) else []
-        self.stack.append(_Open(value, self._place(value, event)))
-
-    def _place(self, value: Value, event: Event) -> KeyPath:
+    def _place(self, value: Value, line: int) -> KeyPath:
         """Put a finished or opened value where it belongs, and say where that is."""
-        line = _line(event)
         if not self.stack:
             self.root = value
             self.lines[()] = line
@@ -211,7 +214,7 @@ class _Reader:
             top.value.append(value)
             self.lines[path] = line
             return path
-        if top.key is None:
+        if top.key is None:  # a collection or an alias where a key should stand: `? [a, b] : c`
             raise _failure(self.file, line, "a key must be text; a list or mapping cannot be one")
         path, key = (*top.path, top.key), top.key
         top.value[key] = value
@@ -219,25 +222,29 @@ class _Reader:
         return path
 
 
-def _refused_characters(text: str, shown_as: str) -> list[Problem]:
+def _refused_characters(text: str, file: str) -> list[Problem]:
     """The first tab or character that YAML cannot hold raw of every line that has one."""
     if _REFUSED.search(text) is None:
         return []
-    found = ((number, _REFUSED.search(line)) for number, line in enumerate(text.split("\n"), 1))
-    return [Problem(shown_as, number, _how_to_write(match.group())) for number, match in found if match][:20]
-
-
-def _how_to_write(char: str) -> str:
-    if char == "\t":
-        return r'a tab; indent with spaces, and write a tab in text as "\t" in double quotes'
-    escape = _ODD_BREAKS.get(char, f"\\u{ord(char):04x}")
-    return f'the invisible character U+{ord(char):04X}; write it as "{escape}" in double quotes'
+    problems = []
+    # Not `splitlines`, which would also break at the very characters that are refused, and count other lines.
+    for line, content in enumerate(text.split("\n"), 1):
+        match = _REFUSED.search(content)
+        if match is None:
+            continue
+        char = match.group()
+        escape = _ODD_BREAKS.get(char, f"\\u{ord(char):04x}")
+        what = f'the invisible character U+{ord(char):04X}; write it as "{escape}" in double quotes'
+        if char == "\t":
+            what = r'a tab; indent with spaces, and write a tab in text as "\t" in double quotes'
+        problems.append(Problem(file, line, what))
+    return problems[:20]  # a binary file has one in every line
 
 
 def _in_plain_words(error: yaml.MarkedYAMLError) -> str:
-    said = " ".join(part for part in (error.context, error.problem) if part)
-    meaning = next((plain for sign, plain in _PLAIN_WORDS if sign in said), None)
-    return f"not valid YAML: {meaning or said}"
+    message = " ".join(part for part in (error.context, error.problem) if part)
+    meaning = next((plain for sign, plain in _PLAIN_WORDS if sign in message), None)
+    return f"not valid YAML: {meaning or message}"
 
 
 def _line(where: Event | yaml.MarkedYAMLError) -> int:

@@ -24,7 +24,8 @@ class OptionStyle(Card):
     label: str | None = None
 
     @model_validator(mode="after")
-    def _label_when_asked(self) -> OptionStyle:
+    def _check_label(self) -> OptionStyle:
+        # `item` may show a letter that is no label: "A. yes" is answered by "yes" unless the style says otherwise.
         if (self.answer == "label") != (self.label is not None):
             raise ValueError("`label` goes with `answer: label`, and with nothing else")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flancollect.cards.card import LoadedCard
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.style_card import DialogStyle, OptionStyle, ShotStyle, StyleKind, StylesCard
 from flancollect.errors import Problem, did_you_mean
@@ -13,6 +14,7 @@ from flancollect.jinja.expression import ExpressionError, compile_template
 ENUMERATORS = ("number", "lower", "upper", "roman")
 KINDS: tuple[StyleKind, ...] = ("options", "shots", "dialogs")
 
+# The templates of each kind of style, and the variables that each of them sees.
 _VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "options": {"header": (), "item": ("text", *ENUMERATORS), "label": ENUMERATORS},
     "shots": {
@@ -38,57 +40,55 @@ class Styles:
 
     def narrowed(self, names: Mapping[StyleKind, list[str]]) -> Styles:
         """Only the named styles of the kinds given; other kinds stay whole."""
-        kept = {
+        styles = {
             kind: {n: s for n, s in getattr(self, kind).items() if kind not in names or n in names[kind]}
             for kind in KINDS
         }
-        return Styles(**kept)
+        return Styles(**styles)
 
 
-def merge_styles(files: Sequence[tuple[StylesCard, Document]]) -> tuple[Styles, list[Problem]]:
+def merge_styles(files: Sequence[LoadedCard[StylesCard]]) -> tuple[Styles, list[Problem]]:
     """All styles of all files; a name twice is a problem, and so is a variable that a style does not have."""
     merged: dict[str, dict[str, OptionStyle | ShotStyle | DialogStyle]] = {kind: {} for kind in KINDS}
     problems: list[Problem] = []
-    for styles, document in files:
+    for file in files:
+        document = file.document
         for kind in KINDS:
-            for name, style in getattr(styles, kind).items():
-                line = document.line_of((kind, name))
+            for name, style in getattr(file.card, kind).items():
+                # Not replaced by name, as a template is: every mixture would change its bytes in silence.
                 if name in merged[kind]:
-                    problems.append(Problem(document.file, line, f'{kind}: a style "{name}" exists already'))
+                    what = f'{kind}: a style "{name}" exists already'
+                    problems.append(document.problem((kind, name), what))
                 merged[kind][name] = style
                 problems += _style_problems(kind, name, style, document)
     return Styles(**merged), problems  # type: ignore[arg-type]  # each kind holds its own model
 
 
 def _style_problems(kind: str, name: str, style: object, document: Document) -> Iterator[Problem]:
-    for part, known in _VARIABLES[kind].items():
+    for part, variables in _VARIABLES[kind].items():
         text = getattr(style, part)
         if text is None:
             continue
-        place, line = f"{kind}.{name}.{part}", document.line_of((kind, name, part))
+        path, place = (kind, name, part), f"{kind}.{name}.{part}"
         try:
-            unknown = sorted(compile_template(text).variables - set(known))
+            unknown = sorted(compile_template(text).variables - set(variables))
         except ExpressionError as error:
-            yield Problem(document.file, line, f"{place}: {error}")
+            yield document.problem(path, f"{place}: {error}")
             continue
         for variable in unknown:
-            yield Problem(
-                document.file,
-                line,
-                f'{place}: no variable "{variable}".' + did_you_mean(variable, known, "Variables"),
-            )
+            what = f'{place}: no variable "{variable}".' + did_you_mean(variable, variables, "Variables")
+            yield document.problem(path, what)
 
 
 def unknown_styles(
-    styles: Styles, wanted: Mapping[StyleKind, list[str]]
+    styles: Styles, names: Mapping[StyleKind, list[str]]
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """For names that no style has: their place under `styles`, and what to say."""
-    for kind, names in wanted.items():
-        if not names:
+    for kind, of_kind in names.items():
+        if not of_kind:
             yield (("styles", kind), "names no style; leave the key out to use all of them")
-        for name in names:
-            if name not in styles.names(kind):
-                yield (
-                    ("styles", kind),
-                    f'no {kind} style "{name}".' + did_you_mean(name, styles.names(kind), "Styles"),
-                )
+        existing = styles.names(kind)
+        for name in of_kind:
+            if name not in existing:
+                what = f'no {kind} style "{name}".' + did_you_mean(name, existing, "Styles")
+                yield (("styles", kind), what)

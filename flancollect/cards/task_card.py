@@ -44,7 +44,7 @@ class TextAnswer(Card):
     labels: ExpressionText | None = None
 
     @model_validator(mode="after")
-    def _labels_of_choices(self) -> TextAnswer:
+    def _check_labels(self) -> TextAnswer:
         if self.labels is not None and self.choices is None:
             raise ValueError("`labels` goes with `choices`")
         return self
@@ -111,7 +111,7 @@ class TaskCard(Card):
     splits: dict[CardSplit, str] = Field(
         default={"train": "train", "validation": "validation", "test": "test"}
     )
-    rows: Count | None = None
+    rows: Count | None = None  # a declaration: what is known of the source itself goes before it
     reshape: Name | None = None
     where: ExpressionText | None = None
     family: Name
@@ -121,18 +121,18 @@ class TaskCard(Card):
     exemplars: ExpressionText | None = None
     exemplars_from: ExemplarSource | None = None
     metric: Metric = "exact_match"
-    license: str
+    license: str  # ids as in `cards/licenses.py`; several are joined by ";", and then all hold
     languages: Texts
     cluster: str
     subject: str | None = None
     citation: str | None = None
     substitute: str | None = None
-    original_rows: Count | None = None
+    original_rows: Count | None = None  # rounded to tens, as the published collection gives it
     note: str | None = None
     lint: LintRules | None = None
 
     @model_validator(mode="after")
-    def _reason_when_unavailable(self) -> TaskCard:
+    def _check_reason(self) -> TaskCard:
         if (self.status == "unavailable") != (self.reason is not None):
             raise ValueError("`reason` goes with `status: unavailable`, and with nothing else")
         return self

@@ -1,6 +1,7 @@
 """The variants of a task: Flan's template types, and `_inv` for inverted templates.
 
-`zs`/`fs`: without or with exemplars. `opt`/`noopt`: with or without the list of answer options.
+`zs`/`fs`: without or with exemplars. `opt`/`noopt`: with or without the list of answer options. So `fs_noopt_inv`
+shows exemplars, lists no options, and asks for what is forward the question.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ class Variant:
         return "inverted" if self.inverted else "forward"
 
 
+# The order is that of VariantName: dataset cards list and colour the variants by it.
 VARIANTS: dict[str, Variant] = {
-    f"{shot}_{option}{turn}": Variant(
-        name=f"{shot}_{option}{turn}", few_shot=shot == "fs", options=option == "opt", inverted=turn == "_inv"
+    f"{shots}_{options}{direction}": Variant(
+        name=f"{shots}_{options}{direction}",
+        few_shot=shots == "fs",
+        options=options == "opt",
+        inverted=direction == "_inv",
     )
-    for turn in ("", "_inv")
-    for option in ("opt", "noopt")
-    for shot in ("zs", "fs")
+    for direction in ("", "_inv")
+    for options in ("opt", "noopt")
+    for shots in ("zs", "fs")
 }

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flancollect.cli.check import check, count_by_submix
 from flancollect.cli.options import Catalogs, Json, print_json
 
+if TYPE_CHECKING:
+    from flancollect.cards.entries import Task
+
 app = typer.Typer(
     help="The catalogue: check it, list it, look at a card, export its schemas.", no_args_is_help=True
 )
-
-
-app.command()(check)
+app.command()(
+    check
+)  # `cards check` is the one command here that is longer than its options; it has its own file
 
 
 @app.command("list")
@@ -32,14 +35,14 @@ def list_(
     submixes = count_by_submix(tasks)
     if submix is not None and submix not in submixes:
         raise UsageError(f'--submix: no submix "{submix}".' + did_you_mean(submix, submixes, "Submixes"))
-    listed = [_row(task) for task in tasks if submix in (None, task.card.submix)]
+    rows = [_row(task) for task in tasks if submix in (None, task.card.submix)]
     if json:
-        print_json(listed)
+        print_json(rows)
         return
-    for row in listed:
-        print(
-            "\t".join(str(row[name]) for name in ("task", "submix", "family", "cluster", "license", "source"))
-        )
+    # Tabs, as clusters and sources hold spaces; `cut -f1` gives the names.
+    columns = ("task", "submix", "family", "cluster", "license", "source")
+    for row in rows:
+        print("\t".join(str(row[column]) for column in columns))
 
 
 @app.command()
@@ -51,10 +54,12 @@ def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
     tasks = load_catalog(catalog or []).tasks
     if task not in tasks:
         raise UsageError(f'no task "{task}".' + did_you_mean(task, tasks, "Tasks", 6))
-    found = tasks[task]
-    card = {"file": found.file, **found.card.model_dump(mode="json", exclude_none=True)}
+    entry = tasks[task]
+    # Keys that are not written are left out; those with a default are part of what the card means.
+    card = {"file": entry.file, **entry.card.model_dump(mode="json", exclude_none=True)}
     templates = [
-        f"{w.direction}/{w.name}" + (" (held out)" if w.hold_out else "") for w in found.family.templates
+        f"{template.direction}/{template.name}" + (" (held out)" if template.hold_out else "")
+        for template in entry.family.templates
     ]
     if json:
         print_json({**card, "template_ids": templates})
@@ -71,14 +76,12 @@ def schema(
     ] = None,
 ) -> None:
     """Export JSON Schemas of all cards, for editors."""
-    from flancollect.cards.json_schema import card_schemas
+    from flancollect.cards.json_schema import card_schemas, write_schemas
 
     schemas = card_schemas()
     if out is None:
         print_json(schemas)
         return
-    from flancollect.cards.json_schema import write_schemas
-
     for path in write_schemas(schemas, out):
         print(path)
 
@@ -92,7 +95,7 @@ def sources(catalog: Catalogs = None) -> None:
     print(ledger(load_catalog(catalog or [])), end="")
 
 
-def _row(task: Any) -> dict[str, object]:
+def _row(task: Task) -> dict[str, object]:
     from flancollect.planning.resolve import source_keys
 
     card = task.card

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +13,8 @@ import typer
 from flancollect.cli.options import CACHE, CacheDir, Catalogs, Json, access_of, print_json
 
 if TYPE_CHECKING:
-    from flancollect.cards.entries import Catalog
-    from flancollect.lint.report import Diagnostic, LintReport
+    from flancollect.cards.entries import Catalog, Task
+    from flancollect.lint.report import LintReport
 
 
 def check(
@@ -48,54 +50,47 @@ def check(
     """
     from flancollect.cards.catalog import load_catalog
     from flancollect.errors import CardError
-    from flancollect.lint.report import lint_catalogue, together
-    from flancollect.render.examples import check_examples
+    from flancollect.lint.report import lint_catalogue, merged
+    from flancollect.render.examples import check_examples, not_compiled
     from flancollect.sources.reshape import shape_problems
 
+    # Each of these raises what it finds, so that templates are tried only once the cards fit together.
     loaded = load_catalog(catalog or [])
-    misnamed = list(shape_problems(loaded))
-    if misnamed:
-        raise CardError(misnamed)
+    unknown_shapes = list(shape_problems(loaded))
+    if unknown_shapes:
+        raise CardError(unknown_shapes)
     check_examples(loaded.families.values())
     report = lint_catalogue(loaded)
     if mirror is not None or task:
-        report = together(report, _rows(loaded, task or [], mirror, cache))
+        report = merged(report, _lint_rows(loaded, task or [], mirror, cache))
+    # To look at every text takes a second, so only those who ask for details wait for it.
+    uncompiled, compiled = not_compiled(loaded) if verbose else ([], 0)
+    # Problems are printed by the error that ends the command; in JSON they stand among the values, too.
     problems = report.of("problem")
     if json:
-        print_json({**_counts(loaded), **_as_dict(report, verbose), **(_compiled(loaded) if verbose else {})})
+        values = {**_counts(loaded), **_as_dict(report, verbose)}
+        if verbose:
+            values |= {"compiled": compiled, "not_compiled": list(map(str, uncompiled))}
+        print_json(values)
     else:
         if verbose:
-            _print_compiled(_compiled(loaded))
-        _print(report, everything=lint or verbose or mirror is not None, details=verbose)
+            for problem in uncompiled:
+                print(f"not compiled: {problem}", file=sys.stderr)
+            totals = f"{compiled} compiled, {len(uncompiled)} left to Jinja"
+            print(f"templates: {totals}", file=sys.stderr)
+        _print_report(report, everything=lint or verbose or mirror is not None, details=verbose)
         if not problems:
             _print_counts(_counts(loaded))
     if problems:
         raise CardError(diagnostic.problem for diagnostic in problems)
 
 
-def count_by_submix(tasks: Any) -> dict[str, int]:
+def count_by_submix(tasks: Iterable[Task]) -> dict[str, int]:
     """How many tasks each submix has."""
-    counts: dict[str, int] = {}
-    for task in tasks:
-        counts[task.card.submix] = counts.get(task.card.submix, 0) + 1
-    return dict(sorted(counts.items()))
+    return dict(sorted(Counter(task.card.submix for task in tasks).items()))
 
 
-def _compiled(catalog: Catalog) -> dict[str, Any]:
-    from flancollect.render.examples import not_compiled
-
-    found, compiled = not_compiled(catalog)
-    return {"compiled": compiled, "not_compiled": [str(problem) for problem in found]}
-
-
-def _print_compiled(found: dict[str, Any]) -> None:
-    for problem in found["not_compiled"]:
-        print(f"not compiled: {problem}", file=sys.stderr)
-    left = len(found["not_compiled"])
-    print(f"templates: {found['compiled']} compiled, {left} left to Jinja", file=sys.stderr)
-
-
-def _rows(catalog: Catalog, globs: list[str], mirror: Path | None, cache: Path) -> LintReport:
+def _lint_rows(catalog: Catalog, globs: list[str], mirror: Path | None, cache: Path) -> LintReport:
     from dataclasses import replace
 
     from flancollect.cards.select import matches
@@ -104,14 +99,15 @@ def _rows(catalog: Catalog, globs: list[str], mirror: Path | None, cache: Path) 
     from flancollect.lint.report import lint_rows
     from flancollect.lint.samples import read_samples
 
-    chosen = [task for name, task in catalog.tasks.items() if not globs or matches(name, globs)]
-    if not chosen:
+    # Offline whatever the options: a lint of 2,256 tasks must not begin with hundreds of gigabytes.
+    tasks = [task for name, task in catalog.tasks.items() if not globs or matches(name, globs)]
+    if not tasks:
         raise UsageError(
             f'--task: no task matches "{globs[0]}".' + did_you_mean(globs[0], catalog.tasks, "Tasks", 6)
         )
     with progress() as report:
-        samples, unread = read_samples(chosen, access_of(mirror, True, cache), report)
-    return replace(lint_rows(samples), read=len(samples), unread=unread)
+        samples, unread = read_samples(tasks, access_of(mirror, True, cache), report)
+    return replace(lint_rows(samples), tasks_read=len(samples), unread=unread)
 
 
 def _counts(catalog: Catalog) -> dict[str, Any]:
@@ -132,36 +128,33 @@ def _print_counts(counts: dict[str, Any]) -> None:
 
 
 def _as_dict(report: LintReport, verbose: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "problems": [diagnostic.as_dict() for diagnostic in report.of("problem")],
         "remarks": [diagnostic.as_dict() for diagnostic in report.of("remark")],
-        "rows": {"tasks_read": report.read, "tasks_not_read": len(report.unread)},
+        "rows": {"tasks_read": report.tasks_read, "tasks_not_read": len(report.unread)},
     }
     if verbose:
-        found["details"] = [diagnostic.as_dict() for diagnostic in report.of("detail")]
-        found["silenced"] = [diagnostic.as_dict() for diagnostic in report.silenced]
-        found["not_read"] = dict(report.unread)
-    return found
+        values["details"] = [diagnostic.as_dict() for diagnostic in report.of("detail")]
+        values["silenced"] = [diagnostic.as_dict() for diagnostic in report.silenced]
+        values["not_read"] = dict(report.unread)
+    return values
 
 
-def _print(report: LintReport, *, everything: bool, details: bool) -> None:
-    """Remarks on stderr: each of them, or how many of which lint."""
-    if everything:
-        _say("remark", report.of("remark"))
+def _print_report(report: LintReport, *, everything: bool, details: bool) -> None:
+    """Remarks on stderr: each of them, or how many of which lint. Problems are raised, not printed here."""
+    groups = [("remark", report.of("remark"))] if everything else []
+    groups += [("detail", report.of("detail")), ("silenced", report.silenced)] if details else []
+    for kind, diagnostics in groups:
+        for diagnostic in diagnostics:
+            print(f"{kind}: {diagnostic}", file=sys.stderr)
+    # Remarks go to stderr: stdout holds counts, which scripts may compare from one day to the next.
     if details:
-        _say("detail", report.of("detail"))
-        _say("silenced", report.silenced)
         for name, reason in report.unread.items():
             print(f"not read: {name}: {reason}", file=sys.stderr)
-    if report.read or report.unread:
-        print(f"rows: {report.read} tasks read, {len(report.unread)} not on this disk", file=sys.stderr)
+    if report.tasks_read or report.unread:
+        print(f"rows: {report.tasks_read} tasks read, {len(report.unread)} not on this disk", file=sys.stderr)
     counts = report.counts("remark")
     if counts:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         total, hint = sum(counts.values()), "" if everything else "; --lint lists them"
         print(f"{total} remark{'s' if total > 1 else ''}: {listed}{hint}", file=sys.stderr)
-
-
-def _say(what: str, all_said: tuple[Diagnostic, ...]) -> None:
-    for diagnostic in all_said:
-        print(f"{what}: {diagnostic}", file=sys.stderr)

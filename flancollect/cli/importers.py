@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from flancollect.cli.options import Json, print_json
 
-if TYPE_CHECKING:
-    from flancollect.importers.conversion import Conversion
-
-MOST_REASONS_SHOWN = 10
+MAX_LISTED_REASONS = 10
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="promptsource, flan or natural-instructions.")]
 Checkout = Annotated[
@@ -26,28 +24,15 @@ def import_(kind: Kind, src: Checkout, out: Out, json: Json = False) -> None:
     from flancollect.importers import import_catalogue
 
     conversion = import_catalogue(kind, src, out)
+    counted = Counter(item.reason for item in conversion.not_converted)
+    # The commonest first; `most_common` would leave equals in the order of the files, which is no argument.
+    reasons = dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
     if json:
-        print_json({"kind": kind, "out": str(out), **_counts(conversion)})
+        counts = {"unit": conversion.unit, "total": conversion.total, "converted": conversion.converted}
+        print_json({"kind": kind, "out": str(out), **counts, "not_converted": reasons})
         return
     print(f"{conversion.converted:,} of {conversion.total:,} {conversion.unit} converted, in {out}")
-    for reason, count in list(_reasons(conversion).items())[:MOST_REASONS_SHOWN]:
+    for reason, count in list(reasons.items())[:MAX_LISTED_REASONS]:
         print(f"not converted: {count:,}: {reason}")
     if conversion.not_converted:
         print(f"{out / 'not_converted.csv'} lists each of them")
-
-
-def _counts(conversion: Conversion) -> dict[str, Any]:
-    return {
-        "unit": conversion.unit,
-        "total": conversion.total,
-        "converted": conversion.converted,
-        "not_converted": _reasons(conversion),
-    }
-
-
-def _reasons(conversion: Conversion) -> dict[str, int]:
-    """How many were left out for each reason, the commonest first."""
-    counts: dict[str, int] = {}
-    for item in conversion.not_converted:
-        counts[item.reason] = counts.get(item.reason, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -16,14 +16,15 @@ class _CardDumper(_DUMPER):  # type: ignore[misc]  # which of the two it is depe
     """Writes text so that what strict YAML refuses raw is escaped."""
 
 
-def _text(dumper: Any, text: str) -> yaml.ScalarNode:
+def _represent(dumper: Any, text: str) -> yaml.ScalarNode:
+    # Double quotes escape tabs and odd line breaks; a block shows a template as it reads; YAML itself quotes `no`.
     plain = text.replace("\n", "").isprintable()
     style = '"' if not plain else "|" if "\n" in text else None
     node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
     return node
 
 
-_CardDumper.add_representer(str, _text)
+_CardDumper.add_representer(str, _represent)
 
 
 def card_text(card: Mapping[str, Any], note: str = "") -> str:
@@ -33,7 +34,7 @@ def card_text(card: Mapping[str, Any], note: str = "") -> str:
         Dumper=_CardDumper,
         sort_keys=False,
         allow_unicode=True,
-        width=10**6,
+        width=10**6,  # no text is folded: a line of a template stays one line
         default_flow_style=False,
     )
     comment = "".join(f"# {line}\n" for line in note.splitlines())

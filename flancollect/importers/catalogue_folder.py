@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,16 +21,21 @@ def write_catalogue(out: Path, convert: Callable[[], Conversion]) -> Conversion:
     Raises UsageError when the folder holds anything or cannot be written, CardError when the catalogue does
     not fit beside the embedded one.
     """
+    # `convert` is called once the folder can be written, so that minutes of work do not end in a refusal.
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise UsageError(f"--out {out}: is not empty; name a new folder")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(out) as folder:
+        # In the parent folder, because a rename must stay on one disk.
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+            folder = Path(temporary) / "catalogue"
             conversion = convert()
-            for name, text in conversion.files.items():
-                _write(folder / name, text)
             rows = ((item.path, item.name, item.reason) for item in conversion.not_converted)
-            _write(folder / NOT_CONVERTED, index_text(("path", "name", "reason"), rows))
+            files = {**conversion.files, NOT_CONVERTED: index_text(("path", "name", "reason"), rows)}
+            for name, text in files.items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="\n")
             _check(folder, out)
             folder.replace(out)
     except OSError as error:
@@ -48,20 +52,7 @@ def _check(folder: Path, out: Path) -> None:
     except CardError as error:
         own = [problem for problem in error.problems if problem.file.startswith(str(folder))]
         if own:
+            # Told by the place that was asked for: the temporary folder is gone when the message is read.
             raise CardError(
                 replace(problem, file=problem.file.replace(str(folder), str(out), 1)) for problem in own
             ) from error
-
-
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A fresh folder on the same disk; whatever is left of it at the end is removed."""
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as parent:
-        folder = Path(parent) / "catalogue"
-        folder.mkdir()
-        yield folder
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")

@@ -20,6 +20,7 @@ class Home:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
+# `splits` is given where a dataset has others than train, validation and test, or lacks one that a card needs.
 HOMES: dict[str, Home] = {
     "adversarial_qa": Home(hub="UCLNLP/adversarial_qa", config="adversarialQA"),
     "aeslc": Home(hub="Yale-LILY/aeslc"),

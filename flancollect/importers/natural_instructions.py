@@ -32,6 +32,24 @@ _EXEMPLARS = {
     "Examples": 'doc.Examples["Positive Examples"]',
 }
 
+_CARD: dict[str, Any] = {
+    "expand": {"over": "index.csv"},
+    "task": "{{ name }}",
+    "submix": SUBMIX,
+    "source": {"files": f"{PREFIX}{{{{ file }}}}", "format": "json", "rows": "Instances"},
+    "rows": "{{ rows }}",
+    "splits": {"train": "train"},
+    "family": FAMILY,
+    # `one` and `many` take a text and a list alike: files of version 1 have the one, those of version 2 the other.
+    "fields": {"definition": "doc.Definition | one | trim", "input": "input | trim"},
+    "answer": {"text": "output | one | trim", "also": "output | many"},
+    "exemplars": "{{ exemplars }}",
+    "metric": "rouge",
+    "license": "{{ license }}",
+    "languages": "{{ languages }}",
+    "cluster": "{{ cluster }}",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
@@ -60,32 +78,42 @@ def convert(src: Path) -> Conversion:
     failed = []
     for path in paths:
         try:
-            document = _document(read_text(path, folder, MAX_BYTES))
+            text = read_text(path, folder, MAX_BYTES)
             name = unique_name(f"ni_{path.stem}", entries, MAX_LENGTH)
-            entries[name] = _entry(name, path.name, document)
+            entries[name] = _entry(name, path.name, text)
         except (Unreadable, _NotATask) as error:
             failed.append(NotConverted(path=str(path.relative_to(src)), name=path.stem, reason=str(error)))
-    files = _files(folder, list(entries.values())) if entries else {}
+    files: dict[str, str] = {}
+    if entries:
+        mirror = {"urls": {PREFIX: str(folder.resolve())}}
+        mirror_note = "Where the task files lie; where cards of the Hub lie may be added."
+        columns = [field.name for field in fields(_Entry)]
+        files = {
+            "task_cards/natural_instructions.yaml": card_text(_CARD, "Build it with --mirror mirror.yaml."),
+            "task_cards/index.csv": index_text(columns, map(astuple, entries.values())),
+            "mirror.yaml": card_text(mirror, mirror_note),
+        }
     return Conversion(unit="files", converted=len(entries), files=files, not_converted=tuple(failed))
 
 
-def _document(text: str) -> Mapping[str, Any]:
+def _entry(name: str, file: str, text: str) -> _Entry:
+    """The index row of one task file. Raises _NotATask."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _NotATask(f"not JSON: {str(error)[:200]}") from error
     if not isinstance(document, dict):
         raise _NotATask("not a JSON object")
-    return document
-
-
-def _entry(name: str, file: str, document: Mapping[str, Any]) -> _Entry:
     instances = document.get("Instances")
     if not isinstance(instances, list) or not instances:
         raise _NotATask("no list of Instances")
-    if not any(map(_usable, instances)):
+    # One that can be used is enough: rows are counted with their reasons when the task is built.
+    if not any(
+        isinstance(instance, dict) and isinstance(instance.get("input"), str) and _texts(instance, "output")
+        for instance in instances
+    ):
         raise _NotATask("no instance with input and output")
-    if not any(isinstance(text, str) and text.strip() for text in _listed(document.get("Definition"))):
+    if not _texts(document, "Definition"):
         raise _NotATask("no Definition")
     return _Entry(
         name=name,
@@ -98,30 +126,20 @@ def _entry(name: str, file: str, document: Mapping[str, Any]) -> _Entry:
     )
 
 
-def _usable(instance: object) -> bool:
-    if not isinstance(instance, dict) or not isinstance(instance.get("input"), str):
-        return False
-    return any(isinstance(text, str) and text.strip() for text in _listed(instance.get("output")))
-
-
-# --- what files of different age say in different ways -----------------------------------------------------
-
-
-def _listed(value: object) -> list[Any]:
-    """The list itself, or a list of the one value."""
-    return value if isinstance(value, list) else [value]
-
-
 def _texts(document: Mapping[str, Any], key: str) -> list[str]:
-    return [text.strip() for text in _listed(document.get(key)) if isinstance(text, str) and text.strip()]
+    """The texts under a key, which holds one in older files and a list of them in newer ones."""
+    value = document.get(key)
+    values = value if isinstance(value, list) else [value]
+    return [text.strip() for text in values if isinstance(text, str) and text.strip()]
 
 
 def _exemplars(document: Mapping[str, Any]) -> str:
     """The expression for the worked examples; empty, and so left out, where the file has none."""
     examples = document.get("Examples")
     nested = examples.get("Positive Examples") if isinstance(examples, dict) else None
-    for key, found in (("Positive Examples", document.get("Positive Examples")), ("Examples", nested)):
-        if isinstance(found, list) and any(isinstance(example, dict) for example in found):
+    for key, rows in (("Positive Examples", document.get("Positive Examples")), ("Examples", nested)):
+        # A list without any mapping would fail in every few-shot prompt.
+        if isinstance(rows, list) and any(isinstance(row, dict) for row in rows):
             return _EXEMPLARS[key]
     return ""
 
@@ -132,7 +150,7 @@ def _languages(document: Mapping[str, Any]) -> str:
         name
         for key in ("Instruction_language", "Input_language", "Output_language")
         for text in _texts(document, key)
-        for name in re.split(r"[,;]\s*", text)
+        for name in re.split(r"[,;]\s*", text)  # one text may name several: "English, Hindi"
     ]
     codes = dict.fromkeys(LANGUAGE_CODES.get(name, name.lower()) for name in named or ["English"])
     return ";".join(codes)
@@ -140,46 +158,9 @@ def _languages(document: Mapping[str, Any]) -> str:
 
 def _license(document: Mapping[str, Any]) -> str:
     """License ids as far as they are known here: `other` is a license of its own, `unknown` none."""
-    ids = dict.fromkeys(_license_id(text) for text in _texts(document, "Instance License"))
-    return ";".join(ids) or UNKNOWN
-
-
-def _license_id(text: str) -> str:
-    if text.lower().startswith("cc0"):
-        return "cc0-1.0"
-    id_ = re.sub(r"[^a-z0-9.]+", "-", text.lower())
-    return id_ if id_ in {*LICENSES, UNKNOWN} else OTHER
-
-
-# --- writing -----------------------------------------------------------------------------------------------
-
-
-def _files(folder: Path, entries: list[_Entry]) -> dict[str, str]:
-    columns = [field.name for field in fields(_Entry)]
-    mirror = {"urls": {PREFIX: str(folder.resolve())}}
-    return {
-        "task_cards/natural_instructions.yaml": card_text(_card(), "Build it with --mirror mirror.yaml."),
-        "task_cards/index.csv": index_text(columns, map(astuple, entries)),
-        "mirror.yaml": card_text(
-            mirror, "Where the task files lie; where cards of the Hub lie may be added."
-        ),
-    }
-
-
-def _card() -> dict[str, Any]:
-    return {
-        "expand": {"over": "index.csv"},
-        "task": "{{ name }}",
-        "submix": SUBMIX,
-        "source": {"files": f"{PREFIX}{{{{ file }}}}", "format": "json", "rows": "Instances"},
-        "rows": "{{ rows }}",
-        "splits": {"train": "train"},
-        "family": FAMILY,
-        "fields": {"definition": "doc.Definition | one | trim", "input": "input | trim"},
-        "answer": {"text": "output | one | trim", "also": "output | many"},
-        "exemplars": "{{ exemplars }}",
-        "metric": "rouge",
-        "license": "{{ license }}",
-        "languages": "{{ languages }}",
-        "cluster": "{{ cluster }}",
-    }
+    ids = []
+    for text in _texts(document, "Instance License"):
+        # "CC BY-SA 4.0" becomes cc-by-sa-4.0; "CC0: Public Domain" has more after its id.
+        name = "cc0-1.0" if text.lower().startswith("cc0") else re.sub(r"[^a-z0-9.]+", "-", text.lower())
+        ids.append(name if name in {*LICENSES, UNKNOWN} else OTHER)
+    return ";".join(dict.fromkeys(ids)) or UNKNOWN

@@ -4,13 +4,19 @@ PromptSource renders prompt and target as one text, splits it at `|||` and strip
 `answer_choices` render to is split likewise and handed to the template as a list. Here the text is split
 before it is rendered where that is the same, and inside the template where it is not (the mark stands in a
 branch, or the target uses what the prompt set). Values are never cut.
+
+    Is {{ name }} sweet? ||| {{ answer_choices[label] }}      split as written, into
+        input   Is {{ name }} sweet?
+        target  {% set answer_choices = ["yes", "no"] %}{{ answer_choices[label] }}
+    {% if label %}{{ name }}? ||| yes{% endif %}              split inside, where the mark becomes `<|||>`:
+        input   {% set p3_text %}{% if label %}{{ name }}? <|||> yes{% endif %}{% endset %} ... first part
+        target  the same ... second part
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jinja2 import nodes
@@ -52,35 +58,40 @@ def convert_template(text: str, choices: str | None) -> P3Template:
     if SEPARATOR not in text:
         raise NotConvertible(f"no {SEPARATOR} between prompt and target")
     columns = sorted((_variables(text) | _variables(choices or "")) - {CHOICES})
-    renamed = _renamed(columns)
-    head = _Head(choices=_choices_text(choices), renamed=renamed)
+    # A column called like a variable of our own gets another name: the column `options` becomes `options_`.
+    renamed: dict[str, str] = {}
+    for column in (name for name in RESERVED if name in columns):
+        renamed[column] = f"{column}_"
+        while renamed[column] in columns:
+            renamed[column] += "_"
+    head = _Head(choices=_choices_definition(choices), renamed=renamed)
     halves = _halves(text, tree)
     if halves is not None:
-        parts = [_stripped(half, head.of(half)) for half in halves]
+        parts = [_trimmed(half, head.of(half)) for half in halves]
     else:
-        whole = _captured("p3_text", head.of(text) + text.replace(SEPARATOR, INNER_SEPARATOR))
-        parts = [f"{whole}{_part(i)}" for i in (0, 1)]
+        body = head.of(text) + text.replace(SEPARATOR, INNER_SEPARATOR)
+        whole = f"{{% set p3_text %}}{body}{{% endset %}}"
+        whole += f'{{% set p3_parts = p3_text.split("{INNER_SEPARATOR}") %}}'
+        # Nothing unless the row has both parts, so that it is dropped for an empty prompt.
+        parts = [
+            f'{whole}{{{{ p3_parts[{number}] | trim if p3_parts | length == 2 else "" }}}}'
+            for number in (0, 1)
+        ]
     needs = {renamed.get(name, name): name for name in columns}
     return P3Template(input=parts[0], target=parts[1], needs=needs)
-
-
-# --- checks ------------------------------------------------------------------------------------------------
 
 
 def _checked(text: str) -> nodes.Template:
     """The tree of a text of which everything can be expected to run in the sandbox."""
     columns = _variables(text)
     tree = environment().parse(text)
+    # The sandbox would refuse these for every row; one reason for the template is better than thousands of drops.
     for call in tree.find_all(nodes.Call):
-        _check_call(call, columns)
+        if isinstance(call.node, nodes.Getattr) and call.node.attr not in TEMPLATE_METHODS:
+            raise NotConvertible(f"calls .{call.node.attr}(), which no template may")
+        if isinstance(call.node, nodes.Name) and call.node.name in columns:
+            raise NotConvertible(f"calls {call.node.name}(), which does not exist")
     return tree
-
-
-def _check_call(call: nodes.Call, columns: frozenset[str]) -> None:
-    if isinstance(call.node, nodes.Getattr) and call.node.attr not in TEMPLATE_METHODS:
-        raise NotConvertible(f"calls .{call.node.attr}(), which no template may")
-    if isinstance(call.node, nodes.Name) and call.node.name in columns:
-        raise NotConvertible(f"calls {call.node.name}(), which does not exist")
 
 
 def _variables(text: str) -> frozenset[str]:
@@ -91,9 +102,6 @@ def _variables(text: str) -> frozenset[str]:
         raise NotConvertible("characters that no file can hold") from error
     except ExpressionError as error:
         raise NotConvertible(str(error)) from error
-
-
-# --- what stands at the head of a text ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,27 +115,16 @@ class _Head:
         """The definitions that one text needs."""
         used = _variables(text)
         choices = self.choices if CHOICES in used else ""
-        used |= _variables(choices)
+        used |= _variables(choices)  # choices may read renamed columns, too
         names = "".join(f"{{% set {old} = {new} %}}" for old, new in self.renamed.items() if old in used)
         return names + choices
 
 
-def _renamed(columns: list[str]) -> dict[str, str]:
-    """New names for columns that are called like a variable of our own."""
-    renamed: dict[str, str] = {}
-    for name in RESERVED:
-        if name in columns:
-            new = f"{name}_"
-            while new in columns:
-                new += "_"
-            renamed[name] = new
-    return renamed
-
-
-def _choices_text(choices: str | None) -> str:
-    """The statement that defines the list of choices."""
+def _choices_definition(choices: str | None) -> str:
+    """The statement that defines the list of choices: `sweet ||| sour` becomes `["sweet", "sour"]`."""
     if not choices:
         return f"{{% set {CHOICES} = none %}}"
+    # What reads no column and draws nothing is the same for every row, and is rendered here once.
     if not _variables(choices) and KEYED_FILTERS.isdisjoint(_WORDS.findall(choices)):
         try:
             rendered = compile_template(choices).render({})
@@ -135,20 +132,14 @@ def _choices_text(choices: str | None) -> str:
             raise NotConvertible(f"answer choices: {error}") from error
         items = [part.strip() for part in rendered.split(SEPARATOR)]
         return f"{{% set {CHOICES} = {json.dumps(items, ensure_ascii=False)} %}}"
-    captured = _captured("choices_text", choices.replace(SEPARATOR, INNER_SEPARATOR))
+    text = f"{{% set choices_text %}}{choices.replace(SEPARATOR, INNER_SEPARATOR)}{{% endset %}}"
     split = f'choices_text.split("{INNER_SEPARATOR}") | map("trim") | list'
-    return f"{captured}{{% set {CHOICES} = {split} %}}"
-
-
-def _captured(name: str, text: str) -> str:
-    return f"{{% set {name} %}}{text}{{% endset %}}"
-
-
-# --- splitting ---------------------------------------------------------------------------------------------
+    return f"{text}{{% set {CHOICES} = {split} %}}"
 
 
 def _halves(text: str, tree: nodes.Template) -> tuple[str, str] | None:
     """Prompt and target as two texts; None where only the rendered text can be split."""
+    # At the top level of the tree the mark is plain text of every rendering; in a branch or a string it may not be.
     at_top = sum(
         node.data.count(SEPARATOR)
         for output in tree.body
@@ -159,49 +150,45 @@ def _halves(text: str, tree: nodes.Template) -> tuple[str, str] | None:
     if at_top != 1 or text.count(SEPARATOR) != 1:
         return None
     prompt, target = text.split(SEPARATOR)
-    carried = set(_assigned(environment().parse(prompt))) & _variables(target)
-    return None if carried else (prompt, target)
+    # `{% set x = ... %} ... ||| {{ x }}`: the target alone would not know x.
+    return None if _assigned(environment().parse(prompt)) & _variables(target) else (prompt, target)
 
 
-def _assigned(tree: nodes.Template) -> Iterator[str]:
+def _assigned(tree: nodes.Template) -> set[str]:
+    """The names that a text sets at its top level, where what follows sees them; loops keep theirs to themselves."""
+    names: set[str] = set()
     for node in tree.body:
         if isinstance(node, nodes.Assign | nodes.AssignBlock):
-            yield from (
-                name.name
-                for name in (node.target, *node.target.find_all(nodes.Name))
-                if isinstance(name, nodes.Name)
-            )
+            targets = (node.target, *node.target.find_all(nodes.Name))
+            names |= {name.name for name in targets if isinstance(name, nodes.Name)}
         elif isinstance(node, nodes.If):
-            yield from (name.name for name in node.find_all(nodes.Name) if name.ctx == "store")
+            names |= {name.name for name in node.find_all(nodes.Name) if name.ctx == "store"}
         elif isinstance(node, nodes.Macro):
-            yield node.name
+            names.add(node.name)
+    return names
 
 
-def _stripped(half: str, head: str) -> str:
-    """A text that renders without space around it."""
+def _trimmed(half: str, head: str) -> str:
+    """A text that renders without space around it.
+
+    The filter is left out where a stripped text cannot begin or end with space: its edges are words or one of the
+    choices, which are stripped themselves. So most templates stay as readable as they were.
+    """
     half = half.strip()
-    if _clean_edges(half):
+    body = environment().parse(half).body
+    if not body:
         return head + half
+    first, last = body[0], body[-1]
+    if isinstance(first, nodes.Output) and isinstance(last, nodes.Output):
+        edges = (first.nodes[0], last.nodes[-1])
+        if all(
+            isinstance(edge, nodes.TemplateData)
+            or (
+                isinstance(edge, nodes.Getitem)
+                and isinstance(edge.node, nodes.Name)
+                and edge.node.name == CHOICES
+            )
+            for edge in edges
+        ):
+            return head + half
     return f"{head}{{% filter trim %}}{half}{{% endfilter %}}"
-
-
-def _clean_edges(text: str) -> bool:
-    """Whether a stripped text cannot begin or end with space: its edges are words or one of the choices."""
-    body = environment().parse(text).body
-    if not body or not isinstance(body[0], nodes.Output) or not isinstance(body[-1], nodes.Output):
-        return not body
-    return all(map(_clean, (body[0].nodes[0], body[-1].nodes[-1])))
-
-
-def _clean(node: nodes.Expr) -> bool:
-    if isinstance(node, nodes.Getitem):
-        return isinstance(node.node, nodes.Name) and node.node.name == CHOICES
-    return isinstance(node, nodes.TemplateData)
-
-
-def _part(number: int) -> str:
-    """Prompt (0) or target (1) of a captured text; nothing unless it has both, so that the row is dropped."""
-    parts = f'p3_text.split("{INNER_SEPARATOR}")'
-    return (
-        f'{{% set p3_parts = {parts} %}}{{{{ p3_parts[{number}] | trim if p3_parts | length == 2 else "" }}}}'
-    )

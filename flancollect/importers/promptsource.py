@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from flancollect.cards.columns import DOC, ROW
 from flancollect.errors import UsageError
 from flancollect.importers.card_text import card_text, index_text
 from flancollect.importers.conversion import Conversion, NotConverted
@@ -57,23 +58,19 @@ def convert(src: Path) -> Conversion:
     failed: list[NotConverted] = []
     converted = 0
     for path in paths:
-        shown = str(path.relative_to(src))
+        name = str(path.relative_to(src))
         try:
-            document = _document(read_text(path, src, MAX_BYTES))
-            dataset, config, templates = _parts(document)
+            dataset, config, templates = _read(read_text(path, src, MAX_BYTES))
         except (Unreadable, NotConvertible) as error:
-            failed.append(NotConverted(path=shown, name="", reason=str(error)))
+            failed.append(NotConverted(path=name, name="", reason=str(error)))
             continue
-        family = unique_name(_family_name(dataset, config), {Path(name).stem for name in files}, MAX_FAMILY)
-        done, left = _templates(shown, templates)
-        failed += left
-        if done:
-            converted += len(done)
-            files |= _catalogue_files(family, dataset, config, done)
+        of_file = _convert_templates(name, templates, failed)
+        if of_file:
+            family = "_".join(part for part in ("p3", dataset, config) if part)
+            family = unique_name(family, {Path(file).stem for file in files}, MAX_FAMILY)
+            files |= _catalogue_files(family, dataset, config, of_file)
+            converted += len(of_file)
     return Conversion(unit="templates", converted=converted, files=files, not_converted=tuple(sorted(failed)))
-
-
-# --- reading -----------------------------------------------------------------------------------------------
 
 
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -94,107 +91,99 @@ for _tag in _TAGS:
     _Loader.add_constructor(_tag, lambda loader, node: loader.construct_mapping(node, deep=True))
 
 
-def _document(text: str) -> Any:
-    """The value of a YAML file."""
+def _read(text: str) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
+    """Dataset, config (empty if none) and templates of a file. Raises NotConvertible."""
     depth = 0
     try:
+        # Values are built by recursion, so their depth is counted on the events first.
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise NotConvertible(f"not YAML of templates: nested deeper than {MAX_DEPTH} levels")
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with two more mappings)
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with two more mappings)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotConvertible(f"not YAML: {' '.join(str(error).split())[:200]}") from error
-
-
-def _parts(document: Any) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
-    """Dataset, config (empty if none) and templates of a file."""
-    if not isinstance(document, dict) or not isinstance(document.get("templates"), dict):
-        raise NotConvertible("no mapping with the keys dataset and templates")
-    templates = list(document["templates"].values())
-    dataset = document.get("dataset")
-    if not isinstance(dataset, str) or not all(isinstance(template, dict) for template in templates):
-        raise NotConvertible("no mapping with the keys dataset and templates")
-    config = document.get("subset")
-    return dataset, "" if config is None else str(config), templates
-
-
-# --- converting --------------------------------------------------------------------------------------------
-
-
-def _templates(
-    path: str, templates: Sequence[Mapping[str, Any]]
-) -> tuple[list[_Converted], list[NotConverted]]:
-    done: dict[str, _Converted] = {}
-    failed = []
-    for template in sorted(
-        templates, key=lambda template: (str(template.get("name")), str(template.get("id")))
+    values = document if isinstance(document, dict) else {}
+    dataset, config, by_id = values.get("dataset"), values.get("subset"), values.get("templates")
+    if (
+        not isinstance(dataset, str)
+        or not isinstance(by_id, dict)
+        or not all(isinstance(template, dict) for template in by_id.values())
     ):
+        raise NotConvertible("no mapping with the keys dataset and templates")
+    # A config may be written as a number: `subset: 1` of some dataset is its config "1".
+    return dataset, "" if config is None else str(config), list(by_id.values())
+
+
+def _convert_templates(
+    path: str, templates: Sequence[Mapping[str, Any]], failed: list[NotConverted]
+) -> list[_Converted]:
+    """The templates that can be converted, by name; the others are added to `failed`."""
+    converted: dict[str, _Converted] = {}
+    # Ids are drawn when a template is written, so their order in the file says nothing; of equal names they decide
+    # which one is numbered.
+    for template in sorted(templates, key=lambda entry: (str(entry.get("name")), str(entry.get("id")))):
         name = str(template.get("name") or template.get("id") or "")
+        text, choices = template.get("jinja"), template.get("answer_choices")
         try:
-            converted = convert_template(*_texts(template))
+            if not isinstance(text, str) or not isinstance(choices, str | None):
+                raise NotConvertible("jinja and answer_choices are not text")
+            texts = convert_template(text, choices)
         except NotConvertible as error:
             failed.append(NotConverted(path=path, name=name, reason=str(error)))
             continue
-        unique = unique_name(name, done, MAX_LENGTH - MAX_FAMILY - 1)
-        done[unique] = _Converted(name=unique, texts=converted, **_metadata(template.get("metadata")))
-    return list(done.values()), failed
-
-
-def _texts(template: Mapping[str, Any]) -> tuple[str, str | None]:
-    text, choices = template.get("jinja"), template.get("answer_choices")
-    if not isinstance(text, str) or not isinstance(choices, str | None):
-        raise NotConvertible("jinja and answer_choices are not text")
-    return text, choices
-
-
-def _metadata(metadata: object) -> dict[str, str]:
-    """Metric and languages, as far as they are known here."""
-    values = metadata if isinstance(metadata, dict) else {}
-    metrics = [_METRICS[name] for name in _names(values.get("metrics")) if name in _METRICS]
-    return {
-        "metric": (metrics or ["exact_match"])[0],
-        "languages": ";".join(_names(values.get("languages"))) or "en",
-    }
+        metadata = template.get("metadata")
+        values = metadata if isinstance(metadata, dict) else {}
+        metrics = [_METRICS[metric] for metric in _names(values.get("metrics")) if metric in _METRICS]
+        # Tasks are called `<family>_<template>`, and a task's name has MAX_LENGTH characters at most.
+        unique = unique_name(name, converted, MAX_LENGTH - MAX_FAMILY - 1)
+        converted[unique] = _Converted(
+            name=unique,
+            texts=texts,
+            metric=(metrics or ["exact_match"])[0],
+            languages=";".join(_names(values.get("languages"))) or "en",
+        )
+    return list(converted.values())
 
 
 def _names(value: object) -> list[str]:
     return [plain_name(item) for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-# --- writing -----------------------------------------------------------------------------------------------
-
-
-def _family_name(dataset: str, config: str) -> str:
-    return "p3_" + "_".join(part for part in (dataset, config) if part)
-
-
 def _catalogue_files(
-    family: str, dataset: str, config: str, done: Sequence[_Converted]
+    family: str, dataset: str, config: str, templates: Sequence[_Converted]
 ) -> Iterator[tuple[str, str]]:
     """Family, card and index of one dataset."""
-    columns = {new: old for template in done for new, old in template.texts.needs.items()}
-    yield f"templates/{family}.yaml", card_text(_family(family, columns, done))
-    card = _card(dataset, config, family, columns)
-    yield f"task_cards/{family}.yaml", card_text(card, _note(dataset, config))
-    rows = [(template.name, template.metric, template.languages) for template in done]
+    columns = {name: column for template in templates for name, column in template.texts.needs.items()}
+    yield (
+        f"templates/{family}.yaml",
+        card_text(
+            {
+                "family": family,
+                "needs": dict.fromkeys(sorted(columns), "any"),
+                "options": "none",  # where they are listed, the template's own text does it
+                "forward": {
+                    template.name: {"input": template.texts.input, "target": template.texts.target}
+                    for template in templates
+                },
+            }
+        ),
+    )
+    note = f"Templates of PromptSource for {dataset}{f' ({config})' if config else ''}."
+    if dataset not in HOMES and "/" not in dataset:
+        note += " The dataset keeps its old name, which the Hub forwards."
+    yield f"task_cards/{family}.yaml", card_text(_card(dataset, config, family, columns), note)
+    rows = [(template.name, template.metric, template.languages) for template in templates]
     yield f"task_cards/{family}.csv", index_text(_INDEX, rows)
-
-
-def _family(family: str, columns: Mapping[str, str], done: Sequence[_Converted]) -> dict[str, Any]:
-    return {
-        "family": family,
-        "needs": dict.fromkeys(sorted(columns), "any"),
-        "options": "none",
-        "forward": {
-            template.name: {"input": template.texts.input, "target": template.texts.target}
-            for template in done
-        },
-    }
 
 
 def _card(dataset: str, config: str, family: str, columns: Mapping[str, str]) -> dict[str, Any]:
     home = home_of(dataset)
+    # Two names mean something else in an expression, so columns called so are reached through the row.
+    fields = {
+        name: home.columns.get(column) or (f'row["{column}"]' if column in (DOC, ROW) else column)
+        for name, column in sorted(columns.items())
+    }
     return {
         "expand": {"over": f"{family}.csv"},
         "task": f"{family}_{{{{ template }}}}",
@@ -203,23 +192,10 @@ def _card(dataset: str, config: str, family: str, columns: Mapping[str, str]) ->
         **({"splits": dict(home.splits)} if home.splits else {}),
         "family": family,
         "templates": "{{ template }}",
-        "fields": {new: home.columns.get(old) or _expression(old) for new, old in sorted(columns.items())},
+        "fields": fields,
         "answer": {"rendered": "target"},
         "metric": "{{ metric }}",
-        "license": "unknown",
+        "license": "unknown",  # PromptSource says nothing of it, and a guess would pass license policies
         "languages": "{{ languages }}",
         "cluster": plain_name(dataset),
     }
-
-
-def _expression(column: str) -> str:
-    """The expression for a column; two names mean something else in a card."""
-    return f'row["{column}"]' if column in ("doc", "row") else column
-
-
-def _note(dataset: str, config: str) -> str:
-    name = f"{dataset} ({config})" if config else dataset
-    known = dataset in HOMES or "/" in dataset
-    return f"Templates of PromptSource for {name}." + (
-        "" if known else " The dataset keeps its old name, which the Hub forwards."
-    )

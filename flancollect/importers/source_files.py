@@ -19,10 +19,11 @@ def files_matching(src: Path, patterns: Iterable[str]) -> list[Path]:
 
     Raises UsageError for more files than any checkout of the kind has.
     """
-    found = {path for pattern in patterns for path in src.glob(pattern) if path.is_file()}
-    if len(found) > MAX_FILES:
-        raise UsageError(f"{src}: holds {len(found):,} files to import; more than {MAX_FILES:,} are refused")
-    return sorted(found, key=lambda path: path.relative_to(src).parts)
+    paths = {path for pattern in patterns for path in src.glob(pattern) if path.is_file()}
+    if len(paths) > MAX_FILES:
+        raise UsageError(f"{src}: holds {len(paths):,} files to import; more than {MAX_FILES:,} are refused")
+    # By parts, not by text: "a/b" sorts before "a-b/c" on every system, whatever separates folders.
+    return sorted(paths, key=lambda path: path.relative_to(src).parts)
 
 
 def read_text(path: Path, src: Path, max_bytes: int) -> str:
@@ -31,7 +32,7 @@ def read_text(path: Path, src: Path, max_bytes: int) -> str:
         raise Unreadable("the link leaves the checkout")
     try:
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            data = file.read(max_bytes + 1)  # one more tells a file that is too large from one that just fits
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     if len(data) > max_bytes:

@@ -1,4 +1,4 @@
-"""What a lint found: where, what and what to do; which cards may silence it; and in which of many cases."""
+"""What a lint finds: where, what and what to do; which cards may silence it; and in which of many cases."""
 
 from __future__ import annotations
 
@@ -10,59 +10,60 @@ from flancollect.cards.family import Family, Template
 from flancollect.errors import Problem
 from flancollect.jinja.expression import compile_template
 
-Owner = Family | Task
+LintedCard = Family | Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing in one place. Findings of one lint that share their problem are reported as one.
 
-    `owners` are the cards whose `lint: {ignore: ...}` may silence it; `case` is what it was seen in.
+    `cards` are those whose `lint: {ignore: ...}` may silence it; `case` is the task or template that shows it.
     """
 
     problem: Problem
-    owners: tuple[Owner, ...]
+    cards: tuple[LintedCard, ...]
     case: str = ""
 
 
 def at_family(family: Family, what: str, case: str = "") -> Finding:
     """A finding about a whole family."""
-    return Finding(problem=Problem(family.file, 0, what), owners=(family,), case=case)
+    # Line 0 is the whole file: no single line of a family is at fault.
+    return Finding(problem=Problem(family.file, 0, what), cards=(family,), case=case)
 
 
-def at_template(family: Family, template: Template, what: str, *others: Owner, case: str = "") -> Finding:
+def at_template(
+    family: Family, template: Template, what: str, *others: LintedCard, case: str = ""
+) -> Finding:
     """A finding about one template of a family; `others` may silence it too."""
-    diagnostic = f"{template.direction}.{template.name}: {what}"
-    return Finding(
-        problem=Problem(template.file, template.line, diagnostic), owners=(family, *others), case=case
-    )
+    problem = Problem(template.file, template.line, f"{template.direction}.{template.name}: {what}")
+    return Finding(problem=problem, cards=(family, *others), case=case)
 
 
 def at_task(task: Task, place: str, what: str, case: str = "") -> Finding:
     """A finding at a dotted place of a task's card; its family may silence it too."""
-    return Finding(problem=task.problem(place, what), owners=(task, task.family), case=case or task.card.task)
+    return Finding(problem=task.problem(place, what), cards=(task, task.family), case=case or task.card.task)
 
 
-def silences(owner: Owner) -> Mapping[str, str]:
+def ignored_lints(card: LintedCard) -> Mapping[str, str]:
     """The lints that a card silences, with the reasons."""
-    if isinstance(owner, Family):
-        return owner.silenced
-    return owner.card.lint.ignore if owner.card.lint is not None else {}
+    if isinstance(card, Family):
+        return card.ignored_lints
+    return card.card.lint.ignore if card.card.lint is not None else {}
 
 
 def templates_of(task: Task) -> tuple[Template, ...]:
     """The templates that may present a task: those its card narrows the forward ones to, and the inverted."""
-    narrowed = task.card.templates
+    names = task.card.templates
     return tuple(
-        w
-        for w in task.family.templates
-        if w.direction == "inverted" or narrowed is None or w.name in narrowed
+        template
+        for template in task.family.templates
+        if template.direction == "inverted" or names is None or template.name in names
     )
 
 
 def own_templates(family: Family) -> Iterator[Template]:
     """The templates that a family's own file holds, without those of the family that it extends."""
-    return (w for w in family.templates if w.file == family.file)
+    return (template for template in family.templates if template.file == family.file)
 
 
 def prompt_variables(template: Template) -> frozenset[str]:
@@ -70,6 +71,6 @@ def prompt_variables(template: Template) -> frozenset[str]:
     return compile_template(template.intro or "").variables | compile_template(template.input).variables
 
 
-def shown_variables(template: Template) -> frozenset[str]:
+def template_variables(template: Template) -> frozenset[str]:
     """The variables that a template's prompt or target is filled with."""
     return prompt_variables(template) | compile_template(template.target).variables

@@ -5,7 +5,7 @@ Counted from the released template tables (google-research/FLAN, flan/v2).
 
 from __future__ import annotations
 
-TURNED_AROUND = frozenset(
+INVERTED_IN_FLAN = frozenset(
     {
         "aeslc",
         "ag_news_subset",

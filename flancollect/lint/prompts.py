@@ -16,16 +16,16 @@ from flancollect.render.normalise import Row
 
 FEWEST_ROWS = 8
 """Below so many rows a rate says nothing."""
-SOME = 0.05
+DEFECT_SHARE = 0.05
 """The share of rows from which empty places, stray spaces and equal options are more than the odd bad row."""
-OFTEN = 0.2
+MISFIT_SHARE = 0.2
 """The share of rows from which a template does not fit its data."""
-MOSTLY = 0.5
+SHORTCUT_SHARE = 0.5
 """The share of rows from which a task can be done without understanding it."""
-SURE = 0.9
+LEAK_PRECISION = 0.9
 """Of rows that name one option alone, how many must name the right one; chance is one half or less."""
-LONG = (20, 4)
-"""Characters and words from which a target does not stand in a prompt by accident."""
+LONG_TARGET_CHARACTERS, LONG_TARGET_WORDS = 20, 4
+"""From here on, a target does not stand in a prompt by accident."""
 EXTRACTIVE = ("squad", "f1")
 """Metrics of tasks whose answers are spans of the text."""
 
@@ -34,19 +34,18 @@ def fails_on_row(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Templates that fail on a row."""
     for sample in samples:
         if isinstance(sample.task.card.answer, RenderedAnswer):
-            continue
+            continue  # templates made elsewhere may fail on a row, which is then dropped and counted
         for problem in sample.failures:
-            owners = (sample.task.family, sample.task)
-            yield Finding(problem=problem, owners=owners, case=sample.task.card.task)
+            cards = (sample.task.family, sample.task)
+            yield Finding(problem=problem, cards=cards, case=sample.task.card.task)
 
 
 def answer_not_in_options(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Templates that list options, and whose target is or holds none of them."""
-    for family, template, shown in _by_template(samples):
-        listed = [
-            one for one in shown if one.options and "answer" in compile_template(template.target).variables
-        ]
-        lost = [one for one in listed if one.row.answer not in one.target]
+    for family, template, rendered in _by_template(samples):
+        if "answer" not in compile_template(template.target).variables:
+            continue
+        lost = [one for one in rendered if one.options and one.row.answer not in one.target]
         if lost:
             what = f'the target "{lost[0].target[:60]}" is none of the options listed; write {{{{ answer }}}} as it is'
             yield at_template(family, template, what)
@@ -58,24 +57,28 @@ def options_alike(samples: Sequence[Sample]) -> Iterator[Finding]:
         share = _share(
             sample.rows, lambda row: len({o.casefold().strip() for o in row.options}) < len(row.options)
         )
-        if share >= SOME:
-            yield _at_answer(sample.task, "rows list one option twice; drop them with `where`", share)
+        if share >= DEFECT_SHARE:
+            yield _at_rate(sample.task, "answer", "rows list one option twice; drop them with `where`", share)
 
 
 def empty_field(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Text fields that are empty in some rows, and that a template shows without asking whether there is any."""
     for sample in samples:
         bare = {
-            name for w in templates_of(sample.task) for name in prompt_variables(w) if not _guards(w, name)
+            name
+            for template in templates_of(sample.task)
+            for name in prompt_variables(template)
+            if not _guards(template, name)
         }
         for name in sorted(bare & set(sample.task.family.needs)):
             share = _share(sample.rows, lambda row, name=name: _is_empty(row.fields[name]))
-            if share >= SOME:
+            if share >= DEFECT_SHARE:
                 what = "empty in some rows, where templates show it bare; use `where`, or `| para` in the templates"
-                yield at_task(sample.task, f"fields.{name}", what, case=_rate(sample.task, share))
+                yield _at_rate(sample.task, f"fields.{name}", what, share)
 
 
 def _guards(template: Template, name: str) -> bool:
+    """Whether a template asks for a field before it shows it: `{% if hint %}`, `{{ hint | para }}`."""
     text = f"{template.intro or ''} {template.input}"
     if (template.intro or "").strip() == f"{{{{ {name} }}}}" and name not in template.input:
         return True  # an empty opening is left out
@@ -88,30 +91,29 @@ def _is_empty(value: object) -> bool:
 
 def empty_text(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Templates whose prompt or target comes out empty."""
-    for family, template, shown in _by_template(samples):
-        if any(not one.row.answer for one in shown):
+    for family, template, rendered in _by_template(samples):
+        if any(not one.row.answer for one in rendered):
+            # An empty answer in a usable row means `answer: {rendered: target}`.
             continue  # the template works out the answer, and rows beyond it are dropped
         for part in ("prompt", "target"):
-            count = sum(not getattr(one, part).strip() for one in shown)
-            if count:
-                yield at_template(
-                    family, template, f"the {part} comes out empty in some rows; say more in it"
-                )
+            if any(not getattr(one, part).strip() for one in rendered):
+                what = f"the {part} comes out empty in some rows; say more in it"
+                yield at_template(family, template, what)
 
 
 def untrimmed_field(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Fields and answers with white space around them."""
+    what = "white space around it; write `| trim`"
     for sample in samples:
         for name, kind in sample.task.family.needs.items():
             if kind != "text":
                 continue
             share = _share(sample.rows, lambda row, name=name: _untrimmed(row.fields[name]))
-            if share >= SOME:
-                what = "white space around it; write `| trim`"
-                yield at_task(sample.task, f"fields.{name}", what, case=_rate(sample.task, share))
-        share = _share(sample.rows, lambda row: _untrimmed(row.answer) or any(map(_untrimmed, row.options)))
-        if share >= SOME:
-            yield _at_answer(sample.task, "white space around it; write `| trim`", share)
+            if share >= DEFECT_SHARE:
+                yield _at_rate(sample.task, f"fields.{name}", what, share)
+        share = _share(sample.rows, lambda row: any(map(_untrimmed, (row.answer, *row.options))))
+        if share >= DEFECT_SHARE:
+            yield _at_rate(sample.task, "answer", what, share)
 
 
 def _untrimmed(text: str) -> bool:
@@ -120,62 +122,70 @@ def _untrimmed(text: str) -> bool:
 
 def untidy_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Templates that often make stray spaces or doubled punctuation where text and filling meet."""
-    for family, template, shown in _by_template(samples):
+    for family, template, rendered in _by_template(samples):
         places: dict[str, list[str]] = defaultdict(list)
-        for one in shown:
-            filled_in = [*_texts(one.row), one.row.answer, *one.row.options]
+        for one in rendered:
+            values = [*one.row.fields.values(), one.row.answer, *one.row.options]
+            parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
+            filled_in = [part for part in parts if isinstance(part, str)]
             for kind, place in untidy(one.prompt, filled_in):
                 places[kind].append(place)
-        for kind, found in places.items():
-            if len(shown) >= FEWEST_ROWS and len(found) >= OFTEN * len(shown):
-                yield at_template(family, template, f'{kind} in many rows, as in "{found[0]}"')
+        for kind, of_kind in places.items():
+            if len(rendered) >= FEWEST_ROWS and len(of_kind) >= MISFIT_SHARE * len(rendered):
+                yield at_template(family, template, f'{kind} in many rows, as in "{of_kind[0]}"')
 
 
 def target_in_prompt(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Prompts that hold their whole target: the task is to copy, unless that is its nature."""
     for sample in samples:
-        forward = [one for one in sample.shown if one.template.direction == "forward" and not one.row.options]
-        if sample.task.card.metric not in EXTRACTIVE:
-            share = _copied(forward)
-            if share >= MOSTLY:
-                what = "the prompt holds the whole target; mend the fields, or silence this for extraction"
-                yield _at_answer(sample.task, what, share)
-    for family, template, shown in _by_template(samples):
-        if template.direction == "inverted" and _copied(shown) >= MOSTLY:
+        # Among options the answer stands in the prompt by design.
+        forward = [
+            one for one in sample.rendered if one.template.direction == "forward" and not one.row.options
+        ]
+        share = _copied_share(forward)
+        if sample.task.card.metric not in EXTRACTIVE and share >= SHORTCUT_SHARE:
+            what = "the prompt holds the whole target; mend the fields, or silence this for extraction"
+            yield _at_rate(sample.task, "answer", what, share)
+    for family, template, rendered in _by_template(samples):
+        if template.direction == "inverted" and _copied_share(rendered) >= SHORTCUT_SHARE:
             yield at_template(family, template, "the prompt holds the whole target; take it out of one")
 
 
-def _copied(shown: Sequence[RenderedRow]) -> float:
-    characters, least_words = LONG
-    long = [one for one in shown if len(one.target) >= characters and len(one.target.split()) >= least_words]
+def _copied_share(rendered: Sequence[RenderedRow]) -> float:
+    long = [
+        one
+        for one in rendered
+        if len(one.target) >= LONG_TARGET_CHARACTERS and len(one.target.split()) >= LONG_TARGET_WORDS
+    ]
     return _share(long, lambda one: one.target.strip() in one.prompt)
 
 
 def label_leak(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Fields that name the right option, and it alone, in most rows, where templates ask for the option."""
     for sample in samples:
-        asking = [w for w in templates_of(sample.task) if _asks_for_answer(w)]
-        shown = {name for w in asking for name in prompt_variables(w)}
+        variables = {
+            name
+            for template in templates_of(sample.task)
+            if template.direction == "forward" and "answer" in compile_template(template.target).variables
+            for name in prompt_variables(template)
+        }
         rows = [row for row in sample.rows if row.index is not None and len(set(row.options)) > 1]
-        for name in sorted(shown & set(sample.task.family.needs)):
-            named = [found for row in rows if len(found := _named(row, name)) == 1]
-            right = sum(found == {row.index} for row in rows if len(found := _named(row, name)) == 1)
-            if right >= max(FEWEST_ROWS, MOSTLY * len(rows)) and right >= SURE * len(named):
+        for name in sorted(variables & set(sample.task.family.needs)):
+            # Of 32 rows, say 24 name one option in this field, and 22 of those the right one. 22 is at least half of
+            # all rows and 0.9 of the 24, so the field gives the answer away.
+            single = [(row, options) for row in rows if len(options := _options_named(row, name)) == 1]
+            right = sum(options == {row.index} for row, options in single)
+            if right >= max(FEWEST_ROWS, SHORTCUT_SHARE * len(rows), LEAK_PRECISION * len(single)):
                 what = "names the right answer in most rows, and only that; leave it out"
-                share = right / len(rows)
-                yield at_task(sample.task, f"fields.{name}", what, case=_rate(sample.task, share))
+                yield _at_rate(sample.task, f"fields.{name}", what, right / len(rows))
 
 
-def _asks_for_answer(template: Template) -> bool:
-    return template.direction == "forward" and "answer" in compile_template(template.target).variables
-
-
-def _named(row: Row, field: str) -> set[int]:
+def _options_named(row: Row, field: str) -> set[int]:
     """The positions of the options that a field names, word by word."""
     value = row.fields[field]
     text = words(" ".join(value) if isinstance(value, list) else str(value))
-    diagnostic = [words(option) for option in row.options]
-    return {i for i, option in enumerate(diagnostic) if option.strip() and option in text}
+    options = [words(option) for option in row.options]
+    return {i for i, option in enumerate(options) if option.strip() and option in text}
 
 
 def no_exemplar(samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -190,33 +200,24 @@ def no_exemplar(samples: Sequence[Sample]) -> Iterator[Finding]:
 def unusable_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
     """Tasks of whose rows none is of use, or many are not for a reason other than the card's `where`."""
     for sample in samples:
-        dropped = {why: count for why, count in sample.dropped.items() if why != "where"}
-        if dropped and sum(dropped.values()) >= OFTEN * sample.read:
-            why = max(sorted(dropped), key=lambda reason: dropped[reason])
-            share = sum(dropped.values()) / sample.read
-            what = f'many rows are of no use: "{why}"; mend the card, or take them out with `where`'
-            yield at_task(sample.task, "source", what, case=_rate(sample.task, share))
-
-
-# --- rows and rates ----------------------------------------------------------------------------------------
+        dropped = {reason: count for reason, count in sample.dropped.items() if reason != "where"}
+        if dropped and sum(dropped.values()) >= MISFIT_SHARE * sample.rows_read:
+            # The commonest reason; of equals the first in the alphabet, as the order of rows is no argument.
+            reason = max(sorted(dropped), key=lambda reason: dropped[reason])
+            what = f'many rows are of no use: "{reason}"; mend the card, or take them out with `where`'
+            yield _at_rate(sample.task, "source", what, sum(dropped.values()) / sample.rows_read)
 
 
 def _by_template(samples: Sequence[Sample]) -> Iterator[tuple[Family, Template, list[RenderedRow]]]:
-    """What was shown, by template, over all tasks of a family."""
+    """What was rendered, by template, over all tasks of a family."""
     groups: Mapping[str, list[tuple[Family, RenderedRow]]] = defaultdict(list)
     for sample in samples:
-        for one in sample.shown:
+        for one in sample.rendered:
+            # A template that a family inherits is judged for each: the rows that fill it are different.
             groups[f"{sample.task.family.name} {one.template.id}"].append((sample.task.family, one))
     for group in groups.values():
         family, first = group[0]
         yield family, first.template, [one for _, one in group]
-
-
-def _texts(row: Row) -> list[str]:
-    """All texts among a row's fields."""
-    values = list(row.fields.values())
-    listed = [part for value in values if isinstance(value, list) for part in value]
-    return [value for value in (*values, *listed) if isinstance(value, str)]
 
 
 def _share(items: Sequence[object], holds: Callable[..., bool]) -> float:
@@ -224,9 +225,6 @@ def _share(items: Sequence[object], holds: Callable[..., bool]) -> float:
     return sum(map(holds, items)) / len(items) if len(items) >= FEWEST_ROWS else 0.0
 
 
-def _rate(task: Task, share: float) -> str:
-    return f"{task.card.task} {share:.0%}"
-
-
-def _at_answer(task: Task, what: str, share: float) -> Finding:
-    return at_task(task, "answer", what, case=_rate(task, share))
+def _at_rate(task: Task, place: str, what: str, share: float) -> Finding:
+    """A finding at a place of a task's card, with the share of rows that show it."""
+    return at_task(task, place, what, case=f"{task.card.task} {share:.0%}")

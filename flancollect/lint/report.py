@@ -10,13 +10,13 @@ from typing import Any, Literal
 from flancollect.cards.entries import Catalog
 from flancollect.errors import Problem, did_you_mean
 from flancollect.lint import cards, prompts, templates
-from flancollect.lint.finding import Finding, Owner, silences
+from flancollect.lint.finding import Finding, LintedCard, ignored_lints
 from flancollect.lint.samples import Sample
 
 Severity = Literal["problem", "remark", "detail"]
 """A problem is certain and fails the check; a remark is for a person to judge; details are asked for."""
 
-SHOWN_CASES = 4
+MAX_LISTED_CASES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +56,14 @@ LINTS: Mapping[str, Lint] = {
     "no_exemplar": Lint(severity="remark", rows=prompts.no_exemplar),
     "unusable_rows": Lint(severity="remark", rows=prompts.unusable_rows),
 }
+# These two are about silences, so nothing can silence them: they are no keys of LINTS.
 UNUSED_SILENCE = "unused_silence"
 UNKNOWN_LINT = "unknown_lint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """What a lint says of one place, with all cases in which it was seen; `silenced` gives the reason."""
+    """What a lint says of one place, with all cases that show it; `silenced` gives the card's reason."""
 
     lint: str
     severity: Severity
@@ -72,98 +73,99 @@ class Diagnostic:
 
     def __str__(self) -> str:
         """Render as a problem, with the first cases."""
-        more = len(self.cases) - SHOWN_CASES
-        shown = ", ".join(self.cases[:SHOWN_CASES]) + (f" and {more} more" if more > 0 else "")
-        cases = f" ({len(self.cases)}: {shown})" if len(self.cases) > 1 else f" ({shown})" if shown else ""
+        more = len(self.cases) - MAX_LISTED_CASES
+        listed = ", ".join(self.cases[:MAX_LISTED_CASES]) + (f" and {more} more" if more > 0 else "")
+        cases = f" ({len(self.cases)}: {listed})" if len(self.cases) > 1 else f" ({listed})" if listed else ""
         reason = f" [silenced: {self.silenced}]" if self.silenced is not None else ""
         return f"{self.problem}{cases} [{self.lint}]{reason}"
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         place = {"file": self.problem.file, "line": self.problem.line, "what": self.problem.what}
-        found = {"lint": self.lint, "severity": self.severity, **place, "cases": list(self.cases)}
-        return found if self.silenced is None else {**found, "silenced": self.silenced}
+        entry = {"lint": self.lint, "severity": self.severity, **place, "cases": list(self.cases)}
+        return entry if self.silenced is None else {**entry, "silenced": self.silenced}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintReport:
-    """All that was said, sorted by severity, file and line; silenced findings apart.
+    """All diagnostics, sorted by severity, file and line; those that a card silences apart.
 
-    `read` counts the tasks whose rows were linted, `unread` says why others were not.
+    `tasks_read` counts the tasks whose rows were linted, `unread` says why others were not, by task.
     """
 
-    diagnostic: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...]
     silenced: tuple[Diagnostic, ...] = ()
-    read: int = 0
+    tasks_read: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, severity: Severity) -> tuple[Diagnostic, ...]:
-        """What was said with one severity."""
-        return tuple(diagnostic for diagnostic in self.diagnostic if diagnostic.severity == severity)
+        """The diagnostics of one severity."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity == severity)
 
     def counts(self, severity: Severity) -> dict[str, int]:
-        """How often each lint spoke with one severity."""
+        """How many diagnostics of one severity each lint gave, by lint."""
         return dict(sorted(Counter(diagnostic.lint for diagnostic in self.of(severity)).items()))
 
 
 def lint_catalogue(catalog: Catalog) -> LintReport:
     """Run every static lint."""
-    found = {name: list(lint.static(catalog)) for name, lint in LINTS.items() if lint.static is not None}
-    owners: list[Owner] = [*catalog.families.values(), *catalog.tasks.values()]
-    return _report(found, owners)
+    findings = {name: list(lint.static(catalog)) for name, lint in LINTS.items() if lint.static is not None}
+    return _report(findings, [*catalog.families.values(), *catalog.tasks.values()])
 
 
 def lint_rows(samples: Sequence[Sample]) -> LintReport:
     """Run every lint of rows over the tasks that were read."""
-    found = {name: list(lint.rows(samples)) for name, lint in LINTS.items() if lint.rows is not None}
-    owners: list[Owner] = [owner for sample in samples for owner in (sample.task.family, sample.task)]
-    return _report(found, owners)
+    findings = {name: list(lint.rows(samples)) for name, lint in LINTS.items() if lint.rows is not None}
+    return _report(findings, [card for sample in samples for card in (sample.task.family, sample.task)])
 
 
-def together(one: LintReport, other: LintReport) -> LintReport:
+def merged(one: LintReport, other: LintReport) -> LintReport:
     """Two reports as one."""
     return LintReport(
-        diagnostic=tuple(sorted({*one.diagnostic, *other.diagnostic}, key=_order)),
+        # A set, because both report the silences of lints that do not exist.
+        diagnostics=tuple(sorted({*one.diagnostics, *other.diagnostics}, key=_order)),
         silenced=one.silenced + other.silenced,
-        read=one.read + other.read,
+        tasks_read=one.tasks_read + other.tasks_read,
         unread={**one.unread, **other.unread},
     )
 
 
-def _report(found: Mapping[str, Sequence[Finding]], owners: Sequence[Owner]) -> LintReport:
+def _report(findings: Mapping[str, Sequence[Finding]], linted: Sequence[LintedCard]) -> LintReport:
+    """Findings by lint as diagnostics; `linted` are the cards whose silences must be of use."""
     used: set[tuple[str, str]] = set()
-    diagnostic: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     silenced: list[Diagnostic] = []
-    for name, findings in found.items():
+    for lint, of_lint in findings.items():
+        # One problem of 57 tasks that share a card is one diagnostic with 57 cases, unless a card silences some.
         cases: dict[tuple[Problem, str | None], list[str]] = {}
-        for finding in findings:
-            silent = [owner for owner in finding.owners if name in silences(owner)]
-            used |= {(owner.file, name) for owner in silent}
-            reason = silences(silent[0])[name] if silent else None
+        for finding in of_lint:
+            silencing = [card for card in finding.cards if lint in ignored_lints(card)]
+            used |= {(card.file, lint) for card in silencing}
+            reason = ignored_lints(silencing[0])[lint] if silencing else None
             cases.setdefault((finding.problem, reason), []).append(finding.case)
-        for (problem, reason), seen in cases.items():
-            told = tuple(dict.fromkeys(filter(None, seen)))
-            one = Diagnostic(
-                lint=name, severity=LINTS[name].severity, problem=problem, cases=told, silenced=reason
+        for (problem, reason), of_problem in cases.items():
+            diagnostic = Diagnostic(
+                lint=lint,
+                severity=LINTS[lint].severity,
+                problem=problem,
+                cases=tuple(dict.fromkeys(filter(None, of_problem))),
+                silenced=reason,
             )
-            (diagnostic if reason is None else silenced).append(one)
-    diagnostic += _silences_without_use(owners, set(found), used)
+            (diagnostics if reason is None else silenced).append(diagnostic)
+    for file, lint in sorted({(card.file, lint) for card in linted for lint in ignored_lints(card)}):
+        if lint not in LINTS:
+            what = f'lint.ignore: no lint "{lint}".' + did_you_mean(lint, LINTS, "Lints", 40)
+            diagnostics.append(
+                Diagnostic(lint=UNKNOWN_LINT, severity="problem", problem=Problem(file, 0, what))
+            )
+        elif lint in findings and (file, lint) not in used:  # a lint of rows says nothing until rows are read
+            what = f"lint.ignore.{lint}: the lint finds nothing here; take the silence out"
+            diagnostics.append(
+                Diagnostic(lint=UNUSED_SILENCE, severity="remark", problem=Problem(file, 0, what))
+            )
     return LintReport(
-        diagnostic=tuple(sorted(diagnostic, key=_order)), silenced=tuple(sorted(silenced, key=_order))
+        diagnostics=tuple(sorted(diagnostics, key=_order)), silenced=tuple(sorted(silenced, key=_order))
     )
-
-
-def _silences_without_use(
-    owners: Sequence[Owner], ran: set[str], used: set[tuple[str, str]]
-) -> Iterator[Diagnostic]:
-    """Silences of lints that do not exist, and of lints that ran and had nothing to say of the card."""
-    for file, name in sorted({(owner.file, name) for owner in owners for name in silences(owner)}):
-        if name not in LINTS:
-            what = f'lint.ignore: no lint "{name}".' + did_you_mean(name, LINTS, "Lints", 40)
-            yield Diagnostic(lint=UNKNOWN_LINT, severity="problem", problem=Problem(file, 0, what))
-        elif name in ran and (file, name) not in used:
-            what = f"lint.ignore.{name}: the lint finds nothing here; take the silence out"
-            yield Diagnostic(lint=UNUSED_SILENCE, severity="remark", problem=Problem(file, 0, what))
 
 
 def _order(diagnostic: Diagnostic) -> tuple[int, Problem, str]:

@@ -28,8 +28,8 @@ from flancollect.sources.table import SourceAccess
 
 ROWS = 32
 """Rows of a task that are linted: enough to tell a rate of one half from chance, few enough for 2,000 tasks."""
-DRAWN = (2 * ROWS, 64 * ROWS)
-"""Rows that are read for them, and how many more where filters or gaps in the data left too few."""
+BATCHES = (2 * ROWS, 64 * ROWS)
+"""Source rows that are read for them, and how many more where filters or gaps in the data left too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +45,15 @@ class RenderedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Rows of one task and what its templates make of them. `read` counts the source rows they were found in.
+    """Rows of one task and what its templates make of them. `rows_read` counts the source rows behind them.
 
     `dropped` counts the source rows that are of no use by reason, `failures` holds the templates that fail.
     """
 
     task: Task
     rows: tuple[Row, ...]
-    shown: tuple[RenderedRow, ...] = ()
-    read: int = 0
+    rendered: tuple[RenderedRow, ...]
+    rows_read: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     failures: tuple[Problem, ...] = ()
 
@@ -66,7 +66,7 @@ def read_samples(
     unread: dict[str, str] = {}
     for done, task in enumerate(tasks, start=1):
         try:
-            samples.append(_sample(task, access))
+            samples.append(_read_sample(task, access))
         except (SourceError, CardError) as error:
             unread[task.card.task] = task.card.reason or str(error)
         if progress is not None:
@@ -74,52 +74,46 @@ def read_samples(
     return samples, unread
 
 
-def _sample(task: Task, access: SourceAccess) -> Sample:
+def _read_sample(task: Task, access: SourceAccess) -> Sample:
     card = task.card
     if card.reason is not None:
         raise SourceError(card.reason)
     slice_ = parse_split(card.splits.get("train") or next(iter(card.splits.values())))
     table = open_shaped(card.source, slice_.name, task.root, access, None, card.reshape)
-    wrong = column_problems(task, card.task, table.schema.names)
-    if wrong:
-        raise CardError(wrong)
+    problems = column_problems(task, card.task, table.schema.names)
+    if problems:
+        raise CardError(problems)
     low, high = slice_.bounds(table.rows)
+    # A keyed order, not the first rows: files are often sorted by label, and remarks must not change by the run.
     order = permutation(key("lint", card.task), high - low) + low
     columns = columns_read(card, table.schema.names)
     dropped = Counter[str]()
     rows: list[Row] = []
     read = 0
-    for most in DRAWN:
+    for size in BATCHES:
         if len(rows) < ROWS:
-            ids = np.sort(order[read : read + most])
+            ids = np.sort(order[read : read + size])  # sorted, as tables are read front to back
             read += len(ids)
-            source_rows = table.take(ids, columns).to_pylist()
-            rows += normalise(task, ids.tolist(), source_rows, table.doc, dropped)
-    return rendered(task, rows[:ROWS], read=read, dropped=dropped)
-
-
-def rendered(
-    task: Task, rows: Sequence[Row], *, read: int = 0, dropped: Mapping[str, int] | None = None
-) -> Sample:
-    """A sample of these rows, in every template that may present the task."""
-    shown: list[RenderedRow] = []
+            rows += normalise(task, ids.tolist(), table.take(ids, columns).to_pylist(), table.doc, dropped)
+    del rows[ROWS:]
+    rendered: list[RenderedRow] = []
     failures: list[Problem] = []
     for template in templates_of(task):
         try:
-            shown += _shown(task, rows, template)
+            rendered += _render(task, rows, template)
         except CardError as error:
             failures += error.problems
     return Sample(
         task=task,
         rows=tuple(rows),
-        shown=tuple(shown),
-        read=read or len(rows),
-        dropped=dropped or {},
+        rendered=tuple(rendered),
+        rows_read=read,
+        dropped=dropped,
         failures=tuple(failures),
     )
 
 
-def _shown(task: Task, rows: Sequence[Row], template: Template) -> Iterator[RenderedRow]:
+def _render(task: Task, rows: Sequence[Row], template: Template) -> Iterator[RenderedRow]:
     style = PLAIN_OPTIONS if template.shows_options and any(row.options for row in rows) else None
     examples = render_examples(rows, template, task.family, style, PLAIN_DIALOG)
     for row, example in zip(rows, examples, strict=True):

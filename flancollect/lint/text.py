@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _OPTIONS = re.compile(r"\{\{-?\s*options\b.*?\}\}", re.DOTALL)
+# A filled place is one token: a template that shows {{ premise }} differs from one that shows {{ hypothesis }}.
 _TOKEN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\w+", re.DOTALL)
 _WORD = re.compile(r"\w+")
 
 _UNTIDY = {
     "two spaces between words": re.compile(r"(?<=\S) {2,}(?=\S)"),
     "a space at the end of a line": re.compile(r" +$", re.MULTILINE),
-    # a full stop after an ellipsis in quotes is how a form of answer is told: "The answer is ...".
+    # An ellipsis is no doubled full stop, "?!" and "!!" are marks of their own, and a full stop after an ellipsis in
+    # quotes is how a form of answer is told: "The answer is ...".
     "doubled punctuation": re.compile(
         r"(?<![.!?])\.[.,;:!?](?!\.)|[,;:][.,;:!?]|[!?][.,;:]|(?<!\.\.)[.!?][\"”»]\."
     ),
@@ -32,12 +34,13 @@ def same_text(template: str) -> str:
 
 def tokens(template: str) -> frozenset[str]:
     """The words and the filled places of a template but the options, without order and number."""
-    found = _TOKEN.findall(_OPTIONS.sub("", template).casefold())
-    return frozenset(" ".join(token.split()) for token in found)
+    matches = _TOKEN.findall(_OPTIONS.sub("", template).casefold())
+    return frozenset(" ".join(token.split()) for token in matches)
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     """Shared tokens over all tokens: 0 for nothing in common, 1 for the same tokens."""
+    # One word of 13 replaced leaves 12 shared of 14 in all: 0.857. Two empty sets have nothing in common.
     return len(one & other) / max(len(one | other), 1)
 
 
@@ -55,7 +58,7 @@ def untidy(text: str, filled_in: Collection[str]) -> Iterator[tuple[str, str]]:
         for match in pattern.finditer(text):
             if not any(match.group() in part for part in filled_in):
                 yield kind, excerpt(text, match.start(), match.end())
-                break
+                break  # one place of a kind is enough to find the others by
 
 
 def excerpt(text: str, start: int, end: int) -> str:

@@ -46,26 +46,31 @@ def test_yes_and_no_stay_words(tmp_path: Path, empty: Path) -> None:
 def test_all_problems_of_all_files_come_at_once_sorted_by_place(tmp_path: Path, empty: Path) -> None:
     task = TASK.replace("family: colour", "family: color").replace("license: mit", "licence: mit")
     family = FAMILY.replace("{{ thing }}?", "{{ thingy }}?")
-    found = problems(colours(tmp_path / "mine", task=task, family=family), empty)
+    messages = problems(colours(tmp_path / "mine", task=task, family=family), empty)
     assert any(
-        'no variable "thingy"' in p and 'Did you mean "thing"?' in p and "colour.yaml:6" in p for p in found
+        'no variable "thingy"' in p and 'Did you mean "thing"?' in p and "colour.yaml:6" in p
+        for p in messages
     )
-    assert any('unknown key "licence"' in p and 'Did you mean "license"?' in p for p in found)
-    assert any('missing key "license"' in p for p in found)
-    assert found == sorted(found)
+    assert any('unknown key "licence"' in p and 'Did you mean "license"?' in p for p in messages)
+    assert any('missing key "license"' in p for p in messages)
+    assert messages == sorted(messages)
 
 
 def test_an_unknown_family_is_named_with_what_exists(tmp_path: Path, empty: Path) -> None:
-    found = problems(colours(tmp_path / "mine", task=TASK.replace("family: colour", "family: color")), empty)
-    assert found == [
+    messages = problems(
+        colours(tmp_path / "mine", task=TASK.replace("family: colour", "family: color")), empty
+    )
+    assert messages == [
         f'{tmp_path}/mine/colours.yaml:5  family: no family "color". Families: colour. Did you mean "colour"?'
     ]
 
 
 def test_fields_must_be_just_what_the_family_needs(tmp_path: Path, empty: Path) -> None:
-    found = problems(colours(tmp_path / "mine", task=TASK.replace("{thing: thing}", "{tihng: thing}")), empty)
-    assert any('needs "thing"' in p for p in found)
-    assert any("fields.tihng" in p and 'Did you mean "thing"?' in p for p in found)
+    messages = problems(
+        colours(tmp_path / "mine", task=TASK.replace("{thing: thing}", "{tihng: thing}")), empty
+    )
+    assert any('needs "thing"' in p for p in messages)
+    assert any("fields.tihng" in p and 'Did you mean "thing"?' in p for p in messages)
 
 
 def test_closed_options_ask_for_choices(tmp_path: Path, empty: Path) -> None:
@@ -89,22 +94,22 @@ def test_choices_and_labels_of_a_text_answer_are_checked(
     tmp_path: Path, empty: Path, answer: str, says: str
 ) -> None:
     task = TASK.replace("{choices: [green, red], index: label | int}", answer)
-    found = problems(colours(tmp_path / "mine", family=TEXT_FAMILY, task=task), empty)
-    assert any(f"colours.yaml:7  {says}" in p for p in found), found
+    messages = problems(colours(tmp_path / "mine", family=TEXT_FAMILY, task=task), empty)
+    assert any(f"colours.yaml:7  {says}" in p for p in messages), messages
 
 
 def test_two_cards_of_one_name_name_each_other(tmp_path: Path, empty: Path) -> None:
     folder = colours(tmp_path / "mine")
     write(folder, {"other.yaml": TASK})
-    (found,) = problems(folder, empty)
-    assert "other.yaml:1" in found
-    assert "colours.yaml:1" in found
+    (message,) = problems(folder, empty)
+    assert "other.yaml:1" in message
+    assert "colours.yaml:1" in message
 
 
 def test_a_file_that_is_no_card_says_which_keys_make_one(tmp_path: Path, empty: Path) -> None:
-    (found,) = problems(write(tmp_path / "mine", {"notes.yaml": "title: hello\n"}), empty)
-    assert "not a card" in found
-    assert "task, family, mixture, benchmark" in found
+    (message,) = problems(write(tmp_path / "mine", {"notes.yaml": "title: hello\n"}), empty)
+    assert "not a card" in message
+    assert "task, family, mixture, benchmark" in message
 
 
 def test_an_index_makes_one_task_a_row_and_leaves_empty_entries_out(tmp_path: Path, empty: Path) -> None:
@@ -120,23 +125,23 @@ def test_an_index_makes_one_task_a_row_and_leaves_empty_entries_out(tmp_path: Pa
 def test_an_index_column_that_is_not_there_is_a_problem(tmp_path: Path, empty: Path) -> None:
     task = TASK.replace("task: colours", 'expand: {over: index.csv}\ntask: "{{ nmae }}"')
     folder = write(colours(tmp_path / "mine", task=task), {"index.csv": "name\na\n"})
-    (found,) = problems(folder, empty)
-    assert 'no index column "nmae". Columns: name.' in found
+    (message,) = problems(folder, empty)
+    assert 'no index column "nmae". Columns: name.' in message
 
 
 def test_ragged_index_rows_are_all_reported(tmp_path: Path, empty: Path) -> None:
     task = TASK.replace("task: colours", 'expand: {over: index.csv}\ntask: "{{ name }}"')
     folder = write(colours(tmp_path / "mine", task=task), {"index.csv": "name,x\na\nb,1\nc,2,3\n"})
-    found = problems(folder, empty)
-    assert [p.split("index.csv:")[1].split(" ")[0] for p in found] == ["2", "4"]
+    messages = problems(folder, empty)
+    assert [p.split("index.csv:")[1].split(" ")[0] for p in messages] == ["2", "4"]
 
 
 @pytest.mark.parametrize("over", ["../index.csv", "/etc/passwd", "missing.csv"])
 def test_an_index_lies_beside_its_card(tmp_path: Path, empty: Path, over: str) -> None:
     write(tmp_path, {"index.csv": "name\na\n"})
     task = TASK.replace("task: colours", f'expand: {{over: "{over}"}}\ntask: "{{{{ name }}}}"')
-    (found,) = problems(colours(tmp_path / "mine", task=task), empty)
-    assert "expand.over" in found
+    (message,) = problems(colours(tmp_path / "mine", task=task), empty)
+    assert "expand.over" in message
 
 
 def test_expanding_over_templates_gives_one_task_a_template(tmp_path: Path, empty: Path) -> None:
@@ -166,8 +171,8 @@ def test_a_family_that_extends_another_keeps_what_it_does_not_replace(tmp_path: 
 def test_families_that_extend_in_a_circle_are_a_problem(tmp_path: Path, empty: Path) -> None:
     one = "family: one\nextends: two\nforward: {}\n"
     two = "family: two\nextends: one\nforward: {}\n"
-    found = problems(write(tmp_path / "mine", {"one.yaml": one, "two.yaml": two}), empty)
-    assert all("extends itself" in p for p in found)
+    messages = problems(write(tmp_path / "mine", {"one.yaml": one, "two.yaml": two}), empty)
+    assert all("extends itself" in p for p in messages)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +193,8 @@ def test_families_that_extend_in_a_circle_are_a_problem(tmp_path: Path, empty: P
 )
 def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: str, says: str) -> None:
     assert before in FAMILY
-    found = problems(colours(tmp_path / "mine", family=FAMILY.replace(before, after)), empty)
-    assert any(says in p and "colour.yaml:" in p for p in found), found
+    messages = problems(colours(tmp_path / "mine", family=FAMILY.replace(before, after)), empty)
+    assert any(says in p and "colour.yaml:" in p for p in messages), messages
 
 
 @pytest.mark.parametrize(
@@ -212,26 +217,26 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
     ],
 )
 def test_mixtures_and_benchmarks_are_checked(tmp_path: Path, empty: Path, card: str, says: str) -> None:
-    found = problems(write(colours(tmp_path / "mine"), {"mixed.yaml": card}), empty)
-    assert any(says in p and "mixed.yaml:" in p for p in found), found
+    messages = problems(write(colours(tmp_path / "mine"), {"mixed.yaml": card}), empty)
+    assert any(says in p and "mixed.yaml:" in p for p in messages), messages
 
 
 def test_styles_are_checked_and_may_not_clash(tmp_path: Path, empty: Path) -> None:
     styles = "options:\n  dashes: {item: '- {{ texts }}'}\n  labels: {item: 'x', answer: label}\n"
-    found = problems(write(tmp_path / "mine", {"_styles.yaml": styles}), empty)
-    assert any("_styles.yaml:3" in p and "label" in p for p in found)
+    messages = problems(write(tmp_path / "mine", {"_styles.yaml": styles}), empty)
+    assert any("_styles.yaml:3" in p and "label" in p for p in messages)
     good = "options:\n  dashes: {item: '- {{ texts }}'}\n"
-    found = problems(write(tmp_path / "other", {"_styles.yaml": good, "more/_styles.yaml": good}), empty)
-    assert any('no variable "texts"' in p for p in found)
-    assert any('a style "dashes" exists already' in p for p in found)
+    messages = problems(write(tmp_path / "other", {"_styles.yaml": good, "more/_styles.yaml": good}), empty)
+    assert any('no variable "texts"' in p for p in messages)
+    assert any('a style "dashes" exists already' in p for p in messages)
 
 
 def test_a_card_that_is_a_link_out_of_the_catalogue_is_refused(tmp_path: Path, empty: Path) -> None:
     write(tmp_path / "elsewhere", {"colours.yaml": TASK})
     folder = write(tmp_path / "mine", {"colour.yaml": FAMILY})
     (folder / "colours.yaml").symlink_to(tmp_path / "elsewhere" / "colours.yaml")
-    (found,) = problems(folder, empty)
-    assert "leaves the catalogue" in found
+    (message,) = problems(folder, empty)
+    assert "leaves the catalogue" in message
 
 
 def test_the_embedded_collection_has_no_problems_and_loads_whole() -> None:

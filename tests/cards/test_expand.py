@@ -69,8 +69,8 @@ def test_what_becomes_empty_is_left_out_and_what_is_empty_stays(tmp_path: Path) 
 )
 def test_a_text_is_filled_as_the_template_that_it_is(tmp_path: Path, text: str) -> None:
     index = f"{','.join(ODD)}\n{','.join(ODD.values())}\n"
-    shown = text.replace("\n", "\\n")
-    (card,) = expanded(tmp_path, f'a: "{shown}"\n', index)
+    written = text.replace("\n", "\\n")
+    (card,) = expanded(tmp_path, f'a: "{written}"\n', index)
     assert card == {"a": compile_template(text).render(ODD)}
 
 

@@ -16,17 +16,17 @@ FAMILY = """
     options: closed
     example: {{thing: grass, options: [green, red], answer: green}}
     forward:
-      ask: {{input: "Is {{{{ thing }}}} {asked}?", target: "{{{{ answer }}}}"}}
+      ask: {{input: "Is {{{{ thing }}}} {question}?", target: "{{{{ answer }}}}"}}
 """
 
 
-@pytest.mark.parametrize("asked", ["green or red? {{ options }}", "{{ choices | join(' or ') }}"])
-def test_options_may_be_listed_or_told_inside_the_template(tmp_path: Path, asked: str) -> None:
-    folder = write(tmp_path, {"colour.yaml": FAMILY.format(asked=asked)})
+@pytest.mark.parametrize("question", ["green or red? {{ options }}", "{{ choices | join(' or ') }}"])
+def test_options_may_be_listed_or_told_inside_the_template(tmp_path: Path, question: str) -> None:
+    folder = write(tmp_path, {"colour.yaml": FAMILY.format(question=question)})
     assert "colour" in load_catalog((folder,)).families
 
 
 def test_options_that_no_template_tells_are_a_problem(tmp_path: Path) -> None:
-    folder = write(tmp_path, {"colour.yaml": FAMILY.format(asked="green")})
+    folder = write(tmp_path, {"colour.yaml": FAMILY.format(question="green")})
     with pytest.raises(CardError, match="no template shows"):
         load_catalog((folder,))

@@ -75,8 +75,8 @@ def test_named_policies(policy, passes, refused):
 
 
 def test_all_licenses_of_a_card_must_pass():
-    said = refusal("mit; cc-by-nc-4.0", [named_policy("commercial")])
-    assert said == "license cc-by-nc-4.0: not for commercial use (license policy: commercial)"
+    reason = refusal("mit; cc-by-nc-4.0", [named_policy("commercial")])
+    assert reason == "license cc-by-nc-4.0: not for commercial use (license policy: commercial)"
 
 
 def test_all_policies_must_pass():
@@ -130,9 +130,9 @@ def test_no_policy_takes_everything():
     ],
 )
 def test_the_license_of_the_whole(sources, result):
-    found = combined(sources)
-    assert found.id == result
-    assert found.reason
+    whole = combined(sources)
+    assert whole.id == result
+    assert whole.reason
 
 
 @given(ANY_LICENSES)
@@ -209,13 +209,13 @@ def test_over_the_whole_catalogue_a_policy_plans_no_refused_task(policy):
     recipe = recipe_of_card(mixture, BuildRequest("all", license_policy=policy))
     sources = ResolvedSources(keys=keys, entries=entries)
     plan = make_plan(catalog, recipe, select_tasks(catalog, recipe), sources)
-    taken = {task.task.card.license.lower() for task in plan.tasks}
-    assert taken
-    assert not taken & {"unknown", "other"}
+    licenses = {task.task.card.license.lower() for task in plan.tasks}
+    assert licenses
+    assert not licenses & {"unknown", "other"}
     if policy != "any":
-        assert not [name for name in taken if "-nc" in name or "-nd" in name]
+        assert not [name for name in licenses if "-nc" in name or "-nd" in name]
     if policy == "permissive":
-        assert not [name for name in taken if "-sa" in name or name.startswith("gpl")]
+        assert not [name for name in licenses if "-sa" in name or name.startswith("gpl")]
     skipped = {skip.task for skip in plan.skipped if skip.kind == "license"}
     assert skipped
     assert {task.name for task in plan.tasks} | {skip.task for skip in plan.skipped} == set(catalog.tasks)

@@ -6,7 +6,7 @@ from flancollect.cards.paths import is_within
 
 
 @pytest.mark.parametrize(
-    ("path", "inside"),
+    ("path", "within"),
     [
         ("home", True),
         ("home/.", True),
@@ -28,7 +28,7 @@ from flancollect.cards.paths import is_within
     ],
 )
 @pytest.mark.parametrize("folder", ["home", "other/link-home"])
-def test_paths_and_folders_are_followed_through_links(tmp_path, path, inside, folder):
+def test_paths_and_folders_are_followed_through_links(tmp_path, path, within, folder):
     for name in ("home/deeper", "homely", "other"):
         (tmp_path / name).mkdir(parents=True)
     links = {
@@ -41,7 +41,7 @@ def test_paths_and_folders_are_followed_through_links(tmp_path, path, inside, fo
     }
     for link, target in links.items():
         (tmp_path / link).symlink_to(tmp_path / target)
-    assert is_within(tmp_path / path, tmp_path / folder) is inside
+    assert is_within(tmp_path / path, tmp_path / folder) is within
 
 
 def test_relative_paths_start_from_the_working_folder(tmp_path, monkeypatch):

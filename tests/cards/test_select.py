@@ -8,7 +8,7 @@ from flancollect.cards.select import matches
 
 
 @pytest.mark.parametrize(
-    ("globs", "chosen"),
+    ("globs", "names"),
     [
         (["a*"], ["ab", "abc"]),
         (["a*", "!abc"], ["ab"]),
@@ -19,5 +19,5 @@ from flancollect.cards.select import matches
         (["[ab]"], ["b"]),
     ],
 )
-def test_globs_choose_in_order(globs: list[str], chosen: list[str]) -> None:
-    assert [name for name in ("ab", "abc", "b", "xyz") if matches(name, globs)] == chosen
+def test_globs_choose_in_order(globs: list[str], names: list[str]) -> None:
+    assert [name for name in ("ab", "abc", "b", "xyz") if matches(name, globs)] == names

@@ -117,16 +117,16 @@ def test_comments_crlf_and_a_byte_order_mark_are_fine() -> None:
     ],
 )
 def test_what_is_no_part_of_cards_is_named_with_its_line(text: str, line: int, what: str) -> None:
-    found = problems(text)
-    assert any(what in said for _, said in found), found
+    lines_and_messages = problems(text)
+    assert any(what in message for _, message in lines_and_messages), lines_and_messages
     if line:
-        assert line in {at for at, _ in found} or "never closed" in what
+        assert line in {at for at, _ in lines_and_messages} or "never closed" in what
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    found = problems("a: 1\na: 2\nb: &x 1\nc: !t 1\nd: *x\ne: [\n")
-    assert [line for line, _ in found[:4]] == [2, 3, 4, 5]
-    assert "not valid YAML" in found[-1][1]
+    lines_and_messages = problems("a: 1\na: 2\nb: &x 1\nc: !t 1\nd: *x\ne: [\n")
+    assert [line for line, _ in lines_and_messages[:4]] == [2, 3, 4, 5]
+    assert "not valid YAML" in lines_and_messages[-1][1]
 
 
 def test_a_quoted_merge_sign_or_null_is_text() -> None:

@@ -35,9 +35,9 @@ forward:
     (line,) = [line for line in ran.err.splitlines() if line.startswith("not compiled: ")]
     assert line.endswith("odd.yaml:6  forward.own.input: macro is not covered")
     assert "templates: " in ran.err
-    found = json.loads(command("cards", "check", "--verbose", "--json", "--catalog", str(tmp_path)).out)
-    assert len(found["not_compiled"]) == 1
-    assert found["compiled"] > 19
+    values = json.loads(command("cards", "check", "--verbose", "--json", "--catalog", str(tmp_path)).out)
+    assert len(values["not_compiled"]) == 1
+    assert values["compiled"] > 19
 
 
 def test_list_prints_objects_with_the_promised_keys():
@@ -60,11 +60,11 @@ def test_list_narrows_to_a_submix_and_prints_one_line_a_task():
 
 
 def test_show_gives_a_card_as_it_was_filled_in():
-    shown = json.loads(command("cards", "show", "town_rivers", "--json").out)
-    assert shown["file"] == f"{CATALOGUE}/facts/town_facts.yaml"
-    assert shown["source"]["files"] == "facts/rivers.json"
-    assert shown["citation"] == "towns2024"
-    assert shown["template_ids"] == ["forward/as_given", "forward/labelled", "inverted/which_place"]
+    card = json.loads(command("cards", "show", "town_rivers", "--json").out)
+    assert card["file"] == f"{CATALOGUE}/facts/town_facts.yaml"
+    assert card["source"]["files"] == "facts/rivers.json"
+    assert card["citation"] == "towns2024"
+    assert card["template_ids"] == ["forward/as_given", "forward/labelled", "inverted/which_place"]
     mayors = json.loads(command("cards", "show", "town_mayors", "--json").out)
     assert "citation" not in mayors
     hold_out = command("cards", "show", "weather_claims").out

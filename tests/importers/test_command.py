@@ -27,6 +27,11 @@ def test_says_how_much_was_converted_and_why_not_all(tmp_path: Path) -> None:
 
 def test_json_holds_the_counts(tmp_path: Path) -> None:
     src = checkouts.flan(tmp_path / "src")
-    found = json.loads(run("flan", str(src), "--out", str(tmp_path / "out"), "--json"))
-    assert (found["kind"], found["unit"], found["total"], found["converted"]) == ("flan", "patterns", 9, 5)
-    assert sum(found["not_converted"].values()) == 4
+    values = json.loads(run("flan", str(src), "--out", str(tmp_path / "out"), "--json"))
+    assert (values["kind"], values["unit"], values["total"], values["converted"]) == (
+        "flan",
+        "patterns",
+        9,
+        5,
+    )
+    assert sum(values["not_converted"].values()) == 4

@@ -28,8 +28,8 @@ def templates(catalog: Catalog, family: str) -> dict[str, Template]:
 def test_patterns_become_templates_and_turned_ones_inverted(tmp_path: Path) -> None:
     _, catalog = imported(tmp_path)
     check_examples(catalog.families.values())
-    found = templates(catalog, "flan_v2_taste")
-    assert {name: (w.direction, w.input) for name, w in found.items()} == {
+    by_name = templates(catalog, "flan_v2_taste")
+    assert {name: (template.direction, template.input) for name, template in by_name.items()} == {
         "pattern_0": ("forward", "Is {{ fruit }} sweet?{{ options | para }}"),
         "pattern_1": ("forward", "{{ fruit }} tastes:{{ options | line }}"),
         "pattern_2": ("inverted", "Name something {{ answer }}."),
@@ -72,6 +72,26 @@ def test_a_need_may_be_called_answer(tmp_path: Path) -> None:
     import_catalogue("flan", tmp_path / "src", tmp_path / "out")
     (template,) = load_catalog([tmp_path / "out"]).families["flan_v2_ask"].templates
     assert (template.input, template.target) == ("What has the answer {{ answer_ }}?", "{{ answer }}")
+
+
+@pytest.mark.parametrize("inputs", ["", " ", "{options_}", "\\n{options_}"])
+def test_a_pattern_that_asks_nothing_is_counted_with_its_reason(tmp_path: Path, inputs: str) -> None:
+    text = f'PATTERNS = {{"ask": [("{inputs}", "{{fruit}}"), ("Is {{fruit}} sweet?", "{{answer}}")]}}'
+    checkouts.flan(tmp_path / "src", text)
+    conversion = import_catalogue("flan", tmp_path / "src", tmp_path / "out")
+    assert conversion.converted == 1
+    (item,) = conversion.not_converted
+    assert (item.name, item.reason) == (
+        "PATTERNS['ask'][0]",
+        "the prompt is empty, or the list of options alone",
+    )
+
+
+def test_a_value_called_options_is_no_list_of_options(tmp_path: Path) -> None:
+    checkouts.flan(tmp_path / "src", 'PATTERNS = {"ask": [("Which of {options}?", "{answer}")]}')
+    import_catalogue("flan", tmp_path / "src", tmp_path / "out")
+    family = load_catalog([tmp_path / "out"]).families["flan_v2_ask"]
+    assert (family.options, dict(family.needs)) == ("none", {"options_": "any"})
 
 
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ def test_runs_of_other_characters_become_one_underscore() -> None:
 
 @given(st.lists(st.text(), max_size=8))
 def test_any_names_become_valid_and_different(texts: list[str]) -> None:
-    taken: list[str] = []
+    names: list[str] = []
     for text in texts:
-        taken.append(unique_name(text, taken))
-    assert len(set(taken)) == len(taken)
-    assert all(re.match(NAME, name) for name in taken)
+        names.append(unique_name(text, names))
+    assert len(set(names)) == len(names)
+    assert all(re.match(NAME, name) for name in names)
 
 
 def test_a_long_name_is_cut_and_still_different() -> None:

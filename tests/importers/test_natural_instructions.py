@@ -99,9 +99,9 @@ def test_nothing_of_the_data_is_copied(tmp_path: Path) -> None:
 )
 def test_files_that_are_no_tasks_are_listed(tmp_path: Path, task: object, reason: str) -> None:
     src = checkouts.natural_instructions(tmp_path / "src", good=OLD, odd=task)
-    (found,) = import_catalogue("natural-instructions", src, tmp_path / "out").not_converted
-    assert (found.path, found.name) == ("tasks/odd.json", "odd")
-    assert reason in found.reason
+    (item,) = import_catalogue("natural-instructions", src, tmp_path / "out").not_converted
+    assert (item.path, item.name) == ("tasks/odd.json", "odd")
+    assert reason in item.reason
 
 
 def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:

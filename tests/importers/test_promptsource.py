@@ -76,8 +76,8 @@ def test_files_that_are_no_templates_are_listed(tmp_path: Path, text: str, reaso
     src = checkouts.promptsource(tmp_path / "src")
     checkouts.promptsource(src, text, "odd")
     conversion = import_catalogue("promptsource", src, tmp_path / "out")
-    (found,) = (item for item in conversion.not_converted if "odd" in item.path)
-    assert reason in found.reason
+    (failure,) = (item for item in conversion.not_converted if "odd" in item.path)
+    assert reason in failure.reason
 
 
 def test_a_link_out_of_the_checkout_is_not_followed(tmp_path: Path) -> None:

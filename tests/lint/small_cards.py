@@ -44,15 +44,15 @@ def catalogue(folder: Path, **parts: str) -> Catalog:
     return load_catalog((folder,), EMPTY)
 
 
-def diagnostic(name: str, folder: Path, **parts: str) -> list[str]:
+def findings(name: str, folder: Path, **parts: str) -> list[str]:
     """What one lint says of the small catalogue, with the cases."""
     catalog, lint = catalogue(folder, **parts), LINTS[name]
     if lint.static is not None:
-        found = lint.static(catalog)
+        of_lint = lint.static(catalog)
     else:
         assert lint.rows is not None
-        found = lint.rows(samples(catalog))
-    return [f"{finding.problem} ({finding.case})" for finding in found]
+        of_lint = lint.rows(samples(catalog))
+    return [f"{finding.problem} ({finding.case})" for finding in of_lint]
 
 
 def samples(catalog: Catalog) -> list[Sample]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.catalogs import TASK
-from tests.lint.small_cards import FAMILY, diagnostic
+from tests.lint.small_cards import FAMILY, findings
 
 SIZED = (
     FAMILY.replace("{thing: text}", "{thing: text, size: text}")
@@ -22,23 +22,23 @@ LABEL = ', answer: label, label: "{{ upper }}"'
 
 
 def test_a_field_that_no_chosen_template_shows_is_unshown(tmp_path: Path) -> None:
-    found = diagnostic("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + "templates: [ask, say]\n")
-    assert len(found) == 1
-    assert "colours.yaml:6  fields.size" in found[0]
+    messages = findings("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + "templates: [ask, say]\n")
+    assert len(messages) == 1
+    assert "colours.yaml:6  fields.size" in messages[0]
 
 
 @pytest.mark.parametrize("narrowed", ["", "templates: [ask, big]\n"])
 def test_a_field_that_some_template_shows_is_not(narrowed: str, tmp_path: Path) -> None:
-    assert diagnostic("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + narrowed) == []
+    assert findings("unshown_field", tmp_path, family=SIZED, task=SIZED_TASK + narrowed) == []
 
 
 def test_an_unknown_license_is_told_by_submix(tmp_path: Path) -> None:
-    found = diagnostic(
+    messages = findings(
         "unknown_license", tmp_path / "a", task=TASK.replace("license: mit", "license: unknown")
     )
-    assert found[0].startswith("submix mine  license: unknown")
-    assert found[0].endswith("(colours)")
-    assert diagnostic("unknown_license", tmp_path / "b") == []
+    assert messages[0].startswith("submix mine  license: unknown")
+    assert messages[0].endswith("(colours)")
+    assert findings("unknown_license", tmp_path / "b") == []
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_an_unknown_license_is_told_by_submix(tmp_path: Path) -> None:
     ],
 )
 def test_a_style_asks_for_what_it_takes(header: str, answer: str, speaks: bool, tmp_path: Path) -> None:
-    found = diagnostic("label_style", tmp_path, styles=STYLES % (header, answer))
-    assert [text.startswith("_styles.yaml  options.one") for text in found] == [True] * speaks
+    messages = findings("label_style", tmp_path, styles=STYLES % (header, answer))
+    assert [text.startswith("_styles.yaml  options.one") for text in messages] == [True] * speaks
 
 
 def test_characters_that_t5_lacks_are_found_in_styles(tmp_path: Path) -> None:
     shots = 'shots:\n  tags: {exemplar: "<q> {{ input }} {{ target }}", query: "<q> {{ input }}"}\n'
-    assert "shots.tags: T5 cannot read '<'" in diagnostic("lost_in_styles", tmp_path / "a", styles=shots)[0]
-    assert diagnostic("lost_in_styles", tmp_path / "b", styles=shots.replace("<q>", "[q]")) == []
+    assert "shots.tags: T5 cannot read '<'" in findings("lost_in_styles", tmp_path / "a", styles=shots)[0]
+    assert findings("lost_in_styles", tmp_path / "b", styles=shots.replace("<q>", "[q]")) == []

@@ -62,10 +62,10 @@ def test_a_glob_that_matches_nothing_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_json_holds_counts_and_all_that_was_said(tmp_path: Path) -> None:
     ran = check(tmp_path, "--json", "--verbose", family=DOUBLED, task=TASK.replace("mit", "unknown"))
-    found = json.loads(ran.out)
+    values = json.loads(ran.out)
     assert ran.code == 3
-    assert found["tasks"] == 1
-    assert [one["lint"] for one in found["problems"]] == ["duplicate_template"]
-    assert {one["lint"] for one in found["remarks"]} == {"few_templates", "unknown_license"}
-    assert found["rows"] == {"tasks_read": 0, "tasks_not_read": 0}
-    assert found["details"]
+    assert values["tasks"] == 1
+    assert [one["lint"] for one in values["problems"]] == ["duplicate_template"]
+    assert {one["lint"] for one in values["remarks"]} == {"few_templates", "unknown_license"}
+    assert values["rows"] == {"tasks_read": 0, "tasks_not_read": 0}
+    assert values["details"]

@@ -8,7 +8,7 @@ import pytest
 
 from flancollect.lint.report import LINTS
 from tests.catalogs import TASK
-from tests.lint.small_cards import DATA, FAMILY, TEXT_FAMILY, TEXT_TASK, diagnostic
+from tests.lint.small_cards import DATA, FAMILY, TEXT_FAMILY, TEXT_TASK, findings
 
 ROW_LINTS = [name for name, lint in LINTS.items() if lint.rows is not None]
 LONG = "the quick fox jumps over it"
@@ -50,14 +50,14 @@ def test_every_row_lint_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", SPEAKS)
 def test_a_lint_says_where_and_what(name: str, tmp_path: Path) -> None:
-    found = diagnostic(name, tmp_path, **SPEAKS[name])
-    assert found
-    assert "colour" in found[0].split(":")[0]
+    messages = findings(name, tmp_path, **SPEAKS[name])
+    assert messages
+    assert "colour" in messages[0].split(":")[0]
 
 
 @pytest.mark.parametrize("name", ROW_LINTS)
 def test_a_lint_has_nothing_to_say_of_clean_rows(name: str, tmp_path: Path) -> None:
-    assert diagnostic(name, tmp_path) == []
+    assert findings(name, tmp_path) == []
 
 
 def test_a_guarded_field_may_be_empty(tmp_path: Path) -> None:
@@ -65,44 +65,44 @@ def test_a_guarded_field_may_be_empty(tmp_path: Path) -> None:
         "in.\\n{{ thing }}", "in.{{ thing | para }}"
     )
     family = family.replace('target: "{{ thing }}"', 'target: "{{ thing }}!"')
-    assert diagnostic("empty_field", tmp_path, family=family, **SPEAKS["empty_field"]) == []
+    assert findings("empty_field", tmp_path, family=family, **SPEAKS["empty_field"]) == []
 
 
 def test_spans_are_the_nature_of_extraction(tmp_path: Path) -> None:
     parts = SPEAKS["target_in_prompt"]
     assert (
-        diagnostic("target_in_prompt", tmp_path, **{**parts, "task": parts["task"] + "metric: squad\n"}) == []
+        findings("target_in_prompt", tmp_path, **{**parts, "task": parts["task"] + "metric: squad\n"}) == []
     )
 
 
 def test_an_inverted_prompt_may_not_hold_its_target_whatever_the_metric(tmp_path: Path) -> None:
     parts = SPEAKS["target_in_prompt"]
     family = TEXT_FAMILY.replace("Name something {{ answer }}.", "{{ answer }} and {{ thing }}?")
-    found = diagnostic(
+    messages = findings(
         "target_in_prompt", tmp_path, **{**parts, "task": parts["task"] + "metric: squad\n", "family": family}
     )
-    assert len(found) == 1
-    assert "inverted.find" in found[0]
+    assert len(messages) == 1
+    assert "inverted.find" in messages[0]
 
 
 def test_fields_that_name_every_option_leak_nothing(tmp_path: Path) -> None:
     both = "thing,label\n" + "".join(f"{i} green or red hats,{i % 2}\n" for i in range(12))
-    assert diagnostic("label_leak", tmp_path, data=both) == []
+    assert findings("label_leak", tmp_path, data=both) == []
 
 
 def test_fields_that_name_an_option_by_chance_leak_nothing(tmp_path: Path) -> None:
     some = "thing,label\n" + "".join(f"{i} {('green', 'red')[i // 2 % 2]} hats,{i % 2}\n" for i in range(12))
-    assert diagnostic("label_leak", tmp_path, data=some) == []
+    assert findings("label_leak", tmp_path, data=some) == []
 
 
 def test_untidiness_of_the_data_is_not_the_template_s(tmp_path: Path) -> None:
-    assert diagnostic("untidy_rows", tmp_path, data=DATA.replace("a ", "a..  ")) == []
+    assert findings("untidy_rows", tmp_path, data=DATA.replace("a ", "a..  ")) == []
 
 
 def test_rows_that_the_card_takes_out_on_purpose_are_not_unusable(tmp_path: Path) -> None:
     task = TASK.replace("family:", 'where: label == "0"\nfamily:')
-    assert diagnostic("unusable_rows", tmp_path, task=task) == []
+    assert findings("unusable_rows", tmp_path, task=task) == []
 
 
 def test_rates_need_enough_rows(tmp_path: Path) -> None:
-    assert diagnostic("empty_field", tmp_path, data="thing,label\n ,0\ngrass,0\nblood,1\n") == []
+    assert findings("empty_field", tmp_path, data="thing,label\n ,0\ngrass,0\nblood,1\n") == []

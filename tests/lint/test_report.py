@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flancollect.building.cache_keys import rendered_keys
 from flancollect.cards.catalog import load_catalog
-from flancollect.lint.flan_inversions import TURNED_AROUND
+from flancollect.lint.flan_inversions import INVERTED_IN_FLAN
 from flancollect.lint.report import LINTS, lint_catalogue, lint_rows
 from tests.catalogs import TASK
 from tests.lint.small_cards import FAMILY, catalogue, samples
@@ -28,7 +28,7 @@ def test_the_embedded_catalogue_holds_no_silence_without_use() -> None:
 
 
 def test_flan_turns_around_these_many_tasks() -> None:
-    assert len(TURNED_AROUND) == 67
+    assert len(INVERTED_IN_FLAN) == 67
 
 
 def test_every_lint_looks_at_cards_or_at_rows() -> None:
@@ -54,12 +54,9 @@ def test_a_task_silences_a_lint_of_its_own_card(tmp_path: Path) -> None:
 
 def test_a_silence_without_use_is_remarked(tmp_path: Path) -> None:
     family = FAMILY + "lint: {ignore: {no_inversion: there is one}}\n"
-    diagnostic = [
-        diagnostic
-        for diagnostic in lint_catalogue(catalogue(tmp_path, family=family)).diagnostic
-        if diagnostic.lint == "unused_silence"
-    ]
-    assert [f"{one.problem}".split("  ")[1] for one in diagnostic] == [
+    report = lint_catalogue(catalogue(tmp_path, family=family))
+    unused = [diagnostic for diagnostic in report.diagnostics if diagnostic.lint == "unused_silence"]
+    assert [f"{diagnostic.problem}".split("  ")[1] for diagnostic in unused] == [
         "lint.ignore.no_inversion: the lint finds nothing here; take the silence out"
     ]
 
@@ -80,12 +77,12 @@ def test_cases_of_one_problem_are_told_together(tmp_path: Path) -> None:
     other = TASK.replace("task: colours", "task: shades").replace("license: mit", "license: unknown")
     task = TASK.replace("license: mit", "license: unknown")
     report = lint_catalogue(catalogue(tmp_path, task=task, more=other))
-    (diagnostic,) = [diagnostic for diagnostic in report.diagnostic if diagnostic.lint == "unknown_license"]
+    (diagnostic,) = [diagnostic for diagnostic in report.diagnostics if diagnostic.lint == "unknown_license"]
     assert diagnostic.cases == ("colours", "shades")
     assert "(2: colours, shades)" in str(diagnostic)
 
 
-def test_a_silence_changes_no_work_that_was_done(tmp_path: Path) -> None:
+def test_a_silence_changes_no_cache_key(tmp_path: Path) -> None:
     plain = catalogue(tmp_path / "a").tasks["colours"]
     silenced = catalogue(tmp_path / "b", task=TASK + "lint: {ignore: {label_leak: why}}\n").tasks["colours"]
     assert rendered_keys(plain, scoring=True) == rendered_keys(silenced, scoring=True)

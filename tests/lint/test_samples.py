@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flancollect.lint.samples import DRAWN, ROWS, read_samples
+from flancollect.lint.samples import BATCHES, ROWS, read_samples
 from flancollect.sources.table import SourceAccess
 from tests.catalogs import TASK
 from tests.lint.small_cards import catalogue, samples
@@ -15,19 +15,19 @@ MANY = "thing,label\n" + "".join(f"thing {i},{i % 2}\n" for i in range(3000))
 def test_every_template_shows_every_row(tmp_path: Path) -> None:
     (sample,) = samples(catalogue(tmp_path, data=MANY))
     assert len(sample.rows) == ROWS
-    assert len(sample.shown) == 3 * ROWS
-    assert {one.options for one in sample.shown} == {"", "Options:\n- green\n- red"}
+    assert len(sample.rendered) == 3 * ROWS
+    assert {one.options for one in sample.rendered} == {"", "Options:\n- green\n- red"}
 
 
 def test_a_card_s_own_templates_and_the_inverted_ones_are_shown(tmp_path: Path) -> None:
     (sample,) = samples(catalogue(tmp_path, task=TASK + "templates: [say]\n"))
-    assert {one.template.name for one in sample.shown} == {"say", "find"}
+    assert {one.template.name for one in sample.rendered} == {"say", "find"}
 
 
 def test_more_rows_are_read_where_a_filter_leaves_few(tmp_path: Path) -> None:
     rare = TASK.replace("family:", 'where: thing.endswith("00")\nfamily:')
     (sample,) = samples(catalogue(tmp_path, task=rare, data=MANY))
-    assert sample.read == sum(DRAWN)
+    assert sample.rows_read == sum(BATCHES)
     assert len(sample.rows) > ROWS // 4
 
 

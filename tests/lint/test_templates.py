@@ -9,7 +9,7 @@ import pytest
 from flancollect.cards.catalog import load_catalog
 from flancollect.lint.templates import few_templates, unused_need
 from tests.catalogs import TASK, write
-from tests.lint.small_cards import FAMILY, catalogue, diagnostic
+from tests.lint.small_cards import FAMILY, catalogue, findings
 from tests.small import EMPTY
 
 TEN = FAMILY.replace(
@@ -68,47 +68,47 @@ def task_of(family: str) -> str:
 
 @pytest.mark.parametrize("name", SPEAKS)
 def test_a_lint_says_where_and_what(name: str, tmp_path: Path) -> None:
-    found = diagnostic(name, tmp_path, family=SPEAKS[name], task=task_of(SPEAKS[name]))
-    assert found
-    assert "colour.yaml" in found[0]
+    messages = findings(name, tmp_path, family=SPEAKS[name], task=task_of(SPEAKS[name]))
+    assert messages
+    assert "colour.yaml" in messages[0]
 
 
 @pytest.mark.parametrize("name", SPEAKS)
 def test_a_lint_has_nothing_to_say_of_a_clean_family(name: str, tmp_path: Path) -> None:
-    assert diagnostic(name, tmp_path, family=SILENT[name]) == []
+    assert findings(name, tmp_path, family=SILENT[name]) == []
 
 
 def test_two_families_with_equal_needs_may_not_repeat_each_other(tmp_path: Path) -> None:
-    found = diagnostic("repeated_template", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ""))
-    assert len(found) == 1
-    assert "warmer.yaml" in found[0] or "more.yaml" in found[0]
-    assert "colour/forward/ask" in found[0]
+    messages = findings("repeated_template", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ""))
+    assert len(messages) == 1
+    assert "warmer.yaml" in messages[0] or "more.yaml" in messages[0]
+    assert "colour/forward/ask" in messages[0]
 
 
 @pytest.mark.parametrize("text", ["Which hue has {{ thing }}?", "{{ thing }}"])
 def test_other_words_and_none_at_all_are_no_repetition(text: str, tmp_path: Path) -> None:
     bare = FAMILY.replace("What colour is {{ thing }}?", "{{ thing }}")
-    assert diagnostic("repeated_template", tmp_path, family=bare, more=WARMER % (text, "")) == []
+    assert findings("repeated_template", tmp_path, family=bare, more=WARMER % (text, "")) == []
 
 
 def test_a_template_hold_out_in_one_family_may_not_be_trained_in_another(tmp_path: Path) -> None:
-    found = diagnostic(
+    messages = findings(
         "hold_out_trained", tmp_path, more=WARMER % ("What colour is {{ thing }}?", ", hold_out: true")
     )
-    assert "held out, but trained as colour/forward/ask" in found[0]
+    assert "held out, but trained as colour/forward/ask" in messages[0]
 
 
 def test_what_a_family_inherits_is_not_its_own_duplicate(tmp_path: Path) -> None:
     child = 'family: child\nextends: colour\nforward:\n  new: {input: "{{ thing }}: hue?", target: "{{ answer }}"}\n'
     for name in ("duplicate_template", "repeated_template", "near_duplicate_template"):
-        assert diagnostic(name, tmp_path / name, more=child) == []
+        assert findings(name, tmp_path / name, more=child) == []
 
 
 def test_short_templates_may_be_alike(tmp_path: Path) -> None:
     family = with_template(
         '{input: "colour: {{ thing }}{{ options | line }}", target: "{{ answer }}"}'
     ).replace("What colour is {{ thing }}?", "{{ thing }} = colour")
-    assert diagnostic("near_duplicate_template", tmp_path, family=family) == []
+    assert findings("near_duplicate_template", tmp_path, family=family) == []
 
 
 def test_one_task_per_template_and_tasks_never_trained_need_no_ten_templates(tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_one_task_per_template_and_tasks_never_trained_need_no_ten_templates(tmp
 def test_a_family_must_turn_around_what_flan_turns_around(tmp_path: Path) -> None:
     forward_only = FAMILY.split("inverted:")[0]
     task = TASK.replace("task: colours", "task: rte")
-    assert "(rte)" in diagnostic("no_inversion", tmp_path / "a", family=forward_only, task=task)[0]
-    assert diagnostic("no_inversion", tmp_path / "b", family=FAMILY, task=task) == []
-    assert diagnostic("no_inversion", tmp_path / "c", family=forward_only) == []
+    assert "(rte)" in findings("no_inversion", tmp_path / "a", family=forward_only, task=task)[0]
+    assert findings("no_inversion", tmp_path / "b", family=FAMILY, task=task) == []
+    assert findings("no_inversion", tmp_path / "c", family=forward_only) == []
 
 
 def test_a_need_that_only_a_target_shows_is_used(tmp_path: Path) -> None:
