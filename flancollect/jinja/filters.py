@@ -35,7 +35,7 @@ from flancollect.jinja.operators import add
 
 Function = Callable[..., Any]
 
-_MAX_DIGITS = 400  # the largest float has 309 digits before its point, the smallest 324 zeros behind it
+_MAX_DIGITS = 400  # floats end at 1e308 and 5e-324: no digit beyond says anything
 _MAX_INDENT = 64
 
 REFUSED_FILTERS = {

@@ -89,9 +89,8 @@ class CompileContext:
     loop_depth: int = 0
     uses_budget: bool = False
     uses_draws: bool = False
-    loops: dict[str, Loop] = field(
-        default_factory=dict
-    )  # running ones that have a `loop`, by Jinja's name of it
+    # Running loops that use `loop`, by Jinja's name of it.
+    loops: dict[str, Loop] = field(default_factory=dict)
     row_variables: dict[str, str] = field(default_factory=dict)  # of the columns that are read, in that order
     variable_kinds: dict[str, str] = field(default_factory=dict)
     _variables: dict[str, str] = field(default_factory=dict)

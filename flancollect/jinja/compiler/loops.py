@@ -75,9 +75,8 @@ def _write_items(
 ) -> str:
     """Write what a loop walks through, counted, and say of what kind its elements are."""
     mutates = _may_mutate(node)
-    items, _ = counted_loop(
-        node
-    )  # without the filter that `rewrite.py` put there: the steps are counted here
+    # Without the filter that `rewrite.py` put around it: the steps are counted here.
+    items, _ = counted_loop(node)
     value = write_expression(items, symbols, context, lazy=not mutates)
     code = value.code
     if value.kind not in _ITERABLE_KINDS:
@@ -87,7 +86,7 @@ def _write_items(
             code = f"{context.helper(runtime.sequence)}({code})"
     context.emit(f"{loop.items} = {code}")
     context.emit(f"{loop.length} = len({loop.items})")
-    # For 30 rows of 30 items: `steps` is 30 before the outer loop, then 60, 90, ... 930 before each inner one.
+    # Over 30 lists of 30 items: `steps` is 30 before the outer loop, and 60, 90, ... 930 before the inner ones.
     # A loop without loops in it needs no sum, its own length is enough.
     if context.loop_depth:
         context.emit(f"steps += {loop.length}")
