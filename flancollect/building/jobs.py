@@ -106,8 +106,7 @@ class RunningJob:
         self._path = file.path
         self._previous = previous_rows(file.previous, job.templates, source.settings.schema)
         self._dropped = Counter[str]()
-        self._fallbacks = Counter[str]()
-        self._store = ExampleStore(family, styles, self._fallbacks)
+        self._store = ExampleStore(family, styles)
         self._copied = 0
 
     def first_rows(self) -> Ints:
@@ -127,7 +126,7 @@ class RunningJob:
             record=record,
             reused=False,
             copied=self._copied,
-            fallbacks=dict(sorted(self._fallbacks.items())),
+            fallbacks=dict(sorted(self._store.fallbacks.items())),
         )
 
     def blocks(self) -> Iterator[Block]:

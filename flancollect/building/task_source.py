@@ -48,9 +48,8 @@ class TaskSource:
     def table(self, split: str) -> SourceTable:
         """One source split. Raises SourceError."""
         if split not in self._tables:
-            task = self.plan.task
             self._tables[split] = open_shaped(
-                task.card.source, split, task.root, self.settings.access, self.plan.lock, task.card.reshape
+                self.plan.task.source, split, self.settings.access, self.plan.lock
             )
         return self._tables[split]
 

@@ -10,9 +10,19 @@ from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.card import LoadedCard
 from flancollect.cards.family import Family
 from flancollect.cards.mixture_card import MixtureCard
+from flancollect.cards.source_card import Source
 from flancollect.cards.styles import Styles
 from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSource:
+    """What a card says of where its rows are: the source, the folder of its relative files, and the rows' shape."""
+
+    source: Source
+    root: Path
+    shape: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,11 @@ class Task:
     root: Path
     file: str
     lines: Mapping[str, int]
+
+    @property
+    def source(self) -> CardSource:
+        """Where the rows are, and what is made of them."""
+        return CardSource(source=self.card.source, root=self.root, shape=self.card.reshape)
 
     def problem(self, place: str, what: str) -> Problem:
         """A problem of this card at a dotted place such as `fields.premise`."""

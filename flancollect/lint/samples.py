@@ -79,7 +79,7 @@ def _read_sample(task: Task, access: SourceAccess) -> Sample:
     if card.reason is not None:
         raise SourceError(card.reason)
     slice_ = parse_split(card.splits.get("train") or next(iter(card.splits.values())))
-    table = open_shaped(card.source, slice_.name, task.root, access, None, card.reshape)
+    table = open_shaped(task.source, slice_.name, access, None)
     problems = column_problems(task, card.task, table.schema.names)
     if problems:
         raise CardError(problems)

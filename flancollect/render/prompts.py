@@ -45,14 +45,8 @@ class ExampleStore:
     template, the rows that generated code left to reference Jinja.
     """
 
-    def __init__(
-        self,
-        family: Family,
-        styles: Styles,
-        fallbacks: Counter[str] | None = None,
-        most: int = 50_000,
-    ) -> None:
-        self._fallbacks = Counter() if fallbacks is None else fallbacks
+    def __init__(self, family: Family, styles: Styles, most: int = 50_000) -> None:
+        self.fallbacks = Counter[str]()
         self._family = family
         self.styles = styles
         self._most = most
@@ -71,7 +65,7 @@ class ExampleStore:
             [None if pick.option_style is None else options[pick.option_style] for _, pick in picked],
             [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick in picked],
         )
-        examples = render_each(columns, [pick.template for _, pick in picked], self._fallbacks)
+        examples = render_each(columns, [pick.template for _, pick in picked], self.fallbacks)
         return [_example_or_reason(row, example) for (row, _), example in zip(picked, examples, strict=True)]
 
     def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.entries import Catalog, exemplar_task
-from flancollect.cards.source_card import Source
+from flancollect.cards.entries import CardSource, Catalog, exemplar_task
 from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.sources import describe, open_table, source_key
 from flancollect.sources.shapes import SHAPES
@@ -34,33 +32,29 @@ MOST_WHOLE_ROWS = 100_000
 Ids = npt.NDArray[np.int64]
 
 
-def describe_shaped(
-    source: Source, root: Path, access: SourceAccess, shape: str | None, locked: SourceLock | None = None
-) -> SourceLock:
+def describe_shaped(source: CardSource, access: SourceAccess, locked: SourceLock | None = None) -> SourceLock:
     """Like `sources.describe`, of the rows that the shape makes.
 
     A `locked` entry that still holds is given back without counting. Raises SourceError.
     """
-    lock = describe(source, root, access, locked)
-    if shape is None or lock is locked:
+    lock = describe(source.source, source.root, access, locked)
+    if source.shape is None or lock is locked:
         return lock
-    splits = {split: open_shaped(source, split, root, access, None, shape).lock() for split in lock.splits}
+    splits = {split: open_shaped(source, split, access, None).lock() for split in lock.splits}
     return SourceLock(revision=lock.revision, splits=splits)
 
 
-def open_shaped(
-    source: Source, split: str, root: Path, access: SourceAccess, lock: SourceLock | None, shape: str | None
-) -> SourceTable:
+def open_shaped(source: CardSource, split: str, access: SourceAccess, lock: SourceLock | None) -> SourceTable:
     """Like `sources.open_table`, of the rows that the shape makes. Raises SourceError."""
-    table = open_table(source, split, root, access, lock)
-    if shape is None:
+    table = open_table(source.source, split, source.root, access, lock)
+    if source.shape is None:
         return table
-    name = f"{source_key(source)} ({split})"
-    shaped = reshaped(table, shape, name)
+    name = f"{source_key(source.source)} ({split})"
+    shaped = reshaped(table, source.shape, name)
     locked_rows = lock.splits[split].rows if lock is not None and split in lock.splits else shaped.rows
     if shaped.rows != locked_rows:
         raise SourceError(
-            f"{name}: reshaped by {shape} it has {shaped.rows} rows, but {locked_rows} when it was locked: "
+            f"{name}: reshaped by {source.shape} it has {shaped.rows} rows, but {locked_rows} when it was locked: "
             f"run `flancollect lock`"
         )
     return shaped

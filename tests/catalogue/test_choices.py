@@ -51,7 +51,7 @@ def test_a_question_has_the_same_choices_asked_directly_and_step_by_step(
 def looked_up(task: Task, split: str, cache: Path) -> dict[str, list[Any]]:
     """For every real row of a split: the target, the choices and the labels; no lists where the card has none."""
     access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=cache)
-    table = open_shaped(task.card.source, split, task.root, access, None, task.card.reshape)
+    table = open_shaped(task.source, split, access, None)
     assert column_problems(task, task.card.task, table.schema.names) == []
     rows = table.take(np.arange(table.rows), columns_read(task.card, table.schema.names)).to_pylist()
     answer = answer_of(task)

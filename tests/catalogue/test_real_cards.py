@@ -86,9 +86,7 @@ def _looked_at(task: Task, access: SourceAccess) -> Iterator[tuple[str, int, Cou
     for split, text in task.card.splits.items():
         dropped: Counter[str] = Counter()
         try:
-            table = open_shaped(
-                task.card.source, parse_split(text).name, task.root, access, None, task.card.reshape
-            )
+            table = open_shaped(task.source, parse_split(text).name, access, None)
         except SourceError as error:
             if "source unavailable" not in str(error) and (task.card.task, split) not in NOT_SAMPLED:
                 raise

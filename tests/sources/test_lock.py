@@ -3,10 +3,11 @@ import threading
 import pytest
 
 from flancollect.artifacts import Lock, SourceLock, SplitLock, write_artifact
+from flancollect.cards.entries import CardSource
 from flancollect.cards.source_card import FileSource, HubSource, SyntheticSource
 from flancollect.errors import SourceError, UsageError
 from flancollect.sources import lock, source_key, synthetic
-from flancollect.sources.lock import load_lock, resolve_sources, update_lock
+from flancollect.sources.lock import frozen_sources, load_lock, resolve_sources, update_lock
 from flancollect.sources.reshape import describe_shaped
 from flancollect.sources.table import SourceAccess
 from tests.sources.loopback_files import Files, serving
@@ -26,9 +27,9 @@ def sources(tmp_path):
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text("x\n" * (number + 1))
         source = FileSource(files=f"{number}.txt", format="text")
-        found[source_key(source)] = (source, tmp_path)
+        found[source_key(source)] = CardSource(source=source, root=tmp_path)
     missing = FileSource(files="none.txt", format="text")
-    return {source_key(missing): (missing, tmp_path), **found}
+    return {source_key(missing): CardSource(source=missing, root=tmp_path), **found}
 
 
 @pytest.fixture
@@ -38,13 +39,13 @@ def mixed(sources, tmp_path, tmp_path_factory):
     with serving(Files(content=served)) as files:
         urls = [f"{files.url}{path}" for path in (*served, "/none.txt")]
         remote = [FileSource(files=url, format="text") for url in urls]
-        found = sources | {source_key(source): (source, tmp_path) for source in remote}
+        found = sources | {source_key(source): CardSource(source=source, root=tmp_path) for source in remote}
         yield found, SourceAccess(cache=tmp_path_factory.mktemp("cache"), retries=0)
 
 
 def test_the_result_is_the_same_for_any_number_of_threads(mixed):
     sources, access = mixed
-    one, many = (resolve_sources(sources, access, None, frozen=False, threads=threads) for threads in (1, 16))
+    one, many = (resolve_sources(sources, access, Lock(), threads=threads) for threads in (1, 16))
     assert list(one) == list(many) == sorted(sources)
     assert {key: str(value) for key, value in one.items()} == {key: str(value) for key, value in many.items()}
     assert sum(isinstance(value, SourceError) for value in one.values()) == 2
@@ -55,11 +56,11 @@ def test_what_needs_no_server_is_described_in_the_callers_thread(mixed, monkeypa
     threads = {}
 
     def noted(source, *more):
-        threads[source_key(source)] = threading.current_thread()
+        threads[source_key(source.source)] = threading.current_thread()
         return describe_shaped(source, *more)
 
     monkeypatch.setattr(lock, "describe_shaped", noted)
-    resolve_sources(sources, access, None, frozen=False)
+    resolve_sources(sources, access, Lock())
     assert {key for key, thread in threads.items() if thread is threading.main_thread()} == {
         key for key in sources if "://" not in key
     }
@@ -68,7 +69,7 @@ def test_what_needs_no_server_is_described_in_the_callers_thread(mixed, monkeypa
 
 def test_without_a_server_to_ask_no_thread_is_started(sources, monkeypatch):
     monkeypatch.setattr(lock, "ThreadPool", None)
-    assert len(resolve_sources(sources, OFFLINE, None, frozen=False)) == 21
+    assert len(resolve_sources(sources, OFFLINE, Lock())) == 21
 
 
 def test_local_sources_do_not_wait_for_a_slow_server(sources, tmp_path):
@@ -77,14 +78,16 @@ def test_local_sources_do_not_wait_for_a_slow_server(sources, tmp_path):
         slow = FileSource(files=f"{files.url}/a.txt", format="text")
         before = []
         resolve_sources(
-            {source_key(slow): (slow, tmp_path), **sources}, SourceAccess(cache=tmp_path / "cache"), None, frozen=False,
+            {source_key(slow): CardSource(source=slow, root=tmp_path), **sources},
+            SourceAccess(cache=tmp_path / "cache"),
+            Lock(),
             progress=lambda done, total: before.append(len(files.log)),
-        )  # fmt: skip
+        )
     assert before == [0] * 21 + [1]
 
 
 def test_a_failure_is_a_value_and_stops_nothing(sources):
-    resolved = resolve_sources(sources, OFFLINE, None, frozen=False)
+    resolved = resolve_sources(sources, OFFLINE, Lock())
     failed = {key: value for key, value in resolved.items() if isinstance(value, SourceError)}
     assert list(failed) == ["files:text:none.txt"]
     assert "no such file" in str(failed["files:text:none.txt"])
@@ -95,7 +98,7 @@ def test_progress_counts_every_source_in_the_callers_thread(mixed):
     sources, access = mixed
     told = []
     resolve_sources(
-        sources, access, None, frozen=False,
+        sources, access, Lock(),
         progress=lambda done, total: told.append((done, total, threading.current_thread())),
     )  # fmt: skip
     assert told == [(done, 42, threading.main_thread()) for done in range(1, 43)]
@@ -103,23 +106,23 @@ def test_progress_counts_every_source_in_the_callers_thread(mixed):
 
 def test_frozen_looks_at_nothing_and_wants_every_entry(sources):
     lock = Lock(sources={"files:text:none.txt": _entry("sha256:0")})
-    resolved = resolve_sources(sources, OFFLINE, lock, frozen=True)
+    resolved = frozen_sources(sources, lock)
     assert resolved["files:text:none.txt"] == _entry("sha256:0")
     assert str(resolved["files:text:1.txt"]) == (
         "files:text:1.txt: not in sources.lock.json: run `flancollect lock`"
     )
-    assert isinstance(resolve_sources(sources, OFFLINE, None, frozen=True)["files:text:1.txt"], SourceError)
+    assert isinstance(frozen_sources(sources, Lock())["files:text:1.txt"], SourceError)
 
 
 def test_a_locked_hub_commit_is_pinned(tmp_path):
     source = HubSource(hub="org/pairs")
     key = source_key(source)
     pinned = resolve_sources(
-        {key: (source, tmp_path)}, OFFLINE, Lock(sources={key: _entry(COMMIT)}), frozen=False
+        {key: CardSource(source=source, root=tmp_path)}, OFFLINE, Lock(sources={key: _entry(COMMIT)})
     )
     assert pinned == {key: _entry(COMMIT)}
     mirrored = Lock(sources={key: _entry("sha256:0")})
-    looked = resolve_sources({key: (source, tmp_path)}, OFFLINE, mirrored, frozen=False)
+    looked = resolve_sources({key: CardSource(source=source, root=tmp_path)}, OFFLINE, mirrored)
     assert "the network is switched off" in str(looked[key])
 
 
@@ -129,22 +132,22 @@ def test_synthetic_sources_of_the_present_generators_are_not_generated(tmp_path,
     monkeypatch.setattr(synthetic, "describe", lambda source: calls.append(source) or _entry("made"))
     for revision, made in ((f"synthetic:{synthetic.GENERATOR_VERSION}", 0), ("synthetic:0", 1)):
         resolve_sources(
-            {key: (source, tmp_path)}, OFFLINE, Lock(sources={key: _entry(revision)}), frozen=False
+            {key: CardSource(source=source, root=tmp_path)}, OFFLINE, Lock(sources={key: _entry(revision)})
         )
         assert len(calls) == made
 
 
 def test_changed_files_are_looked_at_again_though_locked(sources):
     key = "files:text:3.txt"
-    resolved = resolve_sources(sources, OFFLINE, Lock(sources={key: _entry("sha256:0", 99)}), frozen=False)
+    resolved = resolve_sources(sources, OFFLINE, Lock(sources={key: _entry("sha256:0", 99)}))
     assert resolved[key].splits["train"].rows == 4
 
 
 def test_unchanged_files_keep_their_entry(sources, tmp_path):
     key = "files:text:3.txt"
-    first = resolve_sources(sources, OFFLINE, None, frozen=False)[key]
+    first = resolve_sources(sources, OFFLINE, Lock())[key]
     marked = first.model_copy(update={"splits": {"train": SplitLock(rows=99, columns={})}})
-    assert resolve_sources(sources, OFFLINE, Lock(sources={key: marked}), frozen=False)[key] == marked
+    assert resolve_sources(sources, OFFLINE, Lock(sources={key: marked}))[key] == marked
 
 
 def test_an_update_keeps_the_entries_of_failed_and_unasked_sources():

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flancollect.sources.reshape
+from flancollect.cards.entries import CardSource
 from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources.reshape import describe_shaped, open_shaped, reshaped
@@ -117,12 +118,12 @@ def test_the_lock_counts_reshaped_rows_and_notices_when_they_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "words.csv").write_text("words\na b\nc\n", encoding="utf-8")
-    source = FileSource(files="words.csv", format="csv")
-    lock = describe_shaped(source, tmp_path, OFFLINE, "split")
+    source = CardSource(source=FileSource(files="words.csv", format="csv"), root=tmp_path, shape="split")
+    lock = describe_shaped(source, OFFLINE)
     assert lock.splits["train"].rows == 3
     assert lock.splits["train"].columns == {"words": "string", "part": "string", "at": "int64"}
-    assert describe_shaped(source, tmp_path, OFFLINE, "split", lock) is lock
-    assert open_shaped(source, "train", tmp_path, OFFLINE, lock, "split").rows == 3
+    assert describe_shaped(source, OFFLINE, lock) is lock
+    assert open_shaped(source, "train", OFFLINE, lock).rows == 3
     monkeypatch.setitem(SHAPES, "split", UPPER)
     with pytest.raises(SourceError, match="has 2 rows, but 3 when it was locked"):
-        open_shaped(source, "train", tmp_path, OFFLINE, lock, "split")
+        open_shaped(source, "train", OFFLINE, lock)
