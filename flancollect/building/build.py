@@ -93,7 +93,7 @@ def build(
         # Imports take a second, and so does planning: workers import while this process plans.
         load_early(WORKER_MODULES)
     build_plan = plan(request, progress)
-    refuse_empty(build_plan, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
+    _refuse_empty(build_plan.name, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
     # A template that fails on its family's own example would fail on every row, and after all the work.
     families = {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}
     check_examples(families.values())
@@ -125,11 +125,11 @@ def build(
 class _Run:
     """A plan that is being executed. `outcomes` are those of its tasks, sorted by name."""
 
-    def __init__(self, build_plan: BuildPlan, settings: RenderSettings, options: BuildOptions) -> None:
-        self.plan = build_plan
+    def __init__(self, plan: BuildPlan, settings: RenderSettings, options: BuildOptions) -> None:
+        self.plan = plan
         self.settings = settings
         self.options = options
-        self.files = job_files(build_plan, settings)
+        self.files = job_files(plan, settings)
         self.peak_memory = PeakMemory()
         self.outcomes: list[TaskOutcome] = []
 
@@ -145,7 +145,7 @@ class _Run:
                 raise _failure([outcome.skip])
         self.outcomes.sort(key=lambda outcome: outcome.task)
         built = sum(outcome.skip is None for outcome in self.outcomes)
-        refuse_empty(self.plan, self.skipped(), rows=built, strict=strict)
+        _refuse_empty(self.plan.name, self.skipped(), rows=built, strict=strict)
 
     def skipped(self) -> list[Skip]:
         """The tasks that are not in the build, those that planning skipped and those that rendering did."""
@@ -199,7 +199,7 @@ class _Run:
         return old.shards if same and sizes == [shard.bytes for shard in old.shards] else None
 
 
-def refuse_empty(build_plan: BuildPlan, skipped: Sequence[Skip], *, rows: int, strict: bool) -> None:
+def _refuse_empty(name: str, skipped: Sequence[Skip], *, rows: int, strict: bool) -> None:
     """Raise when nothing can be built, and in strict mode when anything cannot."""
     failures = [skip for skip in skipped if skip.kind not in EXPECTED_SKIPS]
     if failures and (strict or not rows):
@@ -209,8 +209,8 @@ def refuse_empty(build_plan: BuildPlan, skipped: Sequence[Skip], *, rows: int, s
     refused = [skip for skip in skipped if skip.kind == "license"]
     if refused:
         reasons = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:MOST_FAILURES_LISTED])
-        raise CheckError(f"{build_plan.name}: the license policy leaves nothing to build\n{reasons}")
-    raise UsageError(f"{build_plan.name}: nothing is left to build; every task is held out")
+        raise CheckError(f"{name}: the license policy leaves nothing to build\n{reasons}")
+    raise UsageError(f"{name}: nothing is left to build; every task is held out")
 
 
 def _failure(skips: Sequence[Skip]) -> FlancollectError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +58,9 @@ class TaskOutcome:
     skip: Skip | None = None
 
 
-def finished_job(job: Job, file: JobFile, schema: pa.Schema) -> JobOutcome | None:
+def finished_job(job: Job, file: JobFile, settings: RenderSettings) -> JobOutcome | None:
     """A job whose file is there, whole; a file that is damaged counts for nothing."""
-    record = read_record(file.path, schema)
+    record = read_record(file.path, settings.schema)
     if record is None:
         return None
     return JobOutcome(variant=job.variant.name, planned=job.quota, path=file.path, record=record, reused=True)
@@ -96,18 +97,22 @@ class RunningJob:
     """
 
     def __init__(self, source: TaskSource, job: Job, file: JobFile) -> None:
-        family, styles = source.plan.task.family, source.settings.styles
-        if "turns" not in family.needs.values():
-            # Picks draw a dialog style for every row; where no field holds turns, none may be recorded.
-            styles = Styles(options=styles.options, shots=styles.shots)
         self._source = source
         self._settings = source.settings
         self._job = job
         self._path = file.path
         self._previous = previous_rows(file.previous, job.templates, source.settings.schema)
         self._dropped = Counter[str]()
-        self._store = ExampleStore(family, styles)
         self._copied = 0
+
+    @cached_property
+    def _store(self) -> ExampleStore:
+        """The examples of the rows that are rendered: a job of which every row is copied needs none."""
+        family, styles = self._source.plan.task.family, self._settings.styles
+        if "turns" not in family.needs.values():
+            # Picks draw a dialog style for every row; where no field holds turns, none may be recorded.
+            styles = Styles(options=styles.options, shots=styles.shots)
+        return ExampleStore(family, styles)
 
     def first_rows(self) -> Ints:
         """The source rows that are needed first, but for those whose prompts can be copied."""
@@ -153,7 +158,7 @@ class RunningJob:
 
     def _previous_numbers(self, scope: DrawScope, ids: Ints) -> Ints:
         """For each row its number in the previous run, or `MISSING`."""
-        templates = draw_templates(scope, ids, len(self._job.templates))
+        templates = draw_templates(scope, ids, self._job.templates)
         return self._previous.find(scope.repeat, ids, templates)
 
     def _morsel(self, scope: DrawScope, ids: Ints) -> Block:
@@ -181,6 +186,5 @@ class RunningJob:
         picked = list(zip(rows, picks, strict=True))
         prompts = render_prompts(picked, self._store, settings.shots.max_input_bytes, self._dropped)
         styles = self._store.styles
-        return encode(
-            to_batch(prompts, scope, card, split, pool.source, schema=settings.schema, styles=styles)
-        )
+        batch = to_batch(prompts, scope, card, split, pool.source, scoring=settings.scoring, styles=styles)
+        return encode(batch)

@@ -47,7 +47,7 @@ def render_all(
     tasks = {task.name: task for task in plan.tasks if task.jobs}
     finished: dict[str, dict[str, JobOutcome]] = {}
     for name, task in tasks.items():
-        jobs = (finished_job(job, files[name, job.variant.name], settings.schema) for job in task.jobs)
+        jobs = (finished_job(job, files[name, job.variant.name], settings) for job in task.jobs)
         finished[name] = {job.variant: job for job in jobs if job is not None}
     unfinished = [
         replace(task, jobs=tuple(job for job in task.jobs if job.variant.name not in finished[name]))

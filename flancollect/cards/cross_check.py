@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flancollect.cards.entries import Catalog, Task, exemplar_task
+from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.licenses import DENIED, LICENSES, OTHER, UNKNOWN, license_ids, misspelled
 from flancollect.cards.mixture_card import LicenseRule
 from flancollect.cards.select import Select, matches, select
@@ -62,7 +62,7 @@ def task_problems(task: Task) -> Iterator[Problem]:
         if meant := misspelled(name):
             what = f'no license "{name}". Did you mean "{meant}"? Another license is written `other`, or'
             yield task.problem("license", f"{what} `LicenseRef-` and its name.")
-    exemplars = exemplar_task(task)
+    exemplars = task.exemplar_task
     if exemplars is not None:
         yield from task_problems(exemplars)
 

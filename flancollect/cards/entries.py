@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from flancollect.cards.benchmark_card import BenchmarkCard
@@ -25,7 +26,7 @@ class CardSource:
     shape: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """A task card with its family looked up. `root` is the folder that relative files start from.
 
@@ -43,35 +44,35 @@ class Task:
         """Where the rows are, and what is made of them."""
         return CardSource(source=self.card.source, root=self.root, shape=self.card.reshape)
 
+    @cached_property
+    def exemplar_task(self) -> Task | None:
+        """The task that the card's `exemplars_from` describes: the same family over another source.
+
+        It carries the card's name with an addition, so that its source has a key of its own.
+        """
+        card, exemplars = self.card, self.card.exemplars_from
+        if exemplars is None:
+            return None
+        differences = {
+            "task": f"{card.task} (exemplars)",
+            "source": exemplars.source,
+            "splits": {"train": exemplars.split},
+            "reshape": exemplars.reshape,
+            "where": exemplars.where,
+            "fields": exemplars.fields or card.fields,
+            "answer": exemplars.answer or card.answer,
+            "exemplars": None,
+            "exemplars_from": None,
+        }
+        # Its `fields.question` stands at `exemplars_from.fields.question` in the file.
+        lines = {place.removeprefix("exemplars_from."): line for place, line in self.lines.items()}
+        return replace(self, card=card.model_copy(update=differences), lines={**self.lines, **lines})
+
     def problem(self, place: str, what: str) -> Problem:
         """A problem of this card at a dotted place such as `fields.premise`."""
         # What an index left out, or a default, has no line of its own: `answer.also` then goes by `answer`.
         line = self.lines.get(place, self.lines.get(place.split(".", maxsplit=1)[0], 1))
         return Problem(self.file, line, f"{place}: {what}")
-
-
-def exemplar_task(task: Task) -> Task | None:
-    """The task that a card's `exemplars_from` describes: the same family over another source.
-
-    It carries the card's name with an addition, so that its source has a key of its own.
-    """
-    card, exemplars = task.card, task.card.exemplars_from
-    if exemplars is None:
-        return None
-    differences = {
-        "task": f"{card.task} (exemplars)",
-        "source": exemplars.source,
-        "splits": {"train": exemplars.split},
-        "reshape": exemplars.reshape,
-        "where": exemplars.where,
-        "fields": exemplars.fields or card.fields,
-        "answer": exemplars.answer or card.answer,
-        "exemplars": None,
-        "exemplars_from": None,
-    }
-    # Its `fields.question` stands at `exemplars_from.fields.question` in the file.
-    lines = {place.removeprefix("exemplars_from."): line for place, line in task.lines.items()}
-    return replace(task, card=card.model_copy(update=differences), lines={**task.lines, **lines})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

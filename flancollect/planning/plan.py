@@ -78,7 +78,7 @@ def plan_recipe(
 
 def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: ResolvedSources) -> BuildPlan:
     """The quotas of a recipe: they add up to exactly its rows, or to all that exists if that is less."""
-    planner = TaskPlanner(recipe, selection.hold_out, sources)
+    planner = TaskPlanner(recipe, selection, sources)
     skipped = list(selection.skipped)
     parts: dict[str, list[TaskPlan]] = {name: [] for name in recipe.parts}
     for name, tasks in selection.parts.items():
@@ -99,25 +99,25 @@ def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: R
     )
 
 
-def _share_rows(recipe: Recipe, parts: Mapping[str, Sequence[TaskPlan]], rows: int) -> Iterator[TaskPlan]:
-    """The tasks with their quotas: parts by weight, tasks by min(rows, cap), variants by share."""
+def _share_rows(recipe: Recipe, tasks: Mapping[str, Sequence[TaskPlan]], rows: int) -> Iterator[TaskPlan]:
+    """The tasks, given by part, with their quotas: parts by weight, tasks by min(rows, cap), variants by share."""
     totals = apportion(
         rows,
-        [weight_of(recipe.parts[name].weight) for name in parts],
-        [sum(task.capacity for task in tasks) for tasks in parts.values()],
+        [weight_of(recipe.parts[part].weight) for part in tasks],
+        [sum(task.capacity for task in of_part) for of_part in tasks.values()],
     )
-    for total, (name, tasks) in zip(totals, parts.items(), strict=True):
-        quotas = apportion(total, [task.weight for task in tasks], [task.capacity for task in tasks])
+    for total, (part, of_part) in zip(totals, tasks.items(), strict=True):
+        quotas = apportion(total, [task.weight for task in of_part], [task.capacity for task in of_part])
         # A task with quota 700 and shares zs_opt 1, fs_opt 1, zs_opt_inv 0.3 gives 304, 304 and 92 rows; one whose
         # family has no inverted templates has no such job, and gives 350 and 350.
         shares: dict[str, Fraction] = {
-            variant: weight_of(share) for variant, share in recipe.parts[name].variants.items()
+            variant: weight_of(share) for variant, share in recipe.parts[part].variants.items()
         }
         by_task = share_out(
             quotas,
-            [{job.variant.name: shares[job.variant.name] for job in task.jobs} for task in tasks],
-            [task.rows * recipe.max_repeat for task in tasks],
+            [{job.variant.name: shares[job.variant.name] for job in task.jobs} for task in of_part],
+            [task.rows * recipe.max_repeat for task in of_part],
         )
-        for task, by_variant in zip(tasks, by_task, strict=True):
+        for task, by_variant in zip(of_part, by_task, strict=True):
             jobs = (replace(job, quota=by_variant[job.variant.name]) for job in task.jobs)
             yield replace(task, jobs=tuple(job for job in jobs if job.quota))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
 from flancollect.cards.catalog import embedded_root, load_catalog
-from flancollect.cards.entries import CardSource, Task, exemplar_task
+from flancollect.cards.entries import CardSource, Task
 from flancollect.cards.select import matches
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
@@ -45,7 +45,7 @@ def resolve(
 
 def with_exemplar_tasks(tasks: Iterable[Task]) -> list[Task]:
     """Tasks, and after each whose card names `exemplars_from` the task that reads those."""
-    pairs = ((task, exemplar_task(task)) for task in tasks)
+    pairs = ((task, task.exemplar_task) for task in tasks)
     return [task for pair in pairs for task in pair if task is not None]
 
 

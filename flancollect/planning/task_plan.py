@@ -12,18 +12,18 @@ from fractions import Fraction
 
 from flancollect.artifacts import SourceLock
 from flancollect.cards.columns import column_problems
-from flancollect.cards.entries import Task, exemplar_task
+from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
 from flancollect.planning.recipe import Recipe
-from flancollect.planning.selection import HoldOut, Skip, SkipKind, serves
+from flancollect.planning.selection import Selection, Skip, SkipKind, serves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedSources:
-    """What every source is now: `keys` by task name (`exemplar_task` included), `entries` by source key.
+    """What every source is now: `keys` by task name (`Task.exemplar_task` included), `entries` by source key.
 
     An entry is a lock entry, or the error that says why there is none.
     """
@@ -98,9 +98,9 @@ class _NotPlannedError(Exception):
 class TaskPlanner:
     """Plans the tasks of one recipe, with what it holds out and the sources as they are now."""
 
-    def __init__(self, recipe: Recipe, hold_out: HoldOut, sources: ResolvedSources) -> None:
+    def __init__(self, recipe: Recipe, selection: Selection, sources: ResolvedSources) -> None:
         self._recipe = recipe
-        self._hold_out = hold_out
+        self._hold_out = selection.hold_out
         self._sources = sources
 
     def plan(self, task: Task, part: str) -> TaskPlan | Skip:
@@ -121,7 +121,7 @@ class TaskPlanner:
             raise _NotPlannedError("card", str(task.problem("splits", f"no {recipe.split} split is given")))
         split = parse_split(card.splits[recipe.split])
         place = f"splits.{recipe.split}"
-        _check_split(task, split.name, place, lock, key)
+        _check_split(task, split.name, place, key, lock)
         low, high = split.bounds(lock.splits[split.name].rows)
         if high == low:
             raise _NotPlannedError("source", f"{key}: the split {card.splits[recipe.split]} has no rows")
@@ -172,25 +172,25 @@ class TaskPlanner:
 
     def _exemplar_source(self, task: Task) -> ExemplarSource | None:
         """The other source that exemplars come from, if the card names one."""
-        reader = exemplar_task(task)
+        reader = task.exemplar_task
         if reader is None:
             return None
         key, lock = self._sources.of(reader)
         if isinstance(lock, FlancollectError):
             raise _NotPlannedError("source", f"exemplars: {lock}")
         split = parse_split(reader.card.splits["train"]).name
-        _check_split(reader, split, "exemplars_from.split", lock, key)
+        _check_split(reader, split, "exemplars_from.split", key, lock)
         return ExemplarSource(task=reader, source_key=key, lock=lock)
 
 
-def _check_split(task: Task, split: str, place: str, lock: SourceLock, key: str) -> None:
+def _check_split(task: Task, split: str, place: str, source_key: str, lock: SourceLock) -> None:
     """Refuse a task whose source lacks a split, or columns that the card reads of it."""
     if split not in lock.splits:
-        what = f'no split "{split}" in {key}. Splits: {", ".join(lock.splits)}.'
+        what = f'no split "{split}" in {source_key}. Splits: {", ".join(lock.splits)}.'
         raise _NotPlannedError("card", str(task.problem(place, what)))
     columns = lock.splits[split].columns
     # A size that only a card declares comes without columns: then there is nothing to compare yet.
-    problems = column_problems(task, key, columns) if columns else []
+    problems = column_problems(task, source_key, columns) if columns else []
     if problems:
         raise _NotPlannedError("card", "\n".join(map(str, problems)))
 

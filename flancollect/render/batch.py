@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flancollect.cards.styles import Styles
 from flancollect.cards.task_card import TaskCard
-from flancollect.dataset.schemas import BENCHMARK, PROVENANCE, QUESTION, rendered_schema
+from flancollect.dataset.schemas import BENCHMARK, MIXTURE, PROVENANCE, QUESTION, rendered_schema
 from flancollect.draw import Ints, draws
 from flancollect.render.options import answer_text
 from flancollect.render.picks import DrawScope
@@ -35,10 +35,10 @@ def to_batch(
     split: str,
     exemplar_source: str,
     *,
-    schema: pa.Schema,
+    scoring: bool,
     styles: Styles,
 ) -> pa.RecordBatch:
-    """The rows of a build's schema, MIXTURE or BENCHMARK, with their `order` before them.
+    """The rows of a mixture, or with `scoring` those of a benchmark, with their `order` before them.
 
     `exemplar_source` says what exemplar numbers count: "pool" or "card".
     """
@@ -53,9 +53,9 @@ def to_batch(
         "template_id": [prompt.pick.template.id for prompt in prompts],
         "provenance": _provenance(prompts, ids, scope, split, exemplar_source),
     }
-    if schema is BENCHMARK:
+    if scoring:
         columns["question"] = _questions(prompts, card, split, styles)
-    full = rendered_schema(schema)
+    full = rendered_schema(BENCHMARK if scoring else MIXTURE)
     return pa.RecordBatch.from_arrays(
         [_array(columns[field.name], field.type) for field in full], schema=full
     )

@@ -74,10 +74,17 @@ def pick_rows(
         return []
     ids = np.array([row.id for row in rows], dtype=np.int64)
     few_shot = scope.variant.few_shot
-    row_templates = [templates[number] for number in draw_templates(scope, ids, len(templates)).tolist()]
-    option_styles = _draw_names(scope, "style of options", ids, list(styles.options))
-    dialog_styles = _draw_names(scope, "style of dialogs", ids, list(styles.dialogs))
-    shot_styles = _draw_names(scope, "style of shots", ids, list(styles.shots) if few_shot else [])
+
+    def draw_styles(purpose: str, names: Sequence[str]) -> list[Any]:
+        """One of the names for each row; None where there are none."""
+        if not names:
+            return [None] * len(ids)
+        return [names[i] for i in belows(draws(scope.key(purpose), ids), len(names)).tolist()]
+
+    row_templates = [templates[number] for number in draw_templates(scope, ids, templates).tolist()]
+    option_styles = draw_styles("style of options", list(styles.options))
+    dialog_styles = draw_styles("style of dialogs", list(styles.dialogs))
+    shot_styles = draw_styles("style of shots", list(styles.shots) if few_shot else [])
     exemplars = _draw_exemplars(scope, rows, pool, shots) if few_shot else [()] * len(rows)
     return [
         Pick(
@@ -93,16 +100,9 @@ def pick_rows(
     ]
 
 
-def draw_templates(scope: DrawScope, ids: Ints, count: int) -> Ints:
-    """Which of `count` templates each row is rendered with, by its number."""
-    return belows(draws(scope.key(TEMPLATE_PURPOSE), ids), count).astype(np.int64)
-
-
-def _draw_names(scope: DrawScope, purpose: str, ids: Ints, names: Sequence[str]) -> list[Any]:
-    """One of the names for each row; None where there are none."""
-    if not names:
-        return [None] * len(ids)
-    return [names[i] for i in belows(draws(scope.key(purpose), ids), len(names)).tolist()]
+def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:
+    """The number of the template that each row is rendered with."""
+    return belows(draws(scope.key(TEMPLATE_PURPOSE), ids), len(templates)).astype(np.int64)
 
 
 def _draw_exemplars(

@@ -22,6 +22,8 @@ NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
 EMPTY_PROMPT = "the prompt comes out empty"
 EMPTY_TARGET = "the target comes out empty"
 
+MOST_STORED = 50_000  # examples of some hundred bytes each
+
 ExampleOrReason = Example | str
 """A row's texts, or why the template cannot be used for it."""
 
@@ -40,16 +42,15 @@ class Prompt:
 class ExampleStore:
     """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
-    One store serves one pool of exemplars, in which row numbers are unique. Past `most` entries it starts
-    again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
+    One store serves one pool of exemplars, in which row numbers are unique. Past `MOST_STORED` entries it
+    starts again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
     template, the rows that generated code left to reference Jinja.
     """
 
-    def __init__(self, family: Family, styles: Styles, most: int = 50_000) -> None:
+    def __init__(self, family: Family, styles: Styles) -> None:
         self.fallbacks = Counter[str]()
         self._family = family
         self.styles = styles
-        self._most = most
         self._stored: dict[tuple[object, ...], ExampleOrReason] = {}
 
     def examples(self, picked: Sequence[tuple[Row, Pick]]) -> list[ExampleOrReason]:
@@ -70,7 +71,7 @@ class ExampleStore:
 
     def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:
         """Each pick's exemplars that its template can serve, rendered now or before."""
-        if len(self._stored) > self._most:
+        if len(self._stored) > MOST_STORED:
             self._stored.clear()
         # One key per exemplar of each pick. Picks of 5 shots from a pool of 512 soon repeat each other: what is
         # missing is rendered in one call, each row once, and the rest is looked up.

@@ -16,27 +16,25 @@ def source_key(source: Source) -> str:
     return KINDS[type(source)].source_key(source)
 
 
-def describe(
-    source: Source, root: Path, access: SourceAccess, locked: SourceLock | None = None
-) -> SourceLock:
+def describe(source: Source, root: Path, access: SourceAccess, lock: SourceLock | None = None) -> SourceLock:
     """What a source is now: revision, and rows and columns of every split.
 
-    `root` is the catalogue folder that holds the card. A `locked` entry that still holds is given back
+    `root` is the catalogue folder that holds the card. A `lock` entry that still holds is given back
     without reading rows; one of a Hub commit always holds.
 
     Raises:
         SourceError: the source cannot be reached or read.
     """
-    return KINDS[type(source)].describe(source, root, access, locked)
+    return KINDS[type(source)].describe(source, root, access, lock)
 
 
-def waits(source: Source, root: Path, access: SourceAccess, locked: SourceLock | None = None) -> bool:
+def waits(source: Source, root: Path, access: SourceAccess, lock: SourceLock | None = None) -> bool:
     """Whether describing a source is mostly waiting, so that many are best looked at side by side.
 
     That is so where a server is asked or large files are hashed. All else is work of this interpreter, which
     runs one thread at a time and is slowed down by handing over between them.
     """
-    return KINDS[type(source)].waits(source, root, access, locked)
+    return KINDS[type(source)].waits(source, root, access, lock)
 
 
 def open_table(

@@ -54,17 +54,17 @@ def source_key(source: FileSource) -> str:
     return f"files:{source.format}:{location}" + (f" {canonical_json(others)}" if others else "")
 
 
-def describe(source: FileSource, root: Path, access: SourceAccess, locked: SourceLock | None) -> SourceLock:
-    """Revision, rows and columns of all splits. A `locked` entry that still holds saves the reading."""
+def describe(source: FileSource, root: Path, access: SourceAccess, lock: SourceLock | None) -> SourceLock:
+    """Revision, rows and columns of all splits. A `lock` entry that still holds saves the reading."""
     files = _locate_all(source, root, access, fresh=True)
     revision = _revision(files)
-    if locked is not None and locked.revision == revision:
-        return locked
+    if lock is not None and lock.revision == revision:
+        return lock
     splits = {split: _table(of_split, source).lock() for split, of_split in files.items()}
     return SourceLock(revision=revision, splits=splits)
 
 
-def waits(source: FileSource, root: Path, access: SourceAccess, _locked: SourceLock | None) -> bool:
+def waits(source: FileSource, root: Path, access: SourceAccess, _lock: SourceLock | None) -> bool:
     """Whether describing the source would ask a server, or read large files to hash them."""
     return any(
         location_waits(location, root, access)
@@ -74,7 +74,7 @@ def waits(source: FileSource, root: Path, access: SourceAccess, _locked: SourceL
 
 
 def open_split(
-    source: FileSource, split: str, root: Path, access: SourceAccess, _locked: SourceLock | None
+    source: FileSource, split: str, root: Path, access: SourceAccess, _lock: SourceLock | None
 ) -> tuple[SourceTable, str]:
     """One split as a table, and the revision of all files.
 

@@ -20,19 +20,19 @@ def source_key(source: SyntheticSource) -> str:
 
 
 def describe(
-    source: SyntheticSource, _root: Path, _access: SourceAccess, locked: SourceLock | None
+    source: SyntheticSource, _root: Path, _access: SourceAccess, lock: SourceLock | None
 ) -> SourceLock:
-    """Rows and columns of every split. A `locked` entry of the present generators saves generating them."""
-    return locked if locked is not None and locked.revision == REVISION else synthetic.describe(source)
+    """Rows and columns of every split. A `lock` entry of the present generators saves generating them."""
+    return lock if lock is not None and lock.revision == REVISION else synthetic.describe(source)
 
 
-def waits(_source: SyntheticSource, _root: Path, _access: SourceAccess, _locked: SourceLock | None) -> bool:
+def waits(_source: SyntheticSource, _root: Path, _access: SourceAccess, _lock: SourceLock | None) -> bool:
     """Never: generating is work of this interpreter."""
     return False
 
 
 def open_split(
-    source: SyntheticSource, split: str, _root: Path, _access: SourceAccess, _locked: SourceLock | None
+    source: SyntheticSource, split: str, _root: Path, _access: SourceAccess, _lock: SourceLock | None
 ) -> tuple[SourceTable, str]:
     """One split, generated. Raises SourceError."""
     return synthetic.open_split(source, split), REVISION

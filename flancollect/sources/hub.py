@@ -36,16 +36,16 @@ def source_key(source: HubSource) -> str:
     return f"hub:{source.hub}/{config}@{source.revision}"
 
 
-def describe(source: HubSource, _root: Path, access: SourceAccess, locked: SourceLock | None) -> SourceLock:
-    """Commit, row counts and columns of all splits. A `locked` entry of a commit holds for ever."""
+def describe(source: HubSource, _root: Path, access: SourceAccess, lock: SourceLock | None) -> SourceLock:
+    """Commit, row counts and columns of all splits. A `lock` entry of a commit holds for ever."""
     mirrored = _mirrored(source, access)
     if mirrored is not None:
         revision = _content_revision(mirrored, access)
-        if locked is not None and locked.revision == revision:
-            return locked
+        if lock is not None and lock.revision == revision:
+            return lock
         tables = {split: _open_mirrored(source, split, mirrored) for split in mirrored}
-    elif locked is not None and is_commit(locked.revision):
-        return locked
+    elif lock is not None and is_commit(lock.revision):
+        return lock
     else:
         revision = _current_commit(source, access)
         builder = _builder(source, revision, access)
@@ -54,7 +54,7 @@ def describe(source: HubSource, _root: Path, access: SourceAccess, locked: Sourc
     return SourceLock(revision=revision, splits={split: table.lock() for split, table in tables.items()})
 
 
-def waits(source: HubSource, _root: Path, access: SourceAccess, locked: SourceLock | None) -> bool:
+def waits(source: HubSource, _root: Path, access: SourceAccess, lock: SourceLock | None) -> bool:
     """Whether describing the dataset would ask the Hub, or read large files of a mirror to hash them."""
     try:
         mirrored = _mirrored(source, access)
@@ -62,18 +62,18 @@ def waits(source: HubSource, _root: Path, access: SourceAccess, locked: SourceLo
         return False  # describing it fails at once, and says why
     if mirrored is not None:
         return any(is_large(path) for paths in mirrored.values() for path in paths)
-    pinned = locked is not None and is_commit(locked.revision)
+    pinned = lock is not None and is_commit(lock.revision)
     return not pinned and not access.offline
 
 
 def open_split(
-    source: HubSource, split: str, _root: Path, access: SourceAccess, locked: SourceLock | None
+    source: HubSource, split: str, _root: Path, access: SourceAccess, lock: SourceLock | None
 ) -> tuple[SourceTable, str]:
     """One split, and the revision that was read: the locked commit, else what the card's revision is now."""
     mirrored = _mirrored(source, access)
     if mirrored is not None:
         return _open_mirrored(source, split, mirrored), _content_revision(mirrored, access)
-    pinned = locked.revision if locked is not None and is_commit(locked.revision) else None
+    pinned = lock.revision if lock is not None and is_commit(lock.revision) else None
     commit = pinned or _current_commit(source, access)
     return _open_remote(source, _builder(source, commit, access), split), commit
 

@@ -19,15 +19,15 @@ class SourceKind(Protocol):
         """The name of a source in the lock: readable, and different for different sources."""
 
     def describe(
-        self, source: Any, root: Path, access: SourceAccess, locked: SourceLock | None, /
+        self, source: Any, root: Path, access: SourceAccess, lock: SourceLock | None, /
     ) -> SourceLock:
-        """What a source is now; `locked` itself, with no row read, where that still holds."""
+        """What a source is now; `lock` itself, with no row read, where that still holds."""
 
-    def waits(self, source: Any, root: Path, access: SourceAccess, locked: SourceLock | None, /) -> bool:
+    def waits(self, source: Any, root: Path, access: SourceAccess, lock: SourceLock | None, /) -> bool:
         """Whether `describe` mostly waits for a server or a disk."""
 
     def open_split(
-        self, source: Any, split: str, root: Path, access: SourceAccess, locked: SourceLock | None, /
+        self, source: Any, split: str, root: Path, access: SourceAccess, lock: SourceLock | None, /
     ) -> tuple[SourceTable, str]:
         """One split as a table, and the revision that was read."""
 

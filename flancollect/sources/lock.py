@@ -16,6 +16,8 @@ from flancollect.sources import waits
 from flancollect.sources.reshape import describe_shaped
 from flancollect.sources.table import SourceAccess
 
+THREADS = 16  # servers asked at a time
+
 Resolution = SourceLock | SourceError
 """What a source is now, or why that cannot be told."""
 
@@ -47,13 +49,12 @@ def resolve_sources(
     access: SourceAccess,
     lock: Lock,
     *,
-    threads: int = 16,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Resolution]:
     """What every source is now, by key in sorted order; a source that fails has its error as value.
 
     `lock` pins: the entry of a Hub commit, of unchanged files or of the present generators is used as it is.
-    Sources that wait are looked at in `threads`, and meanwhile the others here. `progress` is told (done, total).
+    Sources that wait are looked at in threads, and meanwhile the others here. `progress` is told (done, total).
     """
 
     def resolve(key: str) -> tuple[str, Resolution]:
@@ -67,7 +68,7 @@ def resolve_sources(
     for key, source in sorted(sources.items(), key=itemgetter(0)):
         (slow if waits(source.source, source.root, access, lock.sources.get(key)) else local).append(key)
     resolved: dict[str, Resolution] = {}
-    with ThreadPool(min(threads, len(slow))) if slow else nullcontext() as pool:
+    with ThreadPool(min(THREADS, len(slow))) if slow else nullcontext() as pool:
         # Daemon threads: Ctrl-C waits for no server.
         answers = pool.imap_unordered(resolve, slow) if pool is not None else ()
         for key, resolution in chain(map(resolve, local), answers):

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.entries import CardSource, Catalog, exemplar_task
+from flancollect.cards.entries import CardSource, Catalog
 from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.sources import describe, open_table, source_key
 from flancollect.sources.shapes import SHAPES
@@ -32,16 +32,16 @@ MOST_WHOLE_ROWS = 100_000
 Ids = npt.NDArray[np.int64]
 
 
-def describe_shaped(source: CardSource, access: SourceAccess, locked: SourceLock | None = None) -> SourceLock:
+def describe_shaped(source: CardSource, access: SourceAccess, lock: SourceLock | None = None) -> SourceLock:
     """Like `sources.describe`, of the rows that the shape makes.
 
-    A `locked` entry that still holds is given back without counting. Raises SourceError.
+    A `lock` entry that still holds is given back without counting. Raises SourceError.
     """
-    lock = describe(source.source, source.root, access, locked)
-    if source.shape is None or lock is locked:
-        return lock
-    splits = {split: open_shaped(source, split, access, None).lock() for split in lock.splits}
-    return SourceLock(revision=lock.revision, splits=splits)
+    unshaped = describe(source.source, source.root, access, lock)
+    if source.shape is None or unshaped is lock:
+        return unshaped
+    splits = {split: open_shaped(source, split, access, None).lock() for split in unshaped.splits}
+    return SourceLock(revision=unshaped.revision, splits=splits)
 
 
 def open_shaped(source: CardSource, split: str, access: SourceAccess, lock: SourceLock | None) -> SourceTable:
@@ -63,7 +63,7 @@ def open_shaped(source: CardSource, split: str, access: SourceAccess, lock: Sour
 def shape_problems(catalog: Catalog) -> Iterator[Problem]:
     """Cards that name a shape that there is none of."""
     for task in catalog.tasks.values():
-        for used in (task, exemplar_task(task)):
+        for used in (task, task.exemplar_task):
             shape = used.card.reshape if used is not None else None
             if shape is not None and shape not in SHAPES:
                 yield task.problem("reshape" if used is task else "exemplars_from.reshape", _no_shape(shape))
