@@ -35,6 +35,7 @@ DATE_METHODS = frozenset(
     {"date", "isocalendar", "isoformat", "isoweekday", "time", "total_seconds", "weekday"}
 )
 NUMBER_METHODS = frozenset({"bit_length", "conjugate", "is_integer"})
+LOOP_METHODS = frozenset({"cycle", "changed"})
 
 ALLOWED_METHODS: dict[type, frozenset[str]] = {
     str: TEXT_METHODS,
@@ -51,7 +52,7 @@ ALLOWED_METHODS: dict[type, frozenset[str]] = {
     datetime: DATE_METHODS,
     time: DATE_METHODS,
     timedelta: DATE_METHODS,
-    LoopContext: frozenset({"cycle", "changed"}),
+    LoopContext: LOOP_METHODS,
 }
 """Methods that change nothing, by the exact type of their value."""
 
@@ -62,9 +63,10 @@ TEMPLATE_METHODS = (
     | NUMBER_METHODS
     | DATE_METHODS
     | MUTATOR_NAMES
-    | {"format", "cycle"}
+    | LOOP_METHODS
+    | {"format"}
 )
-"""What a template of another collection may call, by name alone: data's methods, text's `format`, a loop's `cycle`."""
+"""What a template of another collection may call, by name alone: data's methods, text's `format`, a loop's own."""
 
 _WALKING = frozenset({"count", "index"})
 

@@ -51,6 +51,10 @@ def reference(text: str, choices: str | None, row: dict[str, Any]) -> list[str]:
             None,
         ),
         ('say "{{ answer_choices[0] }}" ||| {{ answer_choices[1] }}', 'a "b" ||| c\\d'),
+        (
+            "{% for o in options %}{{ loop.cycle('x', 'y') }}{{ loop.changed(o) }}{% endfor %} ||| {{ name }}",
+            None,
+        ),
         ("{# note #}{{ name }}, {{'literal |||'[:7]}} ||| {{ label }}", None),
     ],
 )
