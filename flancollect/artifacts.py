@@ -7,10 +7,10 @@ give equal bytes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -66,10 +66,16 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def file_sha256(path: Path) -> str:
+    """The SHA-256 (hex) of a file's bytes."""
+    with path.open("rb", buffering=0) as file:  # file_digest has a buffer of its own
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(value: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of a value."""
     # Text of cards and sources may hold lone surrogates, which have no UTF-8 but must have a hash.
-    return sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:

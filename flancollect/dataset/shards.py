@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -55,12 +54,6 @@ def shard_rows(path: Path, schema: pa.Schema = MIXTURE) -> tuple[int, str]:
         for batch in reader:
             digest.add(tidy_batch(batch))
     return digest.rows, digest.hex()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sorted_rows(block: Block) -> Iterator[pa.RecordBatch]:

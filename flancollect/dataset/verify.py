@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.artifacts import Manifest, PathLike, ShardInfo
+from flancollect.artifacts import Manifest, PathLike, ShardInfo, file_sha256
 from flancollect.dataset.dataset_files import dataset_files
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import SHARD_FILES, Build, open_build
 from flancollect.dataset.schemas import columns_of
-from flancollect.dataset.shards import file_sha256, shard_rows
+from flancollect.dataset.shards import shard_rows
 from flancollect.errors import CheckError, FlancollectError
 
 

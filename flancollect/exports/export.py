@@ -16,13 +16,13 @@ from flancollect.artifacts import (
     PathLike,
     Progress,
     __version__,
+    file_sha256,
     fingerprint,
     write_artifact,
     write_atomically,
 )
 from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.reader import Build, open_build
-from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.stats import stats
 from flancollect.errors import CheckError
 from flancollect.exports.configs import FILE_ROWS, GROUP_ROWS

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.artifacts import ExportFile, Manifest
+from flancollect.artifacts import ExportFile, Manifest, file_sha256
 from flancollect.dataset.reader import Build
-from flancollect.dataset.shards import file_sha256
 from flancollect.exports import configs
 from flancollect.exports.configs import Config
 from flancollect.exports.formats import Format

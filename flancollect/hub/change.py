@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flancollect.dataset.shards import file_sha256
+from flancollect.artifacts import file_sha256
 from flancollect.errors import CheckError
 from flancollect.hub.remote import Remote, list_files
 from flancollect.hub.repository import RepositoryState

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flancollect.artifacts import PathLike, Progress
+from flancollect.artifacts import PathLike, Progress, file_sha256
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
-from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.verify import verify
 from flancollect.errors import UsageError
 from flancollect.exports.export import ExportOptions, export

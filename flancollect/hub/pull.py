@@ -16,13 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flancollect.artifacts import Export, ExportFile, Manifest, PathLike, Progress, read_artifact
+from flancollect.artifacts import Export, ExportFile, Manifest, PathLike, Progress, file_sha256, read_artifact
 from flancollect.dataset.dataset_files import seal
 from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import MANIFEST, WORK_FOLDER, read_manifest
 from flancollect.dataset.restore import restore_shards
-from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.verify import verify
 from flancollect.errors import CheckError
 from flancollect.exports.configs import DEFAULT

@@ -5,11 +5,11 @@ A location is a URL (mirrored or downloaded) or a path inside the catalogue fold
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from flancollect.artifacts import file_sha256
 from flancollect.cards.paths import is_within
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.decode import LocalFile, packing_of
@@ -67,15 +67,9 @@ def digest_of(path: Path, access: SourceAccess) -> str:
     try:
         stat = path.stat()
         identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        return access.digests.digest(identity, partial(hash_file, path))
+        return access.digests.digest(identity, partial(file_sha256, path))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 (hex) of a file's bytes."""
-    with path.open("rb", buffering=0) as file:  # file_digest has a buffer of its own
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_remote(location: str) -> bool:

@@ -3,11 +3,10 @@ import json
 import pyarrow as pa
 import pytest
 
-from flancollect.artifacts import Manifest, write_artifact
+from flancollect.artifacts import Manifest, file_sha256, write_artifact
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.reader import open_shard
 from flancollect.dataset.schemas import MIXTURE
-from flancollect.dataset.shards import file_sha256
 from flancollect.dataset.verify import Verified, verify
 from flancollect.errors import CheckError, UsageError
 from tests.builds import build, question_jobs, small_jobs

@@ -302,8 +302,8 @@ def test_a_known_entry_that_still_holds_is_given_back_unread(write, root, access
 @pytest.fixture
 def hashed(monkeypatch):
     """The names of the files that were hashed."""
-    names, compute = [], locations.hash_file
-    monkeypatch.setattr(locations, "hash_file", lambda path: names.append(path.name) or compute(path))
+    names, compute = [], locations.file_sha256
+    monkeypatch.setattr(locations, "file_sha256", lambda path: names.append(path.name) or compute(path))
     return names
 
 
