@@ -26,8 +26,8 @@ Progress = Callable[[str, int, int], None]
 PathLike: TypeAlias = str | os.PathLike[str]
 """A folder or file as `open` takes it; what is made of one is a Path."""
 
-BuildKind = Literal["mixture", "benchmark", "tasks"]
-"""What was built: a mixture card, a benchmark card, or tasks that were named on the command line."""
+BuildKind = Literal["mixture", "benchmark"]
+"""What was built: a benchmark, or a mixture, of which a submix or tasks by name are one too."""
 
 __version__ = "0.1.0"
 """The version of flancollect, as manifests name it; the package's `__version__`."""
@@ -197,10 +197,11 @@ class Coverage(Artifact):
 class Manifest(Artifact):
     """manifest.json: what a finished build holds. Without it a folder is no dataset.
 
-    `content_hash` is over schema and rows of all shards; `recipe_hash` over the mixture card and settings;
-    `catalogue_hash` over the cards, templates and styles used. `short` is rows planned minus rows built.
-    `recipe` holds the mixture or benchmark card as read. `license` is the license that the whole can carry
-    and `license_reason` why; `licenses` says how many rows each source license covers, the most rows first.
+    `content_hash` is over schema and rows of all shards; `recipe_hash` over the recipe; `catalogue_hash` over all
+    that the rendered rows of each task depend on: card, templates, styles, source, seed and quotas. `short` is
+    rows planned minus rows built. `recipe` is that of `planning/recipe.py`, as JSON. `license` is the license
+    that the whole can carry and `license_reason` why; `licenses` says how many rows each source license covers,
+    the most rows first.
     """
 
     format: Literal[1] = 1
@@ -223,7 +224,7 @@ class Manifest(Artifact):
     license: str = "unknown"
     license_reason: str = ""
     licenses: list[LicenseRows] = Field(default_factory=list)
-    # Read by whoever plans the build again, so the card's own model checks it, not this one.
+    # Read by whoever plans the build again, and checked by `Recipe` then: planning is a floor above.
     recipe: dict[str, Any] = Field(default_factory=dict)
 
 

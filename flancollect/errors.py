@@ -56,6 +56,19 @@ class CardError(FlancollectError):
         return type(self), (self.problems,)
 
 
+class MisfitError(CardError):
+    """Cards that do not fit their sources, so that no task of a build is left: why, one line per task."""
+
+    def __init__(self, reasons: str) -> None:
+        # The reasons name files and lines already, in the words of the skipped tasks.
+        self.problems = ()
+        FlancollectError.__init__(self, reasons)
+
+    def __reduce__(self) -> tuple[type[MisfitError], tuple[str]]:  # type: ignore[override]
+        """Let worker processes hand the error back whole."""
+        return type(self), (str(self),)
+
+
 class SourceError(FlancollectError):
     """A source is missing, unreachable or not what its card says."""
 

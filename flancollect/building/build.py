@@ -27,6 +27,7 @@ from flancollect.building.cache_keys import delete_unused, job_files
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.manifest import make_manifest, make_report, task_rows
 from flancollect.building.mix import write_shards
+from flancollect.building.refusal import failure_of, refuse_empty
 from flancollect.building.scheduler import render_all
 from flancollect.building.settings import RenderSettings, render_settings
 from flancollect.building.workers import PeakMemory, load_early
@@ -35,16 +36,15 @@ from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import WORK_FOLDER, read_manifest
 from flancollect.dataset.shards import SHARD_BYTES, shard_count
-from flancollect.errors import CardError, CheckError, FlancollectError, SourceError, UsageError
+from flancollect.errors import FlancollectError, UsageError
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan, plan
-from flancollect.planning.request import BuildRequest
-from flancollect.planning.selection import EXPECTED_SKIPS, Skip
+from flancollect.planning.request import BuildRequest, as_request
+from flancollect.planning.selection import Skip
 from flancollect.render.examples import check_examples
 
 REPORT = "report.json"
 WORKER_MODULES = ("flancollect.building.scheduler", "flancollect.building.mix")
-MOST_FAILURES_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +63,41 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
+        if type(self.workers) is not int or type(self.shard_bytes) is not int:
+            raise UsageError(
+                f"workers={self.workers!r}, shard_bytes={self.shard_bytes!r}: give whole numbers"
+            )
         if self.workers < 1:
             raise UsageError(f"--workers {self.workers}: at least one is needed")
+        if self.shard_bytes < 1:
+            raise UsageError(
+                f"shard_bytes={self.shard_bytes}: a shard holds at least one row, of a byte or more"
+            )
 
 
 DEFAULTS = BuildOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BuildResult:
     """A finished build: what it holds, and how the run went."""
 
     manifest: Manifest
     report: Report
 
+    def __repr__(self) -> str:
+        """One line, as notebooks print what a cell gives: a manifest has thousands of tasks."""
+        manifest = self.manifest
+        return (
+            f"BuildResult({manifest.mixture}: {manifest.rows:,} rows, content hash {manifest.content_hash})"
+        )
+
 
 def build(
-    request: BuildRequest, out: PathLike, options: BuildOptions = DEFAULTS, progress: Progress | None = None
+    request: BuildRequest | str,
+    out: PathLike,
+    options: BuildOptions = DEFAULTS,
+    progress: Progress | None = None,
 ) -> BuildResult:
     """Build a mixture or benchmark into a folder.
 
@@ -87,13 +105,13 @@ def build(
     CardError for bad cards and templates, SourceError when no task could be built, or, with `strict`, when
     any task was skipped. Interrupting leaves the folder ready to resume.
     """
-    out = Path(out)
+    request, out = as_request(request), Path(out)
     started = time.monotonic()
     if options.workers > 1:
         # Imports take a second, and so does planning: workers import while this process plans.
         load_early(WORKER_MODULES)
     build_plan = plan(request, progress)
-    _refuse_empty(build_plan.name, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
+    refuse_empty(build_plan.name, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
     # A template that fails on its family's own example would fail on every row, and after all the work.
     families = {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}
     check_examples(families.values())
@@ -142,10 +160,10 @@ class _Run:
             if progress is not None:
                 progress("tasks", len(self.outcomes), total)
             if strict and outcome.skip is not None:
-                raise _failure([outcome.skip])
+                raise failure_of([outcome.skip])
         self.outcomes.sort(key=lambda outcome: outcome.task)
         built = sum(outcome.skip is None for outcome in self.outcomes)
-        _refuse_empty(self.plan.name, self.skipped(), rows=built, strict=strict)
+        refuse_empty(self.plan.name, self.skipped(), rows=built, strict=strict)
 
     def skipped(self) -> list[Skip]:
         """The tasks that are not in the build, those that planning skipped and those that rendering did."""
@@ -197,35 +215,6 @@ class _Run:
             and len(old.shards) == shard_count(values_bytes, self.options.shard_bytes)
         )
         return old.shards if same and sizes == [shard.bytes for shard in old.shards] else None
-
-
-def _refuse_empty(name: str, skipped: Sequence[Skip], *, rows: int, strict: bool) -> None:
-    """Raise when nothing can be built, and in strict mode when anything cannot."""
-    failures = [skip for skip in skipped if skip.kind not in EXPECTED_SKIPS]
-    if failures and (strict or not rows):
-        raise _failure(failures)
-    if rows:
-        return
-    refused = [skip for skip in skipped if skip.kind == "license"]
-    if refused:
-        reasons = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:MOST_FAILURES_LISTED])
-        raise CheckError(f"{name}: the license policy leaves nothing to build\n{reasons}")
-    raise UsageError(f"{name}: nothing is left to build; every task is held out")
-
-
-def _failure(skips: Sequence[Skip]) -> FlancollectError:
-    """The error that a list of skipped tasks amounts to: of cards if every one is, of sources otherwise."""
-    lines = [f"{skip.task}: {skip.reason}" for skip in skips[:MOST_FAILURES_LISTED]]
-    if len(skips) > MOST_FAILURES_LISTED:
-        lines.append(f"... and {len(skips) - MOST_FAILURES_LISTED} more tasks")
-    misfit = all(skip.kind == "card" for skip in skips)
-    return (MisfitError if misfit else SourceError)("\n".join(lines))
-
-
-class MisfitError(FlancollectError):
-    """Tasks whose cards do not fit their sources; same exit code as CardError."""
-
-    exit_code = CardError.exit_code
 
 
 def default_workers() -> int:

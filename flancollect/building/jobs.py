@@ -84,10 +84,24 @@ def render_task(plan: TaskPlan, settings: RenderSettings, files: JobFiles) -> Ta
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=str(error)))
 
 
-def render_batches(plan: TaskPlan, job: Job, settings: RenderSettings) -> Iterator[pa.RecordBatch]:
-    """The rows of one job, in the build's schema and in the order they are drawn, without writing anything."""
-    for block in RunningJob(TaskSource(plan, settings), job, JobFile(path=Path())).blocks():
+def render_batches(
+    plan: TaskPlan, job: Job, settings: RenderSettings, dropped: Counter[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one job, in the build's schema and in the order they are drawn, without writing anything.
+
+    `dropped` is given the rows that fell away on the way, by reason.
+    """
+    running = RunningJob(TaskSource(plan, settings), job, JobFile(path=Path()))
+    for block in running.blocks():
         yield Decoder(block).rows(np.arange(block.rows))
+    if dropped is not None:
+        dropped.update(running.dropped)
+
+
+def no_usable_row(plan: TaskPlan, dropped: Mapping[str, int]) -> str:
+    """Why a task gives nothing."""
+    reasons = "; ".join(f"{count} rows: {reason}" for reason, count in dropped.items())
+    return f"{plan.source_key}: none of {plan.rows} rows is usable ({reasons})"
 
 
 class RunningJob:
@@ -102,7 +116,7 @@ class RunningJob:
         self._job = job
         self._path = file.path
         self._previous = previous_rows(file.previous, job.templates, source.settings.schema)
-        self._dropped = Counter[str]()
+        self.dropped = Counter[str]()
         self._copied = 0
 
     @cached_property
@@ -123,7 +137,7 @@ class RunningJob:
     def run(self) -> JobOutcome:
         """Render the job into its file."""
         templates = {template.id: template_hash(template) for template in self._job.templates}
-        record = write_rendered(self._path, self.blocks(), self._dropped, templates, self._settings.schema)
+        record = write_rendered(self._path, self.blocks(), self.dropped, templates, self._settings.schema)
         return JobOutcome(
             variant=self._job.variant.name,
             planned=self._job.quota,
@@ -143,7 +157,7 @@ class RunningJob:
             order = self._source.question_order(scope)
             while remaining and len(order):
                 # Where rows fall away some more are read at once, so that the last few need no pass of their own.
-                spare = remaining // 8 + 16 if self._dropped else 0
+                spare = remaining // 8 + 16 if self.dropped else 0
                 size = min(MORSEL_ROWS, remaining + spare)
                 ids, order = order[:size], order[size:]
                 block = self._morsel(scope, ids)
@@ -181,10 +195,10 @@ class RunningJob:
         source, settings = self._source, self._settings
         card, split = source.plan.task.card, source.plan.split.name
         pool = source.pool(scope.variant)
-        rows = source.read(split, ids, self._dropped, source.banned)
+        rows = source.read(split, ids, self.dropped, source.banned, scoring=settings.scoring)
         picks = pick_rows(scope, rows, self._job.templates, self._store.styles, pool.rows, settings.shots)
         picked = list(zip(rows, picks, strict=True))
-        prompts = render_prompts(picked, self._store, settings.shots.max_input_bytes, self._dropped)
+        prompts = render_prompts(picked, self._store, settings.shots.max_input_bytes, self.dropped)
         styles = self._store.styles
         batch = to_batch(prompts, scope, card, split, pool.source, scoring=settings.scoring, styles=styles)
         return encode(batch)

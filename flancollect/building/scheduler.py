@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from flancollect.building.cache_keys import JobFiles
-from flancollect.building.jobs import JobOutcome, TaskOutcome, finished_job, render_task
+from flancollect.building.jobs import JobOutcome, TaskOutcome, finished_job, no_usable_row, render_task
 from flancollect.building.settings import RenderSettings
 from flancollect.building.workers import PeakMemory, map_unordered
 from flancollect.planning.plan import BuildPlan
@@ -97,7 +97,11 @@ def _without_gc() -> Iterator[None]:
 
 
 def _worker_died(unit: _Unit) -> tuple[int, TaskOutcome]:
-    name, reason = unit.plan.name, "the worker that built it died twice (killed, or out of memory)"
+    name = unit.plan.name
+    reason = (
+        "the worker that built it died twice: killed, out of memory, or started by a script that calls `build` "
+        'without `if __name__ == "__main__":`'
+    )
     return unit.number, TaskOutcome(task=name, skip=Skip(task=name, kind="source", reason=reason))
 
 
@@ -113,6 +117,5 @@ def _whole(
     jobs = tuple(by_variant[job.variant.name] for job in task.jobs)
     if any(job.record.rows for job in jobs):
         return TaskOutcome(task=task.name, jobs=jobs)
-    reasons = "; ".join(f"{n} rows: {why}" for why, n in jobs[0].record.dropped.items())
-    what = f"{task.source_key}: none of {task.rows} rows is usable ({reasons})"
-    return TaskOutcome(task=task.name, skip=Skip(task=task.name, kind="source", reason=what))
+    reason = no_usable_row(task, jobs[0].record.dropped)
+    return TaskOutcome(task=task.name, skip=Skip(task=task.name, kind="source", reason=reason))

@@ -66,9 +66,15 @@ class TaskSource:
         return self._exemplar_source
 
     def read(
-        self, split: str, ids: Ints, dropped: Counter[str], banned: Collection[Content] = ()
+        self,
+        split: str,
+        ids: Ints,
+        dropped: Counter[str],
+        banned: Collection[Content] = (),
+        *,
+        scoring: bool = False,
     ) -> list[Row]:
-        """The usable rows among `ids` (any order, no repeats), in the order of `ids`."""
+        """The usable rows among `ids` (any order, no repeats), in the order of `ids`; `scoring` for questions."""
         table = self.table(split)
         # Sources read ascending rows, jobs ask in keyed order. For ids [7, 2, 5]: ascending is [1, 2, 0], so rows
         # 2, 5, 7 are read, and its inverse [2, 0, 1] puts them back as 7, 2, 5.
@@ -80,7 +86,7 @@ class TaskSource:
             values = rows.column(name).to_pylist()
             columns[name] = [values[i] for i in inverse]
         return normalise_columns(
-            self.plan.task, ids.tolist(), columns, table.doc, dropped, banned, scoring=self.settings.scoring
+            self.plan.task, ids.tolist(), columns, table.doc, dropped, banned, scoring=scoring
         )
 
     def cache_rows(self, source_rows: Sequence[Ints], *, exemplars: bool) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from flancollect.artifacts import PathLike
 from flancollect.building.settings import render_settings
 from flancollect.building.task_source import TaskSource
-from flancollect.dataset.reader import open_build
+from flancollect.dataset.reader import MANIFEST, Build, open_build
 from flancollect.errors import CheckError
 from flancollect.planning.plan import BuildPlan, plan_again
 from flancollect.planning.recipe import Recipe
@@ -59,7 +60,7 @@ class Trace:
 ANY_REQUEST = BuildRequest("")
 
 
-def why(build: PathLike, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
+def why(build: PathLike | Build, row: int, request: BuildRequest = ANY_REQUEST) -> Trace:
     """Trace one row (0-based, in the order of `load_from_disk`) back to its source and render it again.
 
     Of the request only catalogues, access and lock count; the rest is the build's own recipe. Raises UsageError
@@ -67,7 +68,10 @@ def why(build: PathLike, row: int, request: BuildRequest = ANY_REQUEST) -> Trace
     """
     opened = open_build(build)
     stored = opened.row(row)
-    recipe = Recipe.model_validate(opened.manifest.recipe)
+    try:
+        recipe = Recipe.model_validate(opened.manifest.recipe)
+    except ValidationError as error:
+        raise CheckError(f"{opened.path}: {MANIFEST} holds no recipe of this version: {error}") from error
     plan = plan_again(recipe, stored["task_name"], request)
     task = _task_plan(plan, stored["task_name"])
     source = TaskSource(task, render_settings(plan, request.access, Path()))

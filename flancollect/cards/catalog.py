@@ -6,6 +6,7 @@ against every other, and raises one CardError with all problems, sorted by file 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,6 +63,8 @@ def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -
 
     Private folders hold YAML files at any depth; the embedded one holds `task_cards/` and `templates/`.
     """
+    if isinstance(extra, str | os.PathLike):
+        raise UsageError(f"catalogs={extra!r}: give a list of folders, [{extra!r}]")
     root = embedded or embedded_root()
     problems: list[Problem] = []
     files = _read([root / "task_cards", root / "templates"], root, Path(), problems)

@@ -75,7 +75,7 @@ class Task:
         return Problem(self.file, line, f"{place}: {what}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Catalog:
     """All cards by name, names sorted; styles in file order."""
 
@@ -84,3 +84,10 @@ class Catalog:
     mixtures: Mapping[str, LoadedCard[MixtureCard]]
     benchmarks: Mapping[str, LoadedCard[BenchmarkCard]]
     styles: Styles
+
+    def __repr__(self) -> str:
+        """One line, as notebooks print what a cell gives."""
+        return (
+            f"Catalog({len(self.tasks)} tasks, {len(self.families)} families, {len(self.mixtures)} mixtures, "
+            f"{len(self.benchmarks)} benchmarks)"
+        )

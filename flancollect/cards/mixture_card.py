@@ -33,7 +33,7 @@ class Shots(Card):
         return self
 
 
-class Part(Card):
+class PartCard(Card):
     """One part of a mixture: which tasks, how much of the whole, in which variants.
 
     Without `select` the part is the submix of its own name. `cap` bounds a task's weight and, times the
@@ -83,4 +83,4 @@ class MixtureCard(Card):
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
-    parts: Annotated[dict[Name, Part], Field(min_length=1)]
+    parts: Annotated[dict[Name, PartCard], Field(min_length=1)]

@@ -70,7 +70,7 @@ Answer = Annotated[
 ]
 
 
-class ExemplarSource(Card):
+class ExemplarSourceCard(Card):
     """Rows of another source that serve as exemplars, and what they mean for the same family.
 
     `fields` and `answer` are those of the card where they are not given.
@@ -119,7 +119,7 @@ class TaskCard(Card):
     fields: dict[str, ExpressionText]
     answer: Answer
     exemplars: ExpressionText | None = None
-    exemplars_from: ExemplarSource | None = None
+    exemplars_from: ExemplarSourceCard | None = None
     metric: Metric = "exact_match"
     license: str  # ids as in `cards/licenses.py`; several are joined by ";", and then all hold
     languages: Texts

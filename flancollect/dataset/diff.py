@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ Texts: TypeAlias = tuple[str, str]  # inputs, targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ValueChange:
     """A setting, or a source's revision, that is `a` in the first build and `b` in the second."""
 
     name: str
@@ -70,15 +70,15 @@ class Difference:
     """All that differs, sorted by name. `equal`: the same rows in the same order and shards."""
 
     equal: bool
-    settings: tuple[Change, ...]
-    sources: tuple[Change, ...]
+    settings: tuple[ValueChange, ...]
+    sources: tuple[ValueChange, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
     changed: tuple[TaskChange, ...]
     rows: tuple[RowChange, ...]
 
 
-def diff(a: PathLike, b: PathLike, *, rows: int = 0) -> Difference:
+def diff(a: PathLike | Build, b: PathLike | Build, *, rows: int = 0) -> Difference:
     """Compare two builds; with `rows`, also show that many differing rows.
 
     Rows are paired by what they were made from (split, source row, repeat), not by position. Raises
@@ -101,8 +101,17 @@ def diff(a: PathLike, b: PathLike, *, rows: int = 0) -> Difference:
         only_a=tuple(sorted(tasks_a - tasks_b)),
         only_b=tuple(sorted(tasks_b - tasks_a)),
         changed=changed,
-        # Nearly every changed variant has a row to show, so it is enough to look into `rows` of them.
-        rows=tuple(islice(_changed_rows(build_a, build_b, changed[:rows]), rows)),
+        # A few at a time, as nearly every changed variant has a row to show; of a benchmark's only the question may
+        # have changed, so it goes on to the next ones.
+        rows=tuple(
+            islice(
+                chain.from_iterable(
+                    _changed_rows(build_a, build_b, changed[start : start + rows])
+                    for start in range(0, len(changed), rows or 1)
+                ),
+                max(rows, 0),
+            )
+        ),
     )
 
 
@@ -132,10 +141,10 @@ def difference_json(difference: Difference) -> dict[str, Any]:
     return asdict(difference)
 
 
-def _changes(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Change, ...]:
+def _changes(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[ValueChange, ...]:
     """The names in both whose values differ."""
     names = sorted(name for name in a.keys() & b.keys() if a[name] != b[name])
-    return tuple(Change(name=name, a=a[name], b=b[name]) for name in names)
+    return tuple(ValueChange(name=name, a=a[name], b=b[name]) for name in names)
 
 
 def _changed_tasks(a: Manifest, b: Manifest) -> Iterator[TaskChange]:

@@ -15,8 +15,9 @@ from flancollect.errors import UsageError
 class Question:
     """One question as it is asked; the fields are those of `schemas.QUESTION`, with the prompt and the target.
 
-    `answer` is the 0-based position of the right choice, -1 where there are no choices; `labels` are as many as
-    `choices`. `id` is the same in every variant of the benchmark, `prompt_sha256` is of this very prompt.
+    `answer` is the 0-based position of the right choice, -1 where there are no choices or the published answer is
+    none of them; `labels` are as many as `choices`. `accepted` holds every right answer and is never empty. `id` is
+    the same in every variant of the benchmark, `prompt_sha256` is of this very prompt.
     """
 
     id: str
@@ -40,7 +41,7 @@ def questions(build: Build | PathLike) -> Iterator[Question]:
     Raises UsageError, before the first one, where there is no finished build or one without questions; CheckError
     while reading, as `Build` does.
     """
-    opened = build if isinstance(build, Build) else open_build(build)
+    opened = open_build(build)
     if opened.manifest.kind != "benchmark":
         raise UsageError(
             f"{opened.path}: holds {opened.manifest.mixture}, a {opened.manifest.kind} build, which has no questions "

@@ -48,9 +48,12 @@ def read_manifest(out: Path) -> Manifest:
     raise UsageError(f"{out}: not a build folder: it has no {MANIFEST}. `flancollect build` makes one.")
 
 
-def open_build(path: PathLike) -> Build:
-    """A finished build. Raises as `read_manifest`; shards are looked at when their rows are."""
-    return Build(Path(path), read_manifest(Path(path)))
+def open_build(build: PathLike | Build) -> Build:
+    """A finished build in a folder, or one that is open already.
+
+    Raises as `read_manifest`; shards are looked at when their rows are.
+    """
+    return build if isinstance(build, Build) else Build(Path(build), read_manifest(Path(build)))
 
 
 class Build:
@@ -111,7 +114,12 @@ class Build:
         2 GiB of text can be taken at once.
         """
         names = self._names(columns)
-        rows = np.asarray(indices, dtype=np.int64)
+        rows = np.asarray(indices)
+        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+            raise UsageError(
+                f"{self.path}: rows are taken by their numbers, given as a list of whole numbers; "
+                f"this is {'a mask' if rows.dtype.kind == 'b' else repr(indices)[:80]}"
+            )
         outside = rows[(rows < 0) | (rows >= len(self))]
         if len(outside):
             numbers = f"rows are 0..{len(self) - 1}" if len(self) else "it has none"
@@ -121,6 +129,7 @@ class Build:
         # searchsorted(starts, sorted rows, "right") - 1, and there at rows [0, 1, 1, 1]; the same finds the batch in
         # a shard. Row n of what was taken is number order[n] of the result: argsort(order), [2, 0, 1, 3], brings all
         # back into the order given.
+        rows = rows.astype(np.int64)
         order = np.argsort(rows, kind="stable")
         pieces: list[pa.RecordBatch] = []
         for shard, rows_in_shard in _by_part(self._starts, rows[order]):

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import ShardInfo
 from flancollect.dataset.arrow_layout import tidy_batch
-from flancollect.dataset.schemas import MIXTURE, columns_of
+from flancollect.dataset.schemas import columns_of
 from flancollect.dataset.shards import BATCH_ROWS, staging, write_shard
 from flancollect.errors import CheckError
 
@@ -20,7 +20,7 @@ def restore_shards(
     batches: Iterable[pa.RecordBatch],
     shards: Sequence[ShardInfo],
     out: Path,
-    schema: pa.Schema = MIXTURE,
+    schema: pa.Schema,
 ) -> list[ShardInfo]:
     """Stage shards of a build's rows, given in their order, under `out`, for `seal` to put in place.
 
@@ -46,7 +46,7 @@ def restore_shards(
 
 
 def cut(
-    batches: Iterable[pa.RecordBatch], sizes: Iterable[int], schema: pa.Schema = MIXTURE
+    batches: Iterable[pa.RecordBatch], sizes: Iterable[int], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of exactly these sizes, laid out as shards have them.
 

@@ -34,8 +34,8 @@ QUESTION = pa.struct(
         ("id", pa.string()),  # "task/split/row", such as "mmlu_anatomy/test/17"; equal in every variant
         ("choices", pa.list_(pa.string())),  # all answer texts in order, shown or not; empty for free text
         ("labels", pa.list_(pa.string())),  # what each choice is answered with here; as long as `choices`
-        ("answer", pa.int32()),  # position of the right choice, 0-based; -1 where there are no choices
-        ("accepted", pa.list_(pa.string())),  # every right answer, the target first
+        ("answer", pa.int32()),  # position of the right choice, 0-based; -1: none, see below
+        ("accepted", pa.list_(pa.string())),  # every right answer, the one of the row itself first
         ("metric", pa.string()),  # how answers are scored: the card's `metric`
         ("cluster", pa.string()),  # the card's `cluster`; "" where it has none
         ("languages", pa.list_(pa.string())),  # the card's `languages`
@@ -43,6 +43,9 @@ QUESTION = pa.struct(
         ("prompt_sha256", pa.string()),  # SHA-256 (hex) of `inputs` in UTF-8
     ]
 )
+
+# `answer` is -1 where there are no choices, and where the published answer is none of them (three in BIG-Bench Hard).
+# The first of `accepted` is what the target says, save where that is a rationale: then it is the answer it ends in.
 
 MIXTURE = pa.schema(
     [

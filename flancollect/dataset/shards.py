@@ -13,7 +13,7 @@ from flancollect.dataset.arrow_layout import tidy_batch
 from flancollect.dataset.hashing import HashedFile, RowsDigest
 from flancollect.dataset.reader import WORK_FOLDER, open_shard
 from flancollect.dataset.row_codec import Block, Decoder
-from flancollect.dataset.schemas import MIXTURE, check_schema
+from flancollect.dataset.schemas import check_schema
 
 SHARD_BYTES = 256 * 1024 * 1024
 BATCH_ROWS = 1_000  # what `datasets` writes by default, so reading by row costs what its users expect
@@ -26,7 +26,7 @@ def shard_count(values_bytes: int, shard_bytes: int) -> int:
     return max(1, -(-values_bytes // shard_bytes))
 
 
-def write_shard(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema = MIXTURE) -> ShardInfo:
+def write_shard(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> ShardInfo:
     """Write one shard of tidy batches of `BATCH_ROWS`, whole or not at all, and describe it."""
     temporary = path.with_suffix(".tmp")
     digest = RowsDigest(schema)
@@ -46,7 +46,7 @@ def staging(out: Path) -> Path:
     return out / WORK_FOLDER / "shards"
 
 
-def shard_rows(path: Path, schema: pa.Schema = MIXTURE) -> tuple[int, str]:
+def shard_rows(path: Path, schema: pa.Schema) -> tuple[int, str]:
     """Row count and hash of a shard's rows. Raises as `open_shard`, FlancollectError for another schema."""
     digest = RowsDigest(schema)
     with open_shard(path) as reader:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flancollect.artifacts import PathLike
-from flancollect.dataset.reader import open_build
+from flancollect.dataset.reader import Build, open_build
 
 ALL = "all"
 LISTED = 20  # names of one kind that fit on a screen; JSON has all of them
@@ -54,9 +54,9 @@ class Stats:
     dropped: dict[str, int]
 
 
-def stats(out: PathLike) -> Stats:
+def stats(build: PathLike | Build) -> Stats:
     """Count a build's rows. Raises UsageError without a finished build, CheckError for a broken one."""
-    build = open_build(out)
+    build = open_build(build)
     manifest = build.manifest
     counts: dict[str, Counter[Any]] = {kind: Counter() for kind in (*_COLUMNS, *_STYLES, "exemplars")}
     lengths: dict[str, Counter[tuple[str, int]]] = {name: Counter() for name in _TEXTS}

@@ -26,12 +26,12 @@ class Verified:
     shards: int
 
 
-def verify(out: PathLike) -> Verified:
+def verify(build: PathLike | Build) -> Verified:
     """Check every file of a build folder against its manifest, and the manifest against itself.
 
     Raises CheckError with one line per problem, UsageError when the folder holds no finished build.
     """
-    build = open_build(out)
+    build = open_build(build)
     out = build.path
     manifest = build.manifest
     problems = [*_manifest_problems(manifest, build.schema), *_folder_problems(out, manifest)]

@@ -59,7 +59,10 @@ class Exported:
 
 
 def export(
-    build: PathLike, out: PathLike, options: ExportOptions = DEFAULTS, progress: Progress | None = None
+    build: PathLike | Build,
+    out: PathLike,
+    options: ExportOptions = DEFAULTS,
+    progress: Progress | None = None,
 ) -> Exported:
     """Export a finished build into the folder `out`.
 
@@ -78,8 +81,7 @@ def export(
         if present is not None:
             discard(out)
             return Exported(export=present, reused=True)
-        report = None if progress is None else (lambda done, total: progress("files", done, total))
-        files = write_files(source, form, staging, report)
+        files = write_files(source, form, staging, progress)
         files += _write_documents(source, form, options.address, staging, files)
         new = Export(
             kind=options.format,

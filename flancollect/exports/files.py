@@ -6,13 +6,13 @@ A file is there whole or not at all, so an export that was stopped goes on at th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.artifacts import ExportFile, Manifest, file_sha256
+from flancollect.artifacts import ExportFile, Manifest, Progress, file_sha256
 from flancollect.dataset.reader import Build
 from flancollect.exports import configs
 from flancollect.exports.configs import Config
@@ -25,7 +25,7 @@ def configs_of(manifest: Manifest, form: Format) -> tuple[Config, ...]:
 
 
 def write_files(
-    build: Build, form: Format, staging: Path, progress: Callable[[int, int], None] | None = None
+    build: Build, form: Format, staging: Path, progress: Progress | None = None
 ) -> list[ExportFile]:
     """Write all data files of a format and describe them, in the order of configurations and rows."""
     pairs = [(config, suffix) for config in configs_of(build.manifest, form) for suffix in form.writers]
@@ -35,7 +35,7 @@ def write_files(
         for file in _write_config(build, form, config, suffix, staging):
             files.append(file)
             if progress is not None:
-                progress(len(files), total)
+                progress("files", len(files), total)
     return files
 
 

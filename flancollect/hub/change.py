@@ -28,7 +28,7 @@ class ExportedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RepositoryChange:
     """What makes the repository hold the export: files to upload, files of earlier exports to remove."""
 
     upload: tuple[ExportedFile, ...]
@@ -39,10 +39,10 @@ class Change:
         return bool(self.upload or self.remove)
 
 
-def compare(files: Sequence[ExportedFile], state: RepositoryState) -> Change:
+def compare(files: Sequence[ExportedFile], state: RepositoryState) -> RepositoryChange:
     """What differs. Files that no export ever listed stay untouched."""
     names = {file.name for file in files}
-    return Change(
+    return RepositoryChange(
         upload=tuple(file for file in files if not _is_equal(file, state.files.get(file.name))),
         remove=tuple(sorted((state.exported_files & state.files.keys()) - names)),
     )

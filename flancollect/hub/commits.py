@@ -8,7 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flancollect.artifacts import Progress
-from flancollect.hub.change import Change, ExportedFile, compare, refuse_changed_files, verify_commit
+from flancollect.hub.change import (
+    ExportedFile,
+    RepositoryChange,
+    compare,
+    refuse_changed_files,
+    verify_commit,
+)
 from flancollect.hub.remote import UPLOADS, Remote, request
 from flancollect.hub.repository import MAIN, RepositoryState, repository_state
 
@@ -73,7 +79,7 @@ def tag_commit(remote: Remote, commit: str, tags: Sequence[str]) -> None:
 def _commit(
     remote: Remote,
     submission: Submission,
-    change: Change,
+    change: RepositoryChange,
     state: RepositoryState,
     progress: Progress | None,
 ) -> str:

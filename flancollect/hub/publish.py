@@ -16,7 +16,7 @@ from flancollect.dataset.verify import verify
 from flancollect.errors import UsageError
 from flancollect.exports.export import ExportOptions, export
 from flancollect.exports.folder import EXPORT
-from flancollect.hub.change import Change, ExportedFile, compare
+from flancollect.hub.change import ExportedFile, RepositoryChange, compare
 from flancollect.hub.commits import Submission, create_branch, synchronize, tag_commit
 from flancollect.hub.remote import Remote, Say, connect, silenced_client
 from flancollect.hub.repository import MAIN, RepositoryState, repository_state
@@ -149,7 +149,9 @@ def _refuse_repository(remote: Remote, state: RepositoryState, options: PublishO
         raise UsageError(f"--revision {options.revision}: is a tag of {remote.repo}; name a branch")
 
 
-def _refuse_moved_tag(remote: Remote, state: RepositoryState, change: Change, tag: str | None) -> None:
+def _refuse_moved_tag(
+    remote: Remote, state: RepositoryState, change: RepositoryChange, tag: str | None
+) -> None:
     """Raise UsageError when --tag names another commit: what a tag names never changes."""
     commit = state.tags.get(tag or "")
     if commit is not None and (change or commit != state.head):

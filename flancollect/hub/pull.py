@@ -22,6 +22,7 @@ from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.folder import acquire_build_folder
 from flancollect.dataset.reader import MANIFEST, WORK_FOLDER, read_manifest
 from flancollect.dataset.restore import restore_shards
+from flancollect.dataset.schemas import schema_of
 from flancollect.dataset.verify import verify
 from flancollect.errors import CheckError
 from flancollect.exports.configs import DEFAULT
@@ -167,7 +168,8 @@ def _restore(remote: Remote, publication: _Publication, out: Path, progress: Pro
     """Download the rows, write the shards of them, and seal the folder with the manifest when they are right."""
     folder = out / WORK_FOLDER / "pull"
     paths = _download(remote, publication, folder, progress)
-    shards = restore_shards(_batches(paths), publication.manifest.shards, out)
+    schema = schema_of(publication.manifest.kind)
+    shards = restore_shards(_batches(paths), publication.manifest.shards, out, schema)
     wrong = [
         shard.file
         for shard, published in zip(shards, publication.manifest.shards, strict=True)

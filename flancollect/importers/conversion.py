@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+class NotConvertible(Exception):  # noqa: N818
+    """A template or pattern that has no place in our language; the text is the reason."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class NotConverted:
     """One thing of the source that is left out: the file it stands in, its name there, and why."""

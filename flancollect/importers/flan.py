@@ -12,10 +12,9 @@ from typing import Any
 
 from flancollect.errors import UsageError
 from flancollect.importers.card_text import card_text
-from flancollect.importers.conversion import Conversion, NotConverted
+from flancollect.importers.conversion import Conversion, NotConverted, NotConvertible
 from flancollect.importers.flan_pattern import (
     OPTIONS,
-    NotConvertible,
     Pattern,
     answer_of,
     names_of,

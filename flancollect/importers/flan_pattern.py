@@ -17,15 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flancollect.cards.family import RESERVED
+from flancollect.importers.conversion import NotConvertible
 
 OPTIONS = ("options_", "options_str")
 
 _GAPS = (("\n\n", "para"), ("\n", "line"))  # before the options, and the filter that writes the same gap
 _INPUTS, _SUFFIX = "{inputs}", "final_suffix"
-
-
-class NotConvertible(Exception):  # noqa: N818
-    """A pattern that has no place in our language; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

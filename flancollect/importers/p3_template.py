@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from flancollect.cards.family import RESERVED
+from flancollect.importers.conversion import NotConvertible
 from flancollect.jinja.expression import (
     KEYED_FILTERS,
     TEMPLATE_METHODS,
@@ -35,10 +36,6 @@ INNER_SEPARATOR = "<|||>"  # what no value holds: the one in the text may stand 
 CHOICES = "answer_choices"
 
 _WORDS = re.compile(r"\w+")
-
-
-class NotConvertible(Exception):  # noqa: N818
-    """A template that has no place in our language; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

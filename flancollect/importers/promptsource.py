@@ -15,10 +15,10 @@ import yaml
 from flancollect.cards.columns import DOC, ROW
 from flancollect.errors import UsageError
 from flancollect.importers.card_text import card_text, index_text
-from flancollect.importers.conversion import Conversion, NotConverted
+from flancollect.importers.conversion import Conversion, NotConverted, NotConvertible
 from flancollect.importers.hub_homes import HOMES, home_of
 from flancollect.importers.names import MAX_LENGTH, plain_name, unique_name
-from flancollect.importers.p3_template import NotConvertible, P3Template, convert_template
+from flancollect.importers.p3_template import P3Template, convert_template
 from flancollect.importers.source_files import Unreadable, files_matching, read_text
 
 SUBMIX = "promptsource"

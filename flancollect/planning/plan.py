@@ -16,13 +16,13 @@ from flancollect.cards.entries import Catalog
 from flancollect.cards.styles import Styles
 from flancollect.planning.quota import apportion, share_out, weight_of
 from flancollect.planning.recipe import Recipe, make_recipe, refuse_missing
-from flancollect.planning.request import BuildRequest
+from flancollect.planning.request import BuildRequest, as_request
 from flancollect.planning.resolve import resolve
 from flancollect.planning.selection import Selection, Skip, select_tasks
 from flancollect.planning.task_plan import ResolvedSources, TaskPlan, TaskPlanner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BuildPlan:
     """All that a build does, decided. Tasks and skips are sorted by name.
 
@@ -37,6 +37,10 @@ class BuildPlan:
     rows_asked: int
     shares: Mapping[str, Fraction]
 
+    def __repr__(self) -> str:
+        """One line, as notebooks print what a cell gives."""
+        return f"BuildPlan({self.name}: {self.rows:,} rows of {len(self.tasks)} tasks, {len(self.skipped)} skipped)"
+
     @property
     def name(self) -> str:
         """The name of the mixture or benchmark."""
@@ -48,12 +52,13 @@ class BuildPlan:
         return sum(task.quota for task in self.tasks)
 
 
-def plan(request: BuildRequest, progress: Progress | None = None) -> BuildPlan:
+def plan(request: BuildRequest | str, progress: Progress | None = None) -> BuildPlan:
     """Plan a build: load the cards, look at the sources, share out the rows.
 
     Raises CardError for bad cards, UsageError for a name or glob that nothing has. A task whose source fails is
     a skip of the plan, not an error.
     """
+    request = as_request(request)
     catalog = load_catalog(request.catalogs)
     return plan_recipe(catalog, make_recipe(catalog, request), request, progress)
 

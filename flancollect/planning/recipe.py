@@ -16,7 +16,7 @@ from flancollect.cards.benchmark_card import BenchmarkCard, SplitName, TemplateC
 from flancollect.cards.card import NAME, Card, Name, Positive, Texts
 from flancollect.cards.entries import Catalog
 from flancollect.cards.licenses import PolicyName
-from flancollect.cards.mixture_card import LicenseRule, MixtureCard, Part, Shots
+from flancollect.cards.mixture_card import LicenseRule, MixtureCard, PartCard, Shots
 from flancollect.cards.select import Select, select
 from flancollect.cards.style_card import StyleKind
 from flancollect.cards.variants import VARIANTS, VariantName
@@ -41,7 +41,7 @@ class Recipe(Card):
     rows: Positive | None
     seed: int
     only: Texts = Field(default_factory=list)
-    parts: Annotated[dict[Name, Part], Field(min_length=1)]
+    parts: Annotated[dict[Name, PartCard], Field(min_length=1)]
     split: SplitName = "train"
     templates: TemplateChoice = "trained"
     max_repeat: Positive = 1
@@ -89,7 +89,7 @@ def implicit_mixture(catalog: Catalog, name: str) -> MixtureCard | None:
     selection = Select(submix=[name]) if name in submixes else Select(tasks=[name])
     if not select(catalog.tasks.values(), selection):
         return None
-    part = Part(select=selection, variants={"zs_opt": 1.0, "fs_opt": 1.0})
+    part = PartCard(select=selection, variants={"zs_opt": 1.0, "fs_opt": 1.0})
     label = "".join(char if re.match(NAME, char) else "_" for char in name)  # a glob is no name
     return MixtureCard(mixture=label, size=EVERYTHING, parts={label: part})
 
@@ -131,7 +131,7 @@ def _benchmark_recipe(card: BenchmarkCard, request: BuildRequest) -> Recipe:
         rows=request.rows,
         seed=request.seed,
         only=list(request.only),
-        parts={card.benchmark: Part(select=card.select, cap=card.rows_per_task, variants=variants)},
+        parts={card.benchmark: PartCard(select=card.select, cap=card.rows_per_task, variants=variants)},
         split=card.split,
         templates=ask.templates,
         shots=Shots(min=shots, max=shots, max_input_bytes=ask.max_input_bytes, order=ask.exemplars),

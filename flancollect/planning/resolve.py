@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
 from flancollect.cards.catalog import embedded_root, load_catalog
-from flancollect.cards.entries import CardSource, Task
+from flancollect.cards.entries import Task
 from flancollect.cards.select import matches
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
@@ -15,7 +15,7 @@ from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import ResolvedSources
 from flancollect.sources import source_key
-from flancollect.sources.lock import Resolution, frozen_sources, load_lock, resolve_sources, update_lock
+from flancollect.sources.lock import frozen_sources, load_lock, resolve_sources, update_lock
 from flancollect.sources.table import SourceAccess
 
 LOCK_FILE = "sources.lock.json"
@@ -37,10 +37,13 @@ def resolve(
     available = [task for task in readers if task.card.reason is None]
     if request.resolve_from == "declared":
         return ResolvedSources(keys=keys, entries=_declared(available, keys, lock))
+    # Tasks share sources: the 57 of MMLU are 57 configurations, but all of TyDiQA is one table, looked at once.
     sources = {keys[task.card.task]: task.source for task in available}
     if request.resolve_from == "frozen":
         return ResolvedSources(keys=keys, entries=frozen_sources(sources, lock))
-    return ResolvedSources(keys=keys, entries=_look_at(sources, request.access, lock, progress))
+    return ResolvedSources(
+        keys=keys, entries=resolve_sources(sources, request.access, lock, progress=progress)
+    )
 
 
 def with_exemplar_tasks(tasks: Iterable[Task]) -> list[Task]:
@@ -71,14 +74,6 @@ def source_keys(tasks: Sequence[Task]) -> dict[str, str]:
             key += catalogues[task.root]
         keys[task.card.task] = key
     return keys
-
-
-def _look_at(
-    sources: Mapping[str, CardSource], access: SourceAccess, lock: Lock, progress: Progress | None
-) -> dict[str, Resolution]:
-    """What sources are now. Tasks share them: the 57 of MMLU are 57 configurations, but all of TyDiQA is one table."""
-    report = None if progress is None else (lambda done, total: progress("sources", done, total))
-    return resolve_sources(sources, access, lock, progress=report)
 
 
 def _declared(tasks: Sequence[Task], keys: dict[str, str], lock: Lock) -> dict[str, SourceLock | SourceError]:
@@ -123,7 +118,8 @@ def write_lock(
     available = [task for task in with_exemplar_tasks(tasks) if task.card.reason is None]
     # An empty lock, so that every source is looked at: to write a lock is to find out what sources are now.
     keys = source_keys(available)
-    entries = _look_at({keys[task.card.task]: task.source for task in available}, access, Lock(), progress)
+    sources = {keys[task.card.task]: task.source for task in available}
+    entries = resolve_sources(sources, access, Lock(), progress=progress)
     try:
         write_artifact(path, update_lock(previous, entries))
     except OSError as error:

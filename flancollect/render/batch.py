@@ -110,14 +110,18 @@ def _answers(prompt: Prompt, styles: Styles) -> tuple[Sequence[str], Sequence[st
         return (), (), -1, (prompt.targets,)
     if row.options:
         style = None if pick.option_style is None else styles.options[pick.option_style]
-        labels = [answer_text(style, option, i) for i, option in enumerate(row.options)]
+        choices: Sequence[str] = row.options
+        labels: Sequence[str] = [answer_text(style, option, i) for i, option in enumerate(row.options)]
         position = -1 if row.index is None else row.index
-        # Shown as "(A) Paris (B) Rome", both "A" and "Paris" are right, unless "Paris" is the label of another choice.
-        texts = [row.answer] if row.answer not in labels else []
-        return row.options, labels, position, (labels[position], *texts)
-    position = scoring.labels.index(row.answer) if row.answer in scoring.labels else -1
-    accepted = dict.fromkeys((row.answer, *scoring.also))
-    return scoring.choices, scoring.labels, position, tuple(accepted)
+        right: tuple[str, ...] = (prompt.targets if position < 0 else labels[position],)
+    else:
+        choices, labels = scoring.choices, scoring.labels
+        position = scoring.labels.index(row.answer) if row.answer in scoring.labels else -1
+        right = (row.answer, *scoring.also)
+    # Shown as "(A) Paris (B) Rome", both "(A)" and "Paris" are right, unless "Paris" is the label of another choice.
+    if position >= 0 and choices[position] not in labels:
+        right += (choices[position],)
+    return choices, labels, position, tuple(dict.fromkeys(right))
 
 
 def _array(column: object, kind: pa.DataType) -> pa.Array:

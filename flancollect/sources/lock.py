@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from itertools import chain
 from multiprocessing.pool import ThreadPool
 from operator import itemgetter
 from pathlib import Path
 
-from flancollect.artifacts import Lock, SourceLock, read_artifact
+from flancollect.artifacts import Lock, Progress, SourceLock, read_artifact
 from flancollect.cards.entries import CardSource
 from flancollect.errors import SourceError, UsageError
 from flancollect.sources import waits
@@ -49,12 +49,12 @@ def resolve_sources(
     access: SourceAccess,
     lock: Lock,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Resolution]:
     """What every source is now, by key in sorted order; a source that fails has its error as value.
 
     `lock` pins: the entry of a Hub commit, of unchanged files or of the present generators is used as it is.
-    Sources that wait are looked at in threads, and meanwhile the others here. `progress` is told (done, total).
+    Sources that wait are looked at in threads, and meanwhile the others here.
     """
 
     def resolve(key: str) -> tuple[str, Resolution]:
@@ -74,7 +74,7 @@ def resolve_sources(
         for key, resolution in chain(map(resolve, local), answers):
             resolved[key] = resolution
             if progress is not None:
-                progress(len(resolved), len(sources))
+                progress("sources", len(resolved), len(sources))
     return dict(sorted(resolved.items()))  # they came in the order in which servers answered
 
 

@@ -52,7 +52,11 @@ def _checked(path: Path, document: Document, problems: list[Problem]) -> Mirror:
         if not isinstance(value, str) or not value:
             report(key_path, "a folder must stand here")
             return path
-        folder = (path.parent / Path(value).expanduser()).resolve()
+        try:
+            folder = (path.parent / Path(value).expanduser()).resolve()
+        except (RuntimeError, ValueError) as error:  # a user that this machine lacks; a NUL
+            report(key_path, f"{value!r} is no folder: {error}")
+            return path
         if not folder.is_dir():
             report(key_path, f"no folder {folder}")
         return folder

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flancollect.errors import SourceError
-from flancollect.sources.table import Part, SourceTable, table_of_parts
+from flancollect.sources.table import SourceTable, TablePart, table_of_parts
 
 
 def unreadable(name: str, error: Exception) -> SourceError:
@@ -40,7 +40,7 @@ def open_parquet(files: Sequence[ParquetSource]) -> SourceTable:
         SourceError: a file is damaged, or its columns differ from those of the first; so may `take`.
     """
     schema: pa.Schema | None = None
-    parts: list[Part] = []
+    parts: list[TablePart] = []
     for file in files:
         with _opened(file) as handle:
             metadata = pq.read_metadata(handle)
@@ -52,7 +52,7 @@ def open_parquet(files: Sequence[ParquetSource]) -> SourceTable:
         refuse_other_schema(files[0].name, schema, file.name, file_schema)
         for group in range(metadata.num_row_groups):
             read = partial(_read_group, file, metadata, group)
-            parts.append(Part(rows=metadata.row_group(group).num_rows, read=read))
+            parts.append(TablePart(rows=metadata.row_group(group).num_rows, read=read))
     return table_of_parts(parts, schema)
 
 

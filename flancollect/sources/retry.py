@@ -167,4 +167,4 @@ def connection_failure(error: Exception) -> Failure:
 def retry_after_s(headers: Mapping[str, str] | Message) -> float:
     """The seconds that a Retry-After header asks to wait; its other form, a date, is not worth a clock."""
     value = headers.get("Retry-After", "").strip()
-    return float(value) if value.isdigit() else 0.0
+    return float(value) if value.isascii() and value.isdigit() else 0.0

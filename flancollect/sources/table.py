@@ -6,6 +6,7 @@ this module knows where rows come from.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import PathLike, SplitLock
-from flancollect.errors import SourceError, did_you_mean
+from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.sources.digests import DigestCache
 from flancollect.sources.retry import CircuitBreaker, Failure, RetryPolicy, with_retries
 
@@ -70,6 +71,11 @@ class SourceAccess:
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker, compare=False, repr=False)
     digests: DigestCache = field(default_factory=DigestCache, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse the path of a mirror: it would be looked into only when the first source is."""
+        if isinstance(self.mirror, str | os.PathLike):
+            raise UsageError(f"mirror={str(self.mirror)!r}: give load_mirror({str(self.mirror)!r})")
+
     def with_retries(
         self, call: Callable[[], T], classify: Callable[[Exception], Failure], *, label: str, host: str
     ) -> T:
@@ -79,14 +85,14 @@ class SourceAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class TablePart:
     """Consecutive rows that are read at once, such as a row group. `read` gives just the columns named."""
 
     rows: int
     read: Callable[[Sequence[str]], pa.Table]
 
 
-def table_of_parts(parts: Sequence[Part], schema: pa.Schema) -> SourceTable:
+def table_of_parts(parts: Sequence[TablePart], schema: pa.Schema) -> SourceTable:
     """A SourceTable over parts in order, of which only those are read that hold requested rows."""
     ends = np.cumsum([part.rows for part in parts], dtype=np.int64)
 
@@ -118,7 +124,7 @@ def table_of_rows(table: pa.Table, doc: Mapping[str, Any]) -> SourceTable:
     """A SourceTable over decoded rows, piece by piece: a column may be larger than one Arrow array."""
     # pyarrow's `take` over a chunked column may join its chunks, and one array of text holds 2 GiB at most.
     pieces = [pa.Table.from_batches([batch]) for batch in table.to_batches()]
-    parts = [Part(rows=piece.num_rows, read=piece.select) for piece in pieces]
+    parts = [TablePart(rows=piece.num_rows, read=piece.select) for piece in pieces]
     return replace(table_of_parts(parts, table.schema), doc=doc)
 
 

@@ -3,8 +3,11 @@ import json
 import pytest
 from datasets import load_from_disk
 
+from flancollect.building.build import build
 from flancollect.building.preview import preview
-from flancollect.errors import UsageError
+from flancollect.errors import CardError, SourceError, UsageError
+from flancollect.planning.request import BuildRequest
+from tests.catalogs import TASK, colours
 from tests.small import built, command, nothing_embedded, request
 
 
@@ -66,8 +69,33 @@ def test_fewer_rows_than_asked_are_all_there_are():
 
 
 def test_nothing_of_the_variant_is_said_with_the_reason():
-    with pytest.raises(UsageError, match="shop_talk: nothing to preview"):
+    with pytest.raises(
+        UsageError, match="shop_talk: no template for the variant zs_opt_inv; shop_talk: family "
+    ):
         shown("shop_talk", 1, "zs_opt_inv")
+
+
+def test_rows_that_all_fall_away_are_an_error_with_the_reasons(tmp_path):
+    colours(tmp_path, task=TASK.replace("index: label | int", "index: thing"))
+    with (
+        nothing_embedded(),
+        pytest.raises(SourceError, match=r"none of 8 rows is usable .8 rows: answer.index: str"),
+    ):
+        preview(BuildRequest("colours", catalogs=(tmp_path,)))
+
+
+def test_a_card_that_does_not_fit_its_source_is_a_bad_card_as_in_a_build(tmp_path):
+    colours(tmp_path, task=TASK.replace("{thing: thing}", "{thing: thnig}"))
+    misfit = BuildRequest("colours", catalogs=(tmp_path,))
+    with nothing_embedded(), pytest.raises(CardError, match=r"colours.yaml:6.*thnig"):
+        preview(misfit)
+    with nothing_embedded(), pytest.raises(CardError, match=r"colours.yaml:6.*thnig"):
+        build(misfit, tmp_path / "out")
+
+
+def test_at_least_one_row_is_asked_for():
+    with pytest.raises(UsageError, match="-n 0"):
+        preview("starter", n=0)
 
 
 def test_for_people_it_shows_prompt_and_target():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,11 @@ STYLES = """\
 options:
   letters: {header: "Answer by letter:", item: "({{ upper }}) {{ text }}", answer: label, label: "({{ upper }})"}
   dashes: {header: "Options:", item: "- {{ text }}"}
+"""
+
+SHOT_STYLES = """\
+shots:
+  plain: {exemplar: "{{ input }} {{ target }}", query: "{{ input }}"}
 """
 
 # A family that asks for free text; what the question itself lists, the card tells scoring.
@@ -106,6 +112,7 @@ def test_choices_that_the_question_itself_lists(tmp_path: Path) -> None:
     answer = "{text: label, choices: listed.split(';'), labels: '[\"A\", \"B\"]'}"
     asked = free(tmp_path, answer, data)
     assert (asked[0].choices, asked[0].labels, asked[0].answer) == (("green", "red"), ("A", "B"), 0)
+    assert asked[0].accepted == ("A", "green")
     # Published data names answers that are not among the choices: -1 says so, and no guess is made.
     assert (asked[1].choices, asked[1].answer, asked[1].accepted) == (("blue", "white"), -1, ("C",))
 
@@ -144,3 +151,30 @@ def test_a_training_mixture_evaluates_nothing_for_scoring(tmp_path: Path) -> Non
     opened = open_build(tmp_path / "out")
     assert len(opened) > 0
     assert "question" not in opened.schema.names
+
+
+def test_what_a_card_says_of_a_question_is_there_too(tmp_path: Path) -> None:
+    task = TASK.replace("cluster: colours", "cluster: seeing\nsubject: plants\nmetric: accuracy").replace(
+        "languages: en", "languages: [de, fr]"
+    )
+    for row, question in exam(tmp_path, task=task).items():
+        assert question.id == f"colours/train/{row}"
+        assert (question.metric, question.cluster, question.subject) == ("accuracy", "seeing", "plants")
+        assert question.languages == ("de", "fr")
+        assert question.prompt_sha256 == sha256(question.prompt.encode()).hexdigest()
+
+
+def test_what_scoring_lacks_costs_no_exemplar(tmp_path: Path) -> None:
+    data = "thing,label,more\n" + "".join(f"t{n},c{n},{'x' if n % 2 else ''}\n" for n in range(12))
+    card = BENCHMARK.replace("shots: 0", "shots: 5").format(variant="fs_noopt", styles="")
+    prompts = []
+    for also in ("", ", also: '[more] if more else none'"):
+        task = TASK.replace("{choices: [green, red], index: label | int}", f"{{text: label{also}}}")
+        folder = tmp_path / str(len(prompts))
+        colours(folder / "cards", family=ANY_THING, task=task, data=data, styles=SHOT_STYLES)
+        write(folder / "cards", {"exam.yaml": card})
+        with nothing_embedded():
+            build(BuildRequest("exam", catalogs=(folder / "cards",)), folder / "out")
+        prompts.append({question.id: question.prompt for question in questions(folder / "out")})
+    assert len(prompts[0]) == 12
+    assert prompts[1] == {f"colours/train/{n}": prompts[0][f"colours/train/{n}"] for n in range(1, 12, 2)}

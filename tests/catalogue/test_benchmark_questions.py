@@ -104,6 +104,7 @@ def test_mmlu_has_four_choices_and_the_published_answer(benchmark: str, ask: Ask
         assert question.labels == letters
         assert question.answer == published["answer"]
         assert question.target == letters[published["answer"]]
+        assert question.accepted == (question.target, published["choices"][published["answer"]])
     assert {question.metric for question in questions} == {
         "accuracy" if benchmark == "mmlu" else "exact_match"
     }
@@ -148,7 +149,9 @@ def test_bbh_has_the_choices_that_its_questions_list(benchmark: str, ask: Ask) -
             assert question.labels == question.choices
         else:
             assert question.subject in ("dyck_languages", "word_sorting")
-        assert question.accepted == (published["target"].strip(),)
+        target = published["target"].strip()
+        texts = [text.strip() for label, text in listed if label == target]
+        assert question.accepted == (target, *texts)
         if published["target"] in question.labels:
             assert question.labels[question.answer] == published["target"]
         else:

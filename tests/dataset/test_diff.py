@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from flancollect.dataset.diff import Change, TaskChange, diff, difference_json, difference_lines
+from flancollect.dataset.diff import TaskChange, ValueChange, diff, difference_json, difference_lines
 from flancollect.dataset.schemas import RENDERED
 from flancollect.errors import UsageError
 from tests.builds import build, rendered_rows, small_jobs
@@ -35,7 +35,7 @@ def test_settings_and_sources_that_differ_are_named_though_rows_are_equal(tmp_pa
     build(tmp_path / "b", small_jobs(), seed=2, revision="2")
     difference = diff(tmp_path / "a", tmp_path / "b")
     assert difference.equal
-    assert difference.settings == (Change(name="seed", a="1", b="2"),)
+    assert difference.settings == (ValueChange(name="seed", a="1", b="2"),)
     assert [change.name for change in difference.sources] == ["hub:org/boolq", "hub:org/rte"]
     assert "source hub:org/rte: 1 -> 2" in difference_lines(difference)
 

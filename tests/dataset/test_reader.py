@@ -94,6 +94,25 @@ def test_a_number_that_no_row_has_is_a_usage_error(folder, index):
         open_build(folder).row(index)
 
 
+@pytest.mark.parametrize(
+    "rows", [[True, False], np.array([True]), [1.7], ["3"], 3, [[1, 2]], [2**70], slice(3)]
+)
+def test_what_are_no_numbers_of_rows_is_a_usage_error(folder, rows):
+    with pytest.raises(UsageError, match="rows are taken by their numbers"):
+        open_build(folder).take(rows)
+
+
+def test_numbers_of_any_whole_type_will_do(folder):
+    rows = open_build(folder)
+    for kind in (np.uint8, np.int32, np.uint64):
+        assert rows.take(np.array([5, 0], kind)).equals(rows.take([5, 0]))
+
+
+def test_a_build_that_is_open_stays_the_same(folder):
+    rows = open_build(folder)
+    assert open_build(rows) is rows
+
+
 def test_a_build_without_rows_opens(tmp_path):
     build(tmp_path, {("rte", "zs_opt"): rendered_rows("rte", "zs_opt", 0)})
     opened = open_build(tmp_path)

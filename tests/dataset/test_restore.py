@@ -19,7 +19,7 @@ places = st.lists(st.integers(0, 50), max_size=6).map(lambda bounds: sorted({0, 
 def test_rows_come_in_the_sizes_asked_for_and_in_order(bounds, new_bounds):
     batches = [ROWS.slice(a, b - a) for a, b in pairwise(bounds)]
     sizes = [b - a for a, b in pairwise(new_bounds)]
-    pieces = list(cut(batches, sizes))
+    pieces = list(cut(batches, sizes, MIXTURE))
     assert [piece.num_rows for piece in pieces] == sizes
     assert pa.Table.from_batches(pieces) == pa.Table.from_batches([ROWS])
 
@@ -29,7 +29,7 @@ def test_rows_come_in_the_sizes_asked_for_and_in_order(bounds, new_bounds):
 )
 def test_too_few_and_too_many_rows_are_seen(sizes, message):
     with pytest.raises(CheckError, match=message):
-        list(cut([ROWS], sizes))
+        list(cut([ROWS], sizes, MIXTURE))
 
 
 def test_lists_named_as_parquet_names_them_are_those_of_a_mixture():
@@ -51,7 +51,7 @@ def test_restored_shards_are_the_same_files_although_batches_came_otherwise(tmp_
             batches += reader.read_all().to_batches(max_chunksize=3)
     (staging(tmp_path / "again")).mkdir(parents=True)
     (staging(tmp_path / "again") / "stale.tmp").write_text("of a killed run")
-    assert restore_shards(batches, manifest.shards, tmp_path / "again") == manifest.shards
+    assert restore_shards(batches, manifest.shards, tmp_path / "again", MIXTURE) == manifest.shards
     for shard in manifest.shards:
         restored = staging(tmp_path / "again") / shard.file
         assert restored.read_bytes() == (tmp_path / "out" / shard.file).read_bytes()
@@ -66,4 +66,4 @@ def test_a_benchmark_is_restored_with_its_questions(tmp_path):
             batches += reader.read_all().to_batches(max_chunksize=5)
     assert restore_shards(batches, manifest.shards, tmp_path / "again", BENCHMARK) == manifest.shards
     with pytest.raises(CheckError, match="columns are"):
-        restore_shards(batches, manifest.shards, tmp_path / "again")
+        restore_shards(batches, manifest.shards, tmp_path / "again", MIXTURE)

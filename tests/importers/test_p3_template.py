@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from flancollect.importers.p3_template import NotConvertible, P3Template, convert_template
+from flancollect.importers.conversion import NotConvertible
+from flancollect.importers.p3_template import P3Template, convert_template
 from flancollect.jinja.expression import compile_template
 
 ROW: dict[str, Any] = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flancollect.cards.mixture_card import MixtureCard, Part
+from flancollect.cards.mixture_card import MixtureCard, PartCard
 from flancollect.cards.select import Select
 from flancollect.errors import CheckError, UsageError
 from flancollect.planning.plan import plan as make
@@ -113,7 +113,7 @@ def test_a_catalogue_is_named_alike_however_it_is_given(monkeypatch):
 
 def test_a_recipe_of_which_something_is_gone_is_refused():
     card = MixtureCard(
-        mixture="old", size=5, hold_out=["exam"], parts={"p": Part(select=Select(tasks=["phrases"]))}
+        mixture="old", size=5, hold_out=["exam"], parts={"p": PartCard(select=Select(tasks=["phrases"]))}
     )
     recipe = recipe_of_card(card, request("old"))
     with (

@@ -83,7 +83,7 @@ def test_local_sources_do_not_wait_for_a_slow_server(sources, tmp_path):
             {source_key(slow): CardSource(source=slow, root=tmp_path), **sources},
             SourceAccess(cache=tmp_path / "cache"),
             Lock(),
-            progress=lambda done, total: before.append(len(files.log)),
+            progress=lambda stage, done, total: before.append(len(files.log)),
         )
     assert before == [0] * 21 + [1]
 
@@ -101,7 +101,7 @@ def test_progress_counts_every_source_in_the_callers_thread(mixed):
     told = []
     resolve_sources(
         sources, access, Lock(),
-        progress=lambda done, total: told.append((done, total, threading.current_thread())),
+        progress=lambda stage, done, total: told.append((done, total, threading.current_thread())),
     )  # fmt: skip
     assert told == [(done, 42, threading.main_thread()) for done in range(1, 43)]
 

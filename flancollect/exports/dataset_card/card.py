@@ -48,7 +48,7 @@ def dataset_card(
     """The card. `address` is what `load_dataset` is given: a Hub id, or a folder."""
     sections = [
         f"# {prose(title_of(manifest))}",
-        _summary(manifest),
+        _summary(manifest, listing),
         "## Load it",
         fenced(_loading(listing, address), "python"),
         "## What is in it",
@@ -83,11 +83,11 @@ def title_of(manifest: Manifest) -> str:
     return " ".join((manifest.recipe.get("title") or manifest.mixture).split())
 
 
-def _summary(manifest: Manifest) -> str:
+def _summary(manifest: Manifest, listing: ExportListing) -> str:
     tasks = {task.task for task in manifest.tasks if task.rows}
     questions = (
         " `question` holds what scoring needs: choices, accepted answers, metric and subject."
-        if manifest.kind == "benchmark"
+        if "question" in listing.schema.names
         else ""
     )
     return (
