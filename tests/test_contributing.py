@@ -477,7 +477,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.exports.formats import Format
+from flancollect.exports.format import Format
 
 
 def format_for(schema: pa.Schema) -> Format:

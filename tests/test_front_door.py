@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,73 @@ def test_a_request_for_no_rows_is_refused_at_once() -> None:
         flancollect.BuildRequest("starter", rows=0)
 
 
-def test_a_build_needs_a_worker() -> None:
-    with pytest.raises(flancollect.UsageError, match="--workers 0"):
-        flancollect.BuildOptions(workers=0)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rows": 20.5}, "rows=20.5: give a whole number"),
+        ({"rows": "20"}, "rows='20': give a whole number"),
+        ({"rows": True}, "rows=True: give a whole number"),
+        ({"seed": None}, "seed=None: give a whole number"),
+        (
+            {"license_policy": "comercial"},
+            "license_policy='comercial': give one of None, 'commercial', 'permissive'",
+        ),
+        ({"resolve_from": "lock"}, "resolve_from='lock': give one of 'sources', 'frozen', 'declared'"),
+    ],
+)
+def test_a_request_with_a_value_of_no_meaning_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(flancollect.UsageError, match=message):
+        flancollect.BuildRequest("starter", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"workers": 0}, "--workers 0"),
+        ({"workers": "2"}, "workers='2'"),
+        ({"shard_bytes": 0}, "shard_bytes=0"),
+    ],
+)
+def test_options_that_no_build_can_have_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(flancollect.UsageError, match=message):
+        flancollect.BuildOptions(**arguments)
+
+
+def test_the_path_of_a_mirror_is_no_mirror() -> None:
+    with pytest.raises(flancollect.UsageError, match=r"give load_mirror\('mirror.yaml'\)"):
+        flancollect.SourceAccess(mirror="mirror.yaml")  # type: ignore[arg-type]
+    with pytest.raises(flancollect.UsageError, match="give a list of folders"):
+        flancollect.load_catalog("cards")
+
+
+def test_a_name_is_the_request_for_all_of_it(tmp_path: Path) -> None:
+    colours(tmp_path / "cards")
+    assert flancollect.plan("starter").recipe == flancollect.plan(flancollect.BuildRequest("starter")).recipe
+    assert len(flancollect.preview("sentiment_book", 2)) == 2
+
+
+def test_what_notebooks_print_is_one_line(tmp_path: Path) -> None:
+    colours(tmp_path / "cards")
+    with nothing_embedded():
+        request = flancollect.BuildRequest("colours", catalogs=(tmp_path / "cards",))
+        values = [
+            flancollect.load_catalog([tmp_path / "cards"]),
+            flancollect.plan(request),
+            flancollect.build(request, tmp_path / "out"),
+        ]
+    values.append(flancollect.open_build(tmp_path / "out"))
+    for value in values:
+        assert len(repr(value)) < 300, repr(value)
+        assert "\n" not in repr(value)
+
+
+def test_an_open_build_does_wherever_its_folder_does(tmp_path: Path) -> None:
+    colours(tmp_path / "cards")
+    with nothing_embedded():
+        request = flancollect.BuildRequest("colours", catalogs=(tmp_path / "cards",))
+        flancollect.build(request, tmp_path / "out")
+        build = flancollect.open_build(tmp_path / "out")
+        assert flancollect.why(build, 0, request).rendered_again
+    assert flancollect.verify(build).rows == flancollect.stats(build).rows == len(build)
+    assert flancollect.diff(build, tmp_path / "out").equal
+    flancollect.export(build, tmp_path / "export")

@@ -32,7 +32,8 @@ from flancollect.exports.dataset_card.picture import picture
 from flancollect.exports.dataset_card.sources import attribution, bibliography
 from flancollect.exports.files import write_files
 from flancollect.exports.folder import acquire_export_folder, discard, finished, seal
-from flancollect.exports.formats import Format, format_of
+from flancollect.exports.format import Format
+from flancollect.exports.formats import format_of
 
 EXPORT_VERSION = 1  # raised when equal builds give other files
 BUILD_MANIFEST = "build-manifest.json"  # under its own name, manifest.json, the folder would pass for a build

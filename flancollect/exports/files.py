@@ -16,7 +16,7 @@ from flancollect.artifacts import ExportFile, Manifest, Progress, file_sha256
 from flancollect.dataset.reader import Build
 from flancollect.exports import configs
 from flancollect.exports.configs import Config
-from flancollect.exports.formats import Format
+from flancollect.exports.format import Format
 
 
 def configs_of(manifest: Manifest, form: Format) -> tuple[Config, ...]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from flancollect.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Write: TypeAlias = "Callable[[Path, Iterable[pa.RecordBatch]], None]"
+    from flancollect.exports.format import Format
 
 # The command line offers these names, and must not wait for pyarrow: modules are imported when a format is used.
 FORMATS = {
@@ -24,28 +21,6 @@ FORMATS = {
     "seqio": "inputs and targets as TSV and JSONL",
 }
 """What the files of a format hold. `flancollect.exports.<name>.format_for(schema)` makes the Format of a build."""
-
-TEXTS = ("inputs", "targets")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """How the rows of a build become files.
-
-    `columns` are read from the build, `schema` is what `datasets` sees of the result. `writers` go by file
-    suffix; the first one's files are what `load_dataset` opens. `by_style`: also one configuration per
-    submixture and template style, in folders.
-    """
-
-    columns: tuple[str, ...]
-    schema: pa.Schema
-    writers: Mapping[str, Write]
-    by_style: bool = False
-
-    @property
-    def suffix(self) -> str:
-        """The suffix of the files that `load_dataset` opens."""
-        return next(iter(self.writers))
 
 
 def format_of(name: str, schema: pa.Schema, *, provenance: bool) -> Format:

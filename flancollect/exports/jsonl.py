@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flancollect.exports.formats import Format
+from flancollect.exports.format import Format
 
 SLICE_ROWS = 1_000  # rows that are Python objects at one time
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flancollect.exports.formats import TEXTS, Format
+from flancollect.exports.format import TEXTS, Format
 from flancollect.exports.jsonl import write_jsonl
 
 # No system turn: the prompts of a mixture carry their instructions themselves.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flancollect.exports.formats import Format
+from flancollect.exports.format import Format
 
 LEVEL = 3  # zstd's own default; higher ones cost more time than they save bytes on prompts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flancollect.exports.formats import TEXTS, Format
+from flancollect.exports.format import TEXTS, Format
 from flancollect.exports.jsonl import rows_of, write_jsonl
 
 SCHEMA = pa.schema([("inputs", pa.string()), ("targets", pa.string())])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flancollect.exports.formats import TEXTS, Format
+from flancollect.exports.format import TEXTS, Format
 from flancollect.exports.jsonl import write_jsonl
 
 SCHEMA = pa.schema([("prompt", pa.string()), ("completion", pa.string())])

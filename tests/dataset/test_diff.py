@@ -3,15 +3,20 @@ import json
 import pytest
 
 from flancollect.dataset.diff import TaskChange, ValueChange, diff, difference_json, difference_lines
-from flancollect.dataset.schemas import RENDERED
 from flancollect.errors import UsageError
-from tests.builds import build, rendered_rows, small_jobs
+from tests.builds import build, question_rows, rendered_rows, small_jobs
 
 
 def edited(table, at, **texts):
     rows = table.to_pylist()
     rows[at] |= texts
-    return table.from_pylist(rows, schema=RENDERED)
+    return table.from_pylist(rows, schema=table.schema)
+
+
+def rescored(table):
+    """The same questions, scored by another metric."""
+    rows = [row | {"question": row["question"] | {"metric": "squad"}} for row in table.to_pylist()]
+    return table.from_pylist(rows, schema=table.schema)
 
 
 def test_equal_builds_are_equal(tmp_path):
@@ -74,6 +79,18 @@ def test_differing_rows_are_shown_up_to_the_number_asked(tmp_path):
     assert len(diff(tmp_path / "a", tmp_path / "b", rows=2).rows) == 2
     lines = difference_lines(difference)
     assert lines[lines.index("rte (zs_opt) train row 3:") + 4] == "  + targets: 'other 3'"
+
+
+def test_rows_are_looked_for_past_tasks_of_which_only_the_question_changed(tmp_path):
+    names = ["a", "b", "c"]
+    ours = {(name, "zs_opt"): question_rows(name, "zs_opt", 4) for name in names}
+    theirs = {(name, "zs_opt"): rescored(question_rows(name, "zs_opt", 4)) for name in names}
+    theirs["c", "zs_opt"] = edited(theirs["c", "zs_opt"], 2, targets="other")
+    build(tmp_path / "a", ours, kind="benchmark")
+    build(tmp_path / "b", theirs, kind="benchmark")
+    difference = diff(tmp_path / "a", tmp_path / "b", rows=1)
+    assert [change.task for change in difference.changed] == names
+    assert [(row.task, row.source_row) for row in difference.rows] == [("c", 2)]
 
 
 def test_the_same_rows_in_other_shards_are_said_to_be_so(tmp_path):

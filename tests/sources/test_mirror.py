@@ -39,6 +39,8 @@ def test_folders_are_relative_to_the_mirror_file_and_keep_their_order(mirror, tm
         ),
         ("hub: hub", "mirror.yaml:1  hub: must be a list of folders"),
         ("hub:\n- hub\n- nowhere", "mirror.yaml:3  no folder .*/nowhere"),
+        ("hub:\n- ~no-such-user-here/hub", "mirror.yaml:2  '~no-such-user-here/hub' is no folder: "),
+        ('hub:\n- "a\\0b"', r"mirror.yaml:2  'a.x00b' is no folder: "),
         ("hub:\n- [hub]", "mirror.yaml:2  a folder must stand here"),
         ("urls: [hub]", "mirror.yaml:1  a mapping"),
         ("urls:\n  a://: hub\n  a://: hub2", 'mirror.yaml:3  the key "a://" is already there, at line 2; keep one'),

@@ -126,7 +126,8 @@ def test_a_breaker_travels_as_a_copy():
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), (" 7 ", 7.0), ("", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)]
+    ("header", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("", 0.0), ("²", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
 )
 def test_retry_after_is_read_in_seconds_alone(header, seconds):
     assert retry_after_s({"Retry-After": header}) == seconds
