@@ -572,9 +572,9 @@ def test_an_importer_is_one_file_and_one_entry(checkout: Checkout) -> None:
     checkout.add_entry(
         "flancollect/importers/__init__.py",
         "KINDS",
-        '"plain-cards": plain_cards.convert',
-        "from flancollect.importers import plain_cards",
+        '"plain-cards": "plain_cards"',
     )
+    assert "plain-cards" in checkout.flancollect("import", "--help")
     private_card(checkout, "{synthetic: sorting, order: ascending, items: names}")
     assert "1 of 1 files converted" in checkout.flancollect(
         "import", "plain-cards", "mine", "--out", "imported"

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from flancollect.cli.options import Json, print_json
+from flancollect.importers import KINDS
 
 MAX_LISTED_REASONS = 10
 
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="promptsource, flan or natural-instructions.")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")]
 Checkout = Annotated[
     Path, typer.Argument(metavar="SRC", help="The folder of a checkout. Nothing in it is run.")
 ]

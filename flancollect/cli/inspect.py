@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flancollect.cards.variants import VARIANTS
 from flancollect.cli.options import (
     CACHE,
     CacheDir,
@@ -31,9 +32,7 @@ def preview(
     name: Annotated[
         str, typer.Argument(metavar="TASK|MIXTURE", help="A task (globs too), submix, mixture or benchmark.")
     ],
-    variant: Annotated[
-        str | None, typer.Option("--variant", help="zs_opt, fs_opt, zs_noopt_inv, ...")
-    ] = None,
+    variant: Annotated[str | None, typer.Option("--variant", help=f"One of {', '.join(VARIANTS)}.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many rows.")] = 3,
     seed: Seed = 0,
     mirror: MirrorFile = None,
