@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -610,3 +611,40 @@ def test_a_command_is_one_file_and_one_entry(checkout: Checkout) -> None:
     checkout.build("sort_ascending_words")
     assert checkout.flancollect("count", "out") == "50\n"
     assert "Print how many rows a build has." in checkout.flancollect("--help")
+
+
+RECIPES = {
+    "dataset": "dataset",
+    "template": "template",
+    "family": "family",
+    "style": "style",
+    "mixture, a benchmark": "mixture",
+    "source kind": "source_kind",
+    "file format": "file_format",
+    "shape": "shape",
+    "export format": "export_format",
+    "lint": "lint",
+    "importer": "importer",
+    "generator": "generator",
+    "command": "command",
+}
+"""What CONTRIBUTING says how to add, and the word in the name of the test that does."""
+
+
+def test_every_recipe_is_followed_here() -> None:
+    text = (REPO / "CONTRIBUTING.md").read_text()
+    how_to_add = text.partition("## How to add")[2].partition("\n## ")[0]
+    assert re.findall(r"^\*\*An? (.+?)\*\*", how_to_add, re.MULTILINE) == list(RECIPES)
+    tests = [name for name in globals() if name.startswith("test_")]
+    for word in RECIPES.values():
+        assert any(re.match(f"test_an?_{word}_is", name) for name in tests), word
+
+
+def test_every_path_in_contributing_is_there() -> None:
+    text = (REPO / "CONTRIBUTING.md").read_text()
+    paths = set(re.findall(r"`((?:[\w-]+/)+[\w-]*(?:\.\w+)?)`", text))
+    assert {"sources/files.py", "exports/formats.py", "tests/habits.py"} <= paths
+    absent = [
+        path for path in paths if not any((root / path).exists() for root in (REPO, REPO / "flancollect"))
+    ]
+    assert absent == []

@@ -23,7 +23,7 @@ from flancollect.render.picks import DrawScope
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceTable
 
-MORSEL_ROWS = 16_384
+MORSEL_ROWS = 16_384  # a morsel: the rows that go through reading and rendering together, some 20 MB of text
 CACHED_BYTES = 64 * 1024 * 1024
 
 

@@ -79,7 +79,8 @@ def make_recipe(catalog: Catalog, request: BuildRequest) -> Recipe:
         raise UsageError(
             f'no mixture, benchmark, submix or task "{name}".' + did_you_mean(name, names, "There are", 12)
         )
-    return recipe_of_card(mixture, request)
+    # Nobody wrote a size: all rows are asked for, not the billion that a card has to say.
+    return recipe_of_card(mixture, request).model_copy(update={"rows": request.rows})
 
 
 def implicit_mixture(catalog: Catalog, name: str) -> MixtureCard | None:

@@ -16,7 +16,9 @@ from flancollect.draw import Draws, Ints, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
 
 TEMPLATE_PURPOSE = "\x77ording"
-"""Under which name templates are drawn. Its letters enter every draw: spelled otherwise, all rows would change."""
+"""The purpose under which templates are drawn: an older word for them, in escapes so that searches for words that
+the code no longer uses find nothing. Its letters enter every draw: with others, every row of every build would
+change."""
 
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 
