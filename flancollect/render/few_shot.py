@@ -74,15 +74,6 @@ def few_shot_prompts(
         selection = selection.first(np.maximum(fitting, selection.counts - 1))
 
 
-def few_shot_prompt(
-    style: ShotStyle, exemplars: Sequence[Example], question: Example, max_input_bytes: int
-) -> tuple[str, int]:
-    """`few_shot_prompts` for one question that shows all of these exemplars, if they fit."""
-    selection = ShotSelection(exemplars=np.arange(len(exemplars)), counts=np.array([len(exemplars)]))
-    prompts, counts = few_shot_prompts(style, exemplars, selection, [question], max_input_bytes)
-    return prompts[0].as_py(), int(counts[0])
-
-
 def _pieces(
     style: ShotStyle, exemplars: Sequence[Example], selection: ShotSelection
 ) -> tuple[pa.StringArray, Ints]:

@@ -51,18 +51,6 @@ class DrawScope:
         return key(self.seed, self.task, self.variant.name, self.repeat, purpose)
 
 
-def pick(
-    scope: DrawScope,
-    row: Row,
-    templates: Sequence[Template],
-    styles: Styles,
-    pool: Sequence[Row],
-    shots: Shots,
-) -> Pick:
-    """Draw the decisions for one row of a job; `pool` holds the rows that may serve as exemplars."""
-    return pick_rows(scope, [row], templates, styles, pool, shots)[0]
-
-
 def pick_rows(
     scope: DrawScope,
     rows: Sequence[Row],
@@ -71,7 +59,10 @@ def pick_rows(
     pool: Sequence[Row],
     shots: Shots,
 ) -> list[Pick]:
-    """`pick` for many rows: each row's decisions depend on its own number alone."""
+    """Draw the decisions for rows of a job; `pool` holds the rows that may serve as exemplars.
+
+    Each row's decisions depend on its own number alone.
+    """
     if not rows:
         return []
     ids = np.array([row.id for row in rows], dtype=np.int64)

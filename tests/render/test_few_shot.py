@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from flancollect.cards.style_card import ShotStyle
 from flancollect.jinja.expression import compile_template
-from flancollect.render.few_shot import ShotSelection, few_shot_prompt, few_shot_prompts
+from flancollect.render.few_shot import ShotSelection, few_shot_prompts
 from flancollect.render.zero_shot import Example
+from tests.render.single import few_shot_prompt
 
 STYLE = ShotStyle(exemplar="{{ number }}. {{ input }} -> {{ target }}", query="{{ number }}. {{ input }} ->")
 QUESTION = Example(intro="", input="q", target="t")

@@ -10,8 +10,8 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.family import Family, Template
 from flancollect.cards.style_card import ShotStyle
 from flancollect.render.examples import PLAIN_OPTIONS, render_example
-from flancollect.render.few_shot import few_shot_prompt
 from flancollect.render.zero_shot import Example, join_zero_shot
+from tests.render.single import few_shot_prompt
 
 FAMILIES = load_catalog().families
 SHOT = ShotStyle(exemplar="{{ input }}\n{{ target }}", query="{{ input }}")

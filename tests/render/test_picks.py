@@ -13,7 +13,8 @@ from flancollect.cards.style_card import OptionStyle, ShotStyle
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import Row
-from flancollect.render.picks import DrawScope, Pick, pick, pick_rows
+from flancollect.render.picks import DrawScope, Pick, pick_rows
+from tests.render.single import pick
 
 STYLES = Styles(
     options={name: OptionStyle(item="{{ text }}") for name in "abc"},

@@ -11,9 +11,10 @@ from flancollect.cards.style_card import ShotStyle
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import normalise
-from flancollect.render.picks import DrawScope, pick
+from flancollect.render.picks import DrawScope
 from flancollect.render.prompts import EMPTY_PROMPT, EMPTY_TARGET, ExampleStore, Prompt, render_prompts
 from tests.catalogs import write
+from tests.render.single import pick
 
 FAMILY = """
     family: elsewhere
