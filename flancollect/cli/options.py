@@ -31,7 +31,10 @@ MirrorFile = Annotated[
         help="A mirror.yaml: where sources lie on this disk.",
     ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", envvar="HF_HUB_OFFLINE", help="Never touch the network.")]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Never touch the network; so does the environment's HF_HUB_OFFLINE=1."),
+]
 LockFile = Annotated[
     Path | None,
     typer.Option("--lock", metavar="FILE", help="Use this lock in place of the embedded sources.lock.json."),
@@ -66,11 +69,15 @@ CACHE = Path("~/.cache/flancollect")
 def access_of(mirror: Path | None, offline: bool, cache: Path) -> SourceAccess:
     """How sources may be reached, from the options."""
     # Imported here: they bring in pyarrow, and `--help` must not wait for that.
+    from huggingface_hub import is_offline_mode
+
     from flancollect.sources.mirror import load_mirror
     from flancollect.sources.table import SourceAccess
 
     return SourceAccess(
-        mirror=load_mirror(mirror) if mirror is not None else None, offline=offline, cache=cache.expanduser()
+        mirror=load_mirror(mirror) if mirror is not None else None,
+        offline=offline or is_offline_mode(),
+        cache=cache,
     )
 
 

@@ -1,13 +1,14 @@
 """What starting the command costs, and how it ends when told nothing sensible."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from tests.small import command
+from tests.small import REPO, command
 
 HEAVY = ("datasets", "polars", "pyarrow", "pydantic", "numpy", "jinja2", "huggingface_hub", "torch")
 LOADED = "import json, sys; {}; print(json.dumps(sorted(sys.modules)))"
@@ -60,3 +61,16 @@ def test_every_command_explains_itself(name):
     ran = command(name, "--help", catalogue=None)
     assert ran.code == 0
     assert "Usage:" in ran.out
+
+
+@pytest.mark.parametrize(("value", "offline"), [("1", True), ("ON", True), ("enabled", False), ("0", False)])
+def test_offline_mode_is_what_huggingface_hub_takes_for_it(value, offline, tmp_path):
+    code = (
+        "from pathlib import Path; from flancollect.cli.options import access_of; "
+        "print(access_of(None, False, Path()).offline, access_of(None, True, Path()).offline)"
+    )
+    env = {**os.environ, "HF_HUB_OFFLINE": value}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, cwd=REPO
+    )
+    assert ran.stdout.split() == [str(offline), "True"]
