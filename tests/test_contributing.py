@@ -182,7 +182,13 @@ TEMPLATE = """\
 
 def copy_golden_test(checkout: Checkout) -> Path:
     """The folder of golden files, after a copy of the test that writes them."""
-    for name in ("__init__.py", "conftest.py", "render/__init__.py", "render/test_golden.py"):
+    for name in (
+        "__init__.py",
+        "conftest.py",
+        "render/__init__.py",
+        "render/single.py",
+        "render/test_golden.py",
+    ):
         (checkout.root / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPO / "tests" / name, checkout.root / "tests" / name)
     return Path(shutil.copytree(REPO / "tests" / "golden", checkout.root / "tests" / "golden"))
