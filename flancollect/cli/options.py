@@ -69,14 +69,14 @@ CACHE = Path("~/.cache/flancollect")
 def access_of(mirror: Path | None, offline: bool, cache: Path) -> SourceAccess:
     """How sources may be reached, from the options."""
     # Imported here: they bring in pyarrow, and `--help` must not wait for that.
-    from huggingface_hub import is_offline_mode
+    from huggingface_hub import constants  # alone: the client behind it takes a quarter of a second
 
     from flancollect.sources.mirror import load_mirror
     from flancollect.sources.table import SourceAccess
 
     return SourceAccess(
         mirror=load_mirror(mirror) if mirror is not None else None,
-        offline=offline or is_offline_mode(),
+        offline=offline or constants.HF_HUB_OFFLINE,
         cache=cache,
     )
 
