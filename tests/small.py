@@ -116,6 +116,8 @@ def _kill_at_rename(number: int) -> None:
 
 
 if __name__ == "__main__":
+    # A shell without job control starts what runs in the background with SIGINT ignored, and so may whoever tests.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "FILE_BYTES" in os.environ:
         limit = int(os.environ["FILE_BYTES"])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
