@@ -4,7 +4,10 @@ import random
 from dataclasses import replace
 
 import pytest
-from huggingface_hub import utils
+
+# Here and not when first used: the client's log goes to what stderr is at its import, and within a test that is a
+# file which is closed with the test.
+from huggingface_hub.utils import logging as client_logging
 
 from flancollect.errors import CheckError, FlancollectError, SourceError
 from tests.hub import Commit, Fault, File, repo_of
@@ -191,7 +194,7 @@ def test_killed_again_and_again_nothing_is_sent_twice(client, out):
 )
 def test_the_token_is_nowhere(client, out, fault, capfd, caplog, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_DEBUG", True)
-    utils.logging.set_verbosity_debug()
+    client_logging.set_verbosity_debug()
     everything_logged(caplog)
     client.hub.fail(fault)
     error = None
