@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from flancollect.artifacts import Manifest, PathLike
 from flancollect.dataset.reader import Build, open_build
+
+VARIANTS_AT_A_TIME = 64  # whose texts are held in memory
 
 SETTINGS = (
     "kind",
@@ -101,17 +103,7 @@ def diff(a: PathLike | Build, b: PathLike | Build, *, rows: int = 0) -> Differen
         only_a=tuple(sorted(tasks_a - tasks_b)),
         only_b=tuple(sorted(tasks_b - tasks_a)),
         changed=changed,
-        # A few at a time, as nearly every changed variant has a row to show; of a benchmark's only the question may
-        # have changed, so it goes on to the next ones.
-        rows=tuple(
-            islice(
-                chain.from_iterable(
-                    _changed_rows(build_a, build_b, changed[start : start + rows])
-                    for start in range(0, len(changed), rows or 1)
-                ),
-                max(rows, 0),
-            )
-        ),
+        rows=tuple(islice(_rows_to_show(build_a, build_b, changed, rows), max(rows, 0))),
     )
 
 
@@ -155,6 +147,15 @@ def _changed_tasks(a: Manifest, b: Manifest) -> Iterator[TaskChange]:
         x, y = rows_a.get((task, variant)), rows_b.get((task, variant))
         if task in common and (x and x.rows_sha256) != (y and y.rows_sha256):
             yield TaskChange(task=task, variant=variant, rows_a=x.rows if x else 0, rows_b=y.rows if y else 0)
+
+
+def _rows_to_show(a: Build, b: Build, changed: Sequence[TaskChange], rows: int) -> Iterator[RowChange]:
+    """The differing rows of the changed tasks, in order, of which `rows` are wanted."""
+    # Nearly every changed variant has a row to show, so as many variants as rows will do. Of some only the question
+    # has changed, or a style's name: then it goes on, many at a time, as each time both builds are read.
+    yield from _changed_rows(a, b, changed[:rows])
+    for start in range(rows, len(changed), VARIANTS_AT_A_TIME):
+        yield from _changed_rows(a, b, changed[start : start + VARIANTS_AT_A_TIME])
 
 
 def _changed_rows(a: Build, b: Build, changed: Sequence[TaskChange]) -> Iterator[RowChange]:

@@ -97,8 +97,12 @@ class Build:
             yield from batch.to_pylist()
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Some columns, or all, of each shard in order; no shard stays mapped when the next one comes."""
-        return shard_tables(self.path, self.manifest, self._names(columns))
+        """Some columns, or all, of each shard in order; no shard stays mapped when the next one comes.
+
+        Memory-mapped: what is not looked at is not read.
+        """
+        names = self._names(columns)
+        return (_shard_table(self.path / shard.file, shard, names) for shard in self.manifest.shards)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Some columns, or all, in batches of at most `shards.BATCH_ROWS` rows, in mixture order."""
@@ -179,15 +183,6 @@ def open_shard(path: Path) -> Iterator[pa.ipc.RecordBatchStreamReader]:
     """A shard's batches one by one, memory-mapped. Raises pyarrow.ArrowInvalid for a broken file."""
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
         yield reader
-
-
-def shard_tables(out: Path, manifest: Manifest, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Those columns of each shard in order, memory-mapped: what is not looked at is not read.
-
-    Raises CheckError when a shard is missing or broken.
-    """
-    for shard in manifest.shards:
-        yield _shard_table(out / shard.file, shard, columns)
 
 
 def _shard_table(path: Path, shard: ShardInfo, columns: Sequence[str]) -> pa.Table:

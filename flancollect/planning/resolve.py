@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
 from flancollect.cards.catalog import embedded_root, load_catalog
-from flancollect.cards.entries import Task
+from flancollect.cards.entries import CardSource, Task
 from flancollect.cards.select import matches
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
@@ -33,12 +33,10 @@ def resolve(
     lock = load_lock(Path(request.lock or embedded_root() / LOCK_FILE))
     readers = with_exemplar_tasks(tasks)
     keys = source_keys(readers)
-    # A card that says `status: unavailable` is skipped by its own word: its source is not looked at.
-    available = [task for task in readers if task.card.reason is None]
+    available = _available(readers)
     if request.resolve_from == "declared":
         return ResolvedSources(keys=keys, entries=_declared(available, keys, lock))
-    # Tasks share sources: the 57 of MMLU are 57 configurations, but all of TyDiQA is one table, looked at once.
-    sources = {keys[task.card.task]: task.source for task in available}
+    sources = _sources_by_key(available, keys)
     if request.resolve_from == "frozen":
         return ResolvedSources(keys=keys, entries=frozen_sources(sources, lock))
     return ResolvedSources(
@@ -50,6 +48,16 @@ def with_exemplar_tasks(tasks: Iterable[Task]) -> list[Task]:
     """Tasks, and after each whose card names `exemplars_from` the task that reads those."""
     pairs = ((task, task.exemplar_task) for task in tasks)
     return [task for pair in pairs for task in pair if task is not None]
+
+
+def _available(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks whose sources are looked at: a card that says `status: unavailable` is skipped by its own word."""
+    return [task for task in tasks if task.card.reason is None]
+
+
+def _sources_by_key(tasks: Sequence[Task], keys: Mapping[str, str]) -> dict[str, CardSource]:
+    """Every source once: the 57 tasks of MMLU have 57 configurations, but all of TyDiQA is one table."""
+    return {keys[task.card.task]: task.source for task in tasks}
 
 
 def source_keys(tasks: Sequence[Task]) -> dict[str, str]:
@@ -115,10 +123,9 @@ def write_lock(
         )
     path = out or embedded_root() / LOCK_FILE
     previous = load_lock(path) if path.exists() else Lock()
-    available = [task for task in with_exemplar_tasks(tasks) if task.card.reason is None]
+    available = _available(with_exemplar_tasks(tasks))
+    sources = _sources_by_key(available, source_keys(available))
     # An empty lock, so that every source is looked at: to write a lock is to find out what sources are now.
-    keys = source_keys(available)
-    sources = {keys[task.card.task]: task.source for task in available}
     entries = resolve_sources(sources, access, Lock(), progress=progress)
     try:
         write_artifact(path, update_lock(previous, entries))

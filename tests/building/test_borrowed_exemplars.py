@@ -11,7 +11,7 @@ import pytest
 from flancollect.building.build import BuildOptions, build
 from flancollect.building.trace import why
 from flancollect.cli.app import app
-from flancollect.dataset.reader import read_manifest, shard_tables
+from flancollect.dataset.reader import open_build
 from flancollect.errors import CardError
 from flancollect.planning.plan import BuildPlan
 from flancollect.planning.plan import plan as make_plan
@@ -99,8 +99,7 @@ def planned(mine: Path, name: str = "exam", **how: Any) -> BuildPlan:
 def built(mine: Path, out: Path) -> Sequence[Mapping[str, Any]]:
     request = BuildRequest(name="exam", catalogs=(mine,), access=SourceAccess(offline=True))
     build(request, out)
-    manifest = read_manifest(out)
-    return [row for table in shard_tables(out, manifest, list(manifest.columns)) for row in table.to_pylist()]
+    return list(open_build(out))
 
 
 def test_the_first_rows_of_the_split_for_exemplars_are_shown_in_order(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flancollect.dataset.reader import read_manifest, shard_tables
+from flancollect.dataset.reader import open_build
 from tests.catalogs import write
 
 STYLES = """
@@ -126,5 +126,4 @@ def natural_instructions(folder: Path, **tasks: Any) -> Path:
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
     """The rows of a finished build."""
-    manifest = read_manifest(out)
-    return [row for table in shard_tables(out, manifest, list(manifest.columns)) for row in table.to_pylist()]
+    return list(open_build(out))
