@@ -6,6 +6,7 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from datasets import Features, List, Value, load_from_disk
 
 from flancollect.artifacts import Manifest
@@ -18,6 +19,19 @@ from tests.small import CATALOGUE, EMPTY, built, command, request
 TALK = CATALOGUE / "talk" / "talk.tsv"
 COLUMNS = ["inputs", "targets", "task_source", "task_name", "template_type", "template_id", "provenance"]
 TEXT = Value("string")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The mixture `small`, built by one worker."""
+    out = tmp_path_factory.mktemp("small") / "out"
+    built(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def rows(small):
+    return load_from_disk(str(small)).to_list()
 
 
 def files_of(out):

@@ -1,13 +1,21 @@
 import json
 
 import pytest
+from datasets import load_from_disk
 
 from flancollect.building.build import build
 from flancollect.building.preview import preview
 from flancollect.errors import CardError, SourceError, UsageError
 from flancollect.planning.request import BuildRequest
 from tests.catalogs import TASK, colours
-from tests.small import command, nothing_embedded, request
+from tests.small import built, command, nothing_embedded, request
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    out = tmp_path_factory.mktemp("small") / "out"
+    built(out)
+    return load_from_disk(str(out)).to_list()
 
 
 def shown(name, n, variant=None):
@@ -19,11 +27,11 @@ def texts(rows):
     return {(row["task_name"], row["template_type"], row["inputs"], row["targets"]) for row in rows}
 
 
-def test_the_rows_of_a_mixture_are_rows_of_its_build(rows):
-    preview_rows = shown("small", 9)
-    assert len(preview_rows) == 9
-    assert len({row.task_name for row in preview_rows}) > 3
-    assert {(r.task_name, r.template_type, r.inputs, r.targets) for r in preview_rows} <= texts(rows)
+def test_the_rows_of_a_mixture_are_rows_of_its_build(small):
+    rows = shown("small", 9)
+    assert len(rows) == 9
+    assert len({row.task_name for row in rows}) > 3
+    assert {(r.task_name, r.template_type, r.inputs, r.targets) for r in rows} <= texts(small)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +50,11 @@ def test_a_variant_narrows_a_mixture_to_the_tasks_that_have_it():
     assert {row.task_name for row in rows} == {"weather_claims", "animal_quiz", "phrases", "town_rivers"}
 
 
-def test_a_variant_of_a_build_shows_its_rows(rows):
-    preview_rows = shown("small", 6, "fs_opt")
-    theirs = {row.task_name: row for row in preview_rows}
+def test_a_variant_of_a_build_shows_its_rows(small):
+    rows = shown("small", 6, "fs_opt")
+    theirs = {row.task_name: row for row in rows}
     for row in theirs.values():
-        same_task = [r for r in rows if (r["task_name"], r["template_type"]) == (row.task_name, "fs_opt")]
+        same_task = [r for r in small if (r["task_name"], r["template_type"]) == (row.task_name, "fs_opt")]
         assert (row.inputs, row.targets) in [(r["inputs"], r["targets"]) for r in same_task]
 
 

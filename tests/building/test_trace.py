@@ -8,6 +8,18 @@ from flancollect.building.trace import why
 from tests.small import CATALOGUE, built, command, nothing_embedded, request
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    out = tmp_path_factory.mktemp("small") / "out"
+    built(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def rows(small):
+    return load_from_disk(str(small)).to_list()
+
+
 def test_a_row_of_every_job_and_template_comes_out_the_same(small, rows):
     seen = {}
     for number, row in enumerate(rows):
