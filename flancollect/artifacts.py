@@ -147,7 +147,8 @@ class JobRecord(Artifact):
 class TaskRows(Artifact):
     """What one task gave in one variant. `dropped` counts the rows that were drawn and not used, by reason.
 
-    `metric` and `cluster` are the card's; `subject` is the part of a benchmark that the task is of.
+    `planned` is the quota before rendering: there are more rows where it made up for others, fewer where it had no
+    more. `metric` and `cluster` are the card's; `subject` is the part of a benchmark that the task is of.
     `rows_sha256` is over the build's columns of its rows, so that two builds compare by task.
     """
 
@@ -175,7 +176,7 @@ class Skipped(Artifact):
 
     task: str
     reason: str
-    kind: Literal["source", "card", "plan", "hold_out", "license", "unavailable"]
+    kind: Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable"]
 
 
 class LicenseRows(Artifact):
@@ -184,6 +185,15 @@ class LicenseRows(Artifact):
     license: str
     rows: int
     tasks: int
+
+
+class PartRows(Artifact):
+    """A part of a mixture: the share of all rows that its weight gives it, rows planned, and rows there."""
+
+    part: str
+    share: float
+    planned: int
+    rows: int
 
 
 class Coverage(Artifact):
@@ -199,9 +209,10 @@ class Manifest(Artifact):
 
     `content_hash` is over schema and rows of all shards; `recipe_hash` over the recipe; `catalogue_hash` over all
     that the rendered rows of each task depend on: card, templates, styles, source, seed and quotas. `short` is
-    rows planned minus rows built. `recipe` is that of `planning/recipe.py`, as JSON. `license` is the license
-    that the whole can carry and `license_reason` why; `licenses` says how many rows each source license covers,
-    the most rows first.
+    rows planned minus rows built. `distinct_rows` counts different pairs of input and target, `source_rows` different
+    rows of sources; `parts` compares the shares asked for with those of the build. `recipe` is that of
+    `planning/recipe.py`, as JSON. `license` is the license that the whole can carry and `license_reason` why;
+    `licenses` says how many rows each source license covers, the most rows first.
     """
 
     format: Literal[1] = 1
@@ -213,11 +224,14 @@ class Manifest(Artifact):
     rows_asked: int
     rows: int
     short: int
+    distinct_rows: int
+    source_rows: int
     content_hash: str
     recipe_hash: str
     catalogue_hash: str
     columns: dict[str, str]
     shards: list[ShardInfo]
+    parts: list[PartRows]
     tasks: list[TaskRows]
     skipped: list[Skipped] = Field(default_factory=list)
     coverage: Coverage

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from flancollect.artifacts import BuildKind, Coverage, JobRecord, Manifest, TaskRows, fingerprint
+from flancollect.artifacts import BuildKind, Coverage, JobRecord, Manifest, PartRows, TaskRows, fingerprint
 from flancollect.building.mix import write_shards
 from flancollect.dataset.dataset_files import seal
 from flancollect.dataset.hashing import content_hash
@@ -123,6 +123,9 @@ def build(
         rows_asked=rows + 2,
         rows=rows,
         short=2,
+        distinct_rows=rows - 1,
+        source_rows=rows - 3,
+        parts=[PartRows(part="flan2021", share=1.0, planned=rows + 2, rows=rows)],
         content_hash=content_hash(schema, shards),
         recipe_hash=fingerprint("recipe"),
         catalogue_hash=fingerprint("catalogue"),

@@ -23,13 +23,15 @@ from flancollect.artifacts import (
     __version__,
     write_artifact,
 )
-from flancollect.building.cache_keys import delete_unused, job_files
+from flancollect.building.cache_keys import JobFiles, delete_unused
+from flancollect.building.doubles import NO_TEXTS
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.manifest import make_manifest, make_report, task_rows
 from flancollect.building.mix import write_shards
 from flancollect.building.refusal import failure_of, refuse_empty
 from flancollect.building.scheduler import render_all
 from flancollect.building.settings import RenderSettings, render_settings
+from flancollect.building.settle import settle
 from flancollect.building.workers import PeakMemory, load_early
 from flancollect.dataset.dataset_files import refresh, seal
 from flancollect.dataset.disk_errors import disk_errors
@@ -40,7 +42,7 @@ from flancollect.errors import FlancollectError, UsageError
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan, plan
 from flancollect.planning.request import BuildRequest, as_request
-from flancollect.planning.selection import Skip
+from flancollect.planning.selection import EXPECTED_SKIPS, Skip
 from flancollect.render.examples import check_examples
 
 REPORT = "report.json"
@@ -113,7 +115,7 @@ def build(
     build_plan = plan(request, progress)
     refuse_empty(build_plan.name, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
     # A template that fails on its family's own example would fail on every row, and after all the work.
-    families = {task.task.family.name: task.task.family for task in build_plan.tasks if task.jobs}
+    families = {task.task.family.name: task.task.family for task in build_plan.tasks if task.quota}
     check_examples(families.values())
     planned = time.monotonic()
 
@@ -147,21 +149,30 @@ class _Run:
         self.plan = plan
         self.settings = settings
         self.options = options
-        self.files = job_files(plan, settings)
+        self.files: JobFiles = {}
         self.peak_memory = PeakMemory()
-        self.outcomes: list[TaskOutcome] = []
+        self.outcomes: Sequence[TaskOutcome] = ()
+        self.texts = NO_TEXTS
 
     def render(self, progress: Progress | None) -> None:
-        """Render every task. Raises as `build` does."""
-        total = sum(bool(task.jobs) for task in self.plan.tasks)
+        """Render every task, until the plan stands. Raises as `build` does."""
         workers, strict = self.options.workers, self.options.strict
-        for outcome in render_all(self.plan, self.settings, self.files, workers, self.peak_memory):
-            self.outcomes.append(outcome)
-            if progress is not None:
-                progress("tasks", len(self.outcomes), total)
-            if strict and outcome.skip is not None:
-                raise failure_of([outcome.skip])
-        self.outcomes.sort(key=lambda outcome: outcome.task)
+        stage = "tasks"
+
+        def render(plan: BuildPlan, files: JobFiles) -> list[TaskOutcome]:
+            nonlocal stage
+            total, outcomes = sum(bool(task.quota) for task in plan.tasks), list[TaskOutcome]()
+            for outcome in render_all(plan, self.settings, files, workers, self.peak_memory):
+                outcomes.append(outcome)
+                if progress is not None:
+                    progress(stage, len(outcomes), total)
+                if strict and outcome.skip is not None and outcome.skip.kind not in EXPECTED_SKIPS:
+                    raise failure_of([outcome.skip])
+            stage = "making up for rows that fell away"
+            return outcomes
+
+        settled = settle(self.plan, self.settings, render)
+        self.files, self.outcomes, self.texts = settled.files, settled.outcomes, settled.texts
         built = sum(outcome.skip is None for outcome in self.outcomes)
         refuse_empty(self.plan.name, self.skipped(), rows=built, strict=strict)
 
@@ -179,7 +190,7 @@ class _Run:
         jobs = [(job.path, job.record) for outcome in built for job in outcome.jobs]
         shards = self._unchanged_shards(out, tasks, sum(record.bytes for _, record in jobs))
         if shards is not None:
-            manifest = make_manifest(self.plan, self.files, tasks, self.skipped(), shards)
+            manifest = make_manifest(self.plan, self.files, tasks, self.skipped(), shards, self.texts)
             refresh(out, manifest)
             return manifest
         shards = write_shards(
@@ -190,7 +201,7 @@ class _Run:
             peak_memory=self.peak_memory,
             schema=self.settings.schema,
         )
-        manifest = make_manifest(self.plan, self.files, tasks, self.skipped(), shards)
+        manifest = make_manifest(self.plan, self.files, tasks, self.skipped(), shards, self.texts)
         seal(out, manifest)
         return manifest
 

@@ -17,6 +17,7 @@ from flancollect.building.settings import RenderSettings
 from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
 from flancollect.cards.splits import SplitSlice
+from flancollect.cards.task_card import RenderedAnswer, TextAnswer
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan
 from flancollect.planning.task_plan import Job, TaskPlan
@@ -65,12 +66,22 @@ def job_files(plan: BuildPlan, settings: RenderSettings) -> dict[tuple[str, str]
     hasher = _KeyHasher(settings)
     files = {}
     for task in plan.tasks:
-        for job in task.jobs:
+        for job in task.active_jobs:
             first, rest = hasher.key(task, job)
             path = settings.work / f"{first}-{rest}{SUFFIX}"
             previous = tuple(old for old in by_first_part.get(first, ()) if old != path)
             files[task.name, job.variant.name] = JobFile(path=path, previous=previous)
     return files
+
+
+def twin_of(task: TaskPlan, job: Job) -> Job | None:
+    """Of zs_noopt the zs_opt job of the same task, and so on, where some prompt may come out the same in both."""
+    free_text = isinstance(task.task.card.answer, TextAnswer | RenderedAnswer)
+    if job.variant.options or not (
+        free_text or any(not template.shows_options for template in job.templates)
+    ):
+        return None
+    return next((twin for twin in task.active_jobs if twin.variant.name == job.variant.twin), None)
 
 
 def delete_unused(work: Path, used: Iterable[Path]) -> None:
@@ -96,12 +107,18 @@ class _KeyHasher:
 
     def __init__(self, settings: RenderSettings) -> None:
         self._settings = settings
+        self._hold_out = fingerprint(settings.hold_out.dependencies())
         self._cards: dict[str, str] = {}
         self._styles: dict[tuple[bool, ...], str] = {}
 
     def key(self, task: TaskPlan, job: Job) -> tuple[str, str]:
         """What every row of the job depends on, and what only some do, as hex digits."""
+        twin = twin_of(task, job) if self._settings.dedup else None
         some_rows = {
+            "dedup": self._settings.dedup,
+            "doubles": job.doubles,
+            # A row that came out as its twin's row did gives way to another, so the twin's rows decide.
+            "twin": twin and self.key(task, twin),
             "quota": job.quota,
             # A second use of a row is drawn apart from the first, so the first stays when a second is added.
             "max_repeat": self._settings.max_repeat,
@@ -131,7 +148,7 @@ class _KeyHasher:
                 exemplars.lock.revision,
                 rendered_keys(exemplars.task, scoring=settings.scoring),
             ],
-            "hold_out": [_slice(hold_out) for hold_out in task.hold_out],
+            "hold_out": self._hold_out,
             "needs": dict(task.task.family.needs),
             "options": task.task.family.options,
             "variant": job.variant.name,

@@ -7,7 +7,7 @@ so resuming and rebuilding are the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord
-from flancollect.building.cache_keys import JobFile, JobFiles, template_hash
+from flancollect.building.cache_keys import JobFile, JobFiles, template_hash, twin_of
+from flancollect.building.doubles import EarlierTexts
 from flancollect.building.reuse import MISSING, previous_rows
 from flancollect.building.settings import RenderSettings
 from flancollect.building.task_source import MORSEL_ROWS, TaskSource
@@ -41,7 +42,6 @@ class JobOutcome:
     """
 
     variant: str
-    planned: int
     path: Path
     record: JobRecord
     reused: bool
@@ -63,20 +63,27 @@ def finished_job(job: Job, file: JobFile, settings: RenderSettings) -> JobOutcom
     record = read_record(file.path, settings.schema)
     if record is None:
         return None
-    return JobOutcome(variant=job.variant.name, planned=job.quota, path=file.path, record=record, reused=True)
+    return JobOutcome(variant=job.variant.name, path=file.path, record=record, reused=True)
 
 
-def render_task(plan: TaskPlan, settings: RenderSettings, files: JobFiles) -> TaskOutcome:
-    """Render all jobs of a task, or of a part of one. A failing source or template skips the task.
+def render_task(
+    plan: TaskPlan, jobs: Sequence[Job], settings: RenderSettings, files: JobFiles
+) -> TaskOutcome:
+    """Render these jobs of a task, of each pair of twins the one with options first.
 
-    Rows that previous runs of a job have are copied where they would come out the same; that changes no byte.
+    A failing source or template skips the task. Rows that previous runs of a job have are copied where they would
+    come out the same; that changes no byte.
     """
     source = TaskSource(plan, settings)
-    jobs = [RunningJob(source, job, files[plan.name, job.variant.name]) for job in plan.jobs]
+    running = []
+    for job in jobs:
+        twin = twin_of(plan, job)
+        twin_file = files[plan.name, twin.variant.name].path if twin is not None else None
+        running.append(RunningJob(source, job, files[plan.name, job.variant.name], twin_file))
     try:
-        few_shot = any(job.variant.few_shot for job in plan.jobs)
-        source.cache_rows([job.first_rows() for job in jobs], exemplars=few_shot)
-        return TaskOutcome(task=plan.name, jobs=tuple(job.run() for job in jobs))
+        few_shot = any(job.variant.few_shot for job in jobs)
+        source.cache_rows([job.first_rows() for job in running], exemplars=few_shot)
+        return TaskOutcome(task=plan.name, jobs=tuple(job.run() for job in running))
     # A worker hands back what went wrong as a value: one bad task must not stop the others.
     except CardError as error:
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
@@ -110,11 +117,13 @@ class RunningJob:
     Counted are the rows that fall away by reason, those left to Jinja by template, and those that are copied.
     """
 
-    def __init__(self, source: TaskSource, job: Job, file: JobFile) -> None:
+    def __init__(self, source: TaskSource, job: Job, file: JobFile, twin: Path | None = None) -> None:
+        """`twin` is the finished file of the job's twin, whose texts are not to be made a second time."""
         self._source = source
         self._settings = source.settings
         self._job = job
         self._path = file.path
+        self._twin = twin
         self._previous = previous_rows(file.previous, job.templates, source.settings.schema)
         self.dropped = Counter[str]()
         self._copied = 0
@@ -140,7 +149,6 @@ class RunningJob:
         record = write_rendered(self._path, self.blocks(), self.dropped, templates, self._settings.schema)
         return JobOutcome(
             variant=self._job.variant.name,
-            planned=self._job.quota,
             path=self._path,
             record=record,
             reused=False,
@@ -151,6 +159,7 @@ class RunningJob:
     def blocks(self) -> Iterator[Block]:
         """Rows until the quota is met or every row has been used `max_repeat` times."""
         remaining = self._job.quota
+        earlier = EarlierTexts(self._job, self._twin, self._settings) if self._settings.dedup else None
         # All rows serve once before any serves twice, so a larger quota only adds rows.
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
@@ -161,6 +170,8 @@ class RunningJob:
                 size = min(MORSEL_ROWS, remaining + spare)
                 ids, order = order[:size], order[size:]
                 block = self._morsel(scope, ids)
+                if earlier is not None:
+                    block = earlier.without(block, self.dropped)
                 block = part(block, 0, min(remaining, block.rows))
                 remaining -= block.rows
                 yield block
@@ -195,7 +206,7 @@ class RunningJob:
         source, settings = self._source, self._settings
         card, split = source.plan.task.card, source.plan.split.name
         pool = source.pool(scope.variant)
-        rows = source.read(split, ids, self.dropped, source.banned, scoring=settings.scoring)
+        rows = source.read(split, ids, self.dropped, source.held_out, scoring=settings.scoring)
         picks = pick_rows(scope, rows, self._job.templates, self._store.styles, pool.rows, settings.shots)
         picked = list(zip(rows, picks, strict=True))
         prompts = render_prompts(picked, self._store, settings.shots.max_input_bytes, self.dropped)

@@ -11,6 +11,7 @@ from flancollect.artifacts import (
     Coverage,
     LicenseRows,
     Manifest,
+    PartRows,
     Report,
     ShardInfo,
     Skipped,
@@ -19,6 +20,7 @@ from flancollect.artifacts import (
     fingerprint,
 )
 from flancollect.building.cache_keys import JobFiles
+from flancollect.building.doubles import Texts
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.workers import PeakMemory
 from flancollect.cards.licenses import combined
@@ -37,8 +39,12 @@ def make_manifest(
     tasks: Sequence[TaskRows],
     skipped: Sequence[Skip],
     shards: Sequence[ShardInfo],
+    texts: Texts,
 ) -> Manifest:
-    """The manifest of a build that holds these shards. No time and no machine enters."""
+    """The manifest of a build that holds these shards. No time and no machine enters.
+
+    `plan` is the first one, before any row was rendered; `tasks` has what became of it.
+    """
     schema = schema_of(plan.recipe.kind)
     rows = sum(shard.rows for shard in shards)
     # The cache keys hash cards, templates and styles as far as rows depend on them.
@@ -57,6 +63,9 @@ def make_manifest(
         rows_asked=plan.rows_asked,
         rows=rows,
         short=plan.rows - rows,
+        distinct_rows=texts.distinct,
+        source_rows=texts.source_rows,
+        parts=part_rows(plan, tasks),
         content_hash=content_hash(schema, shards),
         recipe_hash=fingerprint(recipe),
         catalogue_hash=fingerprint(keys),
@@ -70,6 +79,20 @@ def make_manifest(
         licenses=license_rows(tasks),
         recipe=recipe,
     )
+
+
+def part_rows(plan: BuildPlan, tasks: Iterable[TaskRows]) -> list[PartRows]:
+    """What each part of the recipe was to give, and what it gave, in the order of the recipe."""
+    parts = {task.name: task.part for task in plan.tasks}
+    planned, rows = Counter[str](), Counter[str]()
+    for task in plan.tasks:
+        planned[task.part] += task.quota
+    for of_task in tasks:
+        rows[parts[of_task.task]] += of_task.rows
+    return [
+        PartRows(part=part, share=float(share), planned=planned[part], rows=rows[part])
+        for part, share in plan.shares.items()
+    ]
 
 
 def license_rows(tasks: Iterable[TaskRows]) -> list[LicenseRows]:
@@ -87,7 +110,7 @@ def license_rows(tasks: Iterable[TaskRows]) -> list[LicenseRows]:
 
 def task_rows(plan: TaskPlan, outcome: TaskOutcome) -> Iterator[TaskRows]:
     """What a task gave, one entry per variant."""
-    card = plan.task.card
+    card, planned = plan.task.card, {job.variant.name: job.quota for job in plan.jobs}
     for job in outcome.jobs:
         yield TaskRows(
             task=card.task,
@@ -103,7 +126,7 @@ def task_rows(plan: TaskPlan, outcome: TaskOutcome) -> Iterator[TaskRows]:
             source_key=plan.source_key,
             revision=plan.lock.revision,
             variant=job.variant,
-            planned=job.planned,
+            planned=planned[job.variant],
             rows=job.record.rows,
             dropped=job.record.dropped,
             rows_sha256=job.record.rows_sha256,

@@ -45,7 +45,9 @@ def preview(
     if variant is not None:
         recipe = recipe.in_variant(variant)
     plan = plan_recipe(catalog, recipe, request, progress)
-    jobs = [(task, job) for task in plan.tasks for job in task.jobs if variant in (None, job.variant.name)]
+    jobs = [
+        (task, job) for task in plan.tasks for job in task.active_jobs if variant in (None, job.variant.name)
+    ]
     if not jobs:
         if variant and all(skip.kind == "plan" for skip in plan.skipped):
             reasons = "".join(f"; {skip.task}: {skip.reason}" for skip in plan.skipped[:1])

@@ -10,16 +10,18 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from flancollect.building.cache_keys import JobFiles
+from flancollect.building.doubles import ACROSS_TASKS, WITHIN_TASK
 from flancollect.building.jobs import JobOutcome, TaskOutcome, finished_job, no_usable_row, render_task
 from flancollect.building.settings import RenderSettings
 from flancollect.building.workers import PeakMemory, map_unordered
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.selection import Skip
-from flancollect.planning.task_plan import TaskPlan
+from flancollect.planning.selection import Skip, SkipKind
+from flancollect.planning.task_plan import Job, TaskPlan
+from flancollect.render.normalise import HELD_OUT
 
 SPLIT_ABOVE = 4
 """A task with more than this part (1/n) of one worker's rows is split."""
@@ -27,10 +29,16 @@ SPLIT_ABOVE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Unit:
-    """What a worker does at a time: some variants of a task. `number` is its place among the task's units."""
+    """What a worker does at a time: some jobs of a task. `number` is its place among the task's units."""
 
     plan: TaskPlan
+    jobs: tuple[Job, ...]
     number: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that are asked of these jobs."""
+        return sum(job.quota for job in self.jobs)
 
 
 def render_all(
@@ -44,13 +52,13 @@ def render_all(
 
     `files` are those of the plan's jobs (`job_files`), `peak_memory` is that of `map_unordered`.
     """
-    tasks = {task.name: task for task in plan.tasks if task.jobs}
+    tasks = {task.name: task for task in plan.tasks if task.quota}
     finished: dict[str, dict[str, JobOutcome]] = {}
     for name, task in tasks.items():
-        jobs = (finished_job(job, files[name, job.variant.name], settings) for job in task.jobs)
+        jobs = (finished_job(job, files[name, job.variant.name], settings) for job in task.active_jobs)
         finished[name] = {job.variant: job for job in jobs if job is not None}
     unfinished = [
-        replace(task, jobs=tuple(job for job in task.jobs if job.variant.name not in finished[name]))
+        (task, [job for job in task.active_jobs if job.variant.name not in finished[name]])
         for name, task in tasks.items()
     ]
     units = _units(unfinished, workers)
@@ -66,22 +74,30 @@ def render_all(
             yield _whole(tasks[part.task], finished[part.task], parts.pop(part.task))
 
 
-def _units(tasks: Sequence[TaskPlan], workers: int) -> list[_Unit]:
+def _units(tasks: Sequence[tuple[TaskPlan, Sequence[Job]]], workers: int) -> list[_Unit]:
     """What remains to do, the longest first, so that no long unit comes last."""
     # Two workers and 80,000 rows: 40,000 rows a worker, so a task of more than 10,000 rows is split into its
     # variants. With the longest first, the last units are short and workers end at about the same time.
-    most = sum(task.quota for task in tasks) / workers / SPLIT_ABOVE
+    most = sum(job.quota for _, jobs in tasks for job in jobs) / workers / SPLIT_ABOVE
     units = []
-    for task in tasks:
-        split = workers > 1 and task.quota > most
-        parts = [replace(task, jobs=(job,)) for job in task.jobs] if split else [task]
-        units += [_Unit(plan=part, number=number) for number, part in enumerate(parts) if part.jobs]
-    return sorted(units, key=lambda unit: (-unit.plan.quota, unit.plan.name, unit.number))
+    for task, jobs in tasks:
+        split = workers > 1 and sum(job.quota for job in jobs) > most
+        parts = _twins(jobs) if split else [tuple(jobs)]
+        units += [_Unit(plan=task, jobs=part, number=number) for number, part in enumerate(parts) if part]
+    return sorted(units, key=lambda unit: (-unit.rows, unit.plan.name, unit.number))
+
+
+def _twins(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+    """Jobs by pairs that differ in options alone: the second of a pair must know what the first one has made."""
+    pairs: dict[tuple[bool, bool], list[Job]] = {}
+    for job in jobs:
+        pairs.setdefault((job.variant.few_shot, job.variant.inverted), []).append(job)
+    return [tuple(pair) for pair in pairs.values()]
 
 
 def _render(unit: _Unit, settings: RenderSettings, files: JobFiles) -> tuple[int, TaskOutcome]:
     with _without_gc():
-        return unit.number, render_task(unit.plan, settings, files)
+        return unit.number, render_task(unit.plan, unit.jobs, settings, files)
 
 
 @contextmanager
@@ -114,8 +130,13 @@ def _whole(
     if failure is not None:
         return failure
     by_variant = finished | {job.variant: job for part in ordered for job in part.jobs}
-    jobs = tuple(by_variant[job.variant.name] for job in task.jobs)
+    jobs = tuple(by_variant[job.variant.name] for job in task.active_jobs)
     if any(job.record.rows for job in jobs):
         return TaskOutcome(task=task.name, jobs=jobs)
-    reason = no_usable_row(task, jobs[0].record.dropped)
-    return TaskOutcome(task=task.name, skip=Skip(task=task.name, kind="source", reason=reason))
+    dropped = jobs[0].record.dropped
+    kind: SkipKind = "source"
+    if dropped.keys() <= {HELD_OUT, WITHIN_TASK, ACROSS_TASKS}:
+        # No failure: all that it has to say is said elsewhere, or must not be said.
+        kind = "hold_out" if HELD_OUT in dropped else "dedup"
+    reason = no_usable_row(task, dropped)
+    return TaskOutcome(task=task.name, skip=Skip(task=task.name, kind=kind, reason=reason))

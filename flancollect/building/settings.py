@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flancollect.artifacts import BuildKind
+from flancollect.building.hold_out import HoldOut
 from flancollect.cards.mixture_card import Shots
 from flancollect.cards.styles import Styles
 from flancollect.dataset.schemas import schema_of
@@ -17,13 +18,18 @@ from flancollect.sources.table import SourceAccess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """What all tasks of one build share. `work` is the folder of the jobs' files."""
+    """What all tasks of one build share. `work` is the folder of the jobs' files.
+
+    With `dedup` no two rows may have the same text.
+    """
 
     kind: BuildKind
     seed: int
     max_repeat: int
     shots: Shots
     styles: Styles
+    dedup: bool
+    hold_out: HoldOut
     access: SourceAccess
     work: Path
 
@@ -39,7 +45,7 @@ class RenderSettings:
 
 
 def render_settings(plan: BuildPlan, access: SourceAccess, work: Path) -> RenderSettings:
-    """The settings that a plan's tasks share."""
+    """The settings that a plan's tasks share. Raises SourceError where what is held out cannot be read."""
     recipe = plan.recipe
     return RenderSettings(
         kind=recipe.kind,
@@ -47,6 +53,8 @@ def render_settings(plan: BuildPlan, access: SourceAccess, work: Path) -> Render
         max_repeat=recipe.max_repeat,
         shots=recipe.shots,
         styles=plan.styles,
+        dedup=recipe.dedup == "exact",
+        hold_out=HoldOut(plan.held_out, access),
         access=access,
         work=work,
     )

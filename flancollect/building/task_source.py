@@ -6,9 +6,8 @@ What building and tracing share: both must find the same rows, exemplars and hel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,8 @@ from flancollect.cards.columns import columns_read
 from flancollect.cards.variants import Variant
 from flancollect.draw import Ints, key, permutation
 from flancollect.planning.task_plan import TaskPlan
-from flancollect.render.normalise import Content, Row, document_exemplars, normalise_columns
+from flancollect.render.held_out import HeldOutQuestions
+from flancollect.render.normalise import NOTHING_HELD_OUT, Row, document_exemplars, normalise_columns
 from flancollect.render.picks import DrawScope
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceTable
@@ -70,7 +70,7 @@ class TaskSource:
         split: str,
         ids: Ints,
         dropped: Counter[str],
-        banned: Collection[Content] = (),
+        held_out: HeldOutQuestions = NOTHING_HELD_OUT,
         *,
         scoring: bool = False,
     ) -> list[Row]:
@@ -86,8 +86,13 @@ class TaskSource:
             values = rows.column(name).to_pylist()
             columns[name] = [values[i] for i in inverse]
         return normalise_columns(
-            self.plan.task, ids.tolist(), columns, table.doc, dropped, banned, scoring=scoring
+            self.plan.task, ids.tolist(), columns, table.doc, dropped, held_out, scoring=scoring
         )
+
+    @property
+    def held_out(self) -> HeldOutQuestions:
+        """The questions that benchmarks keep to themselves."""
+        return self.settings.hold_out.questions
 
     def cache_rows(self, source_rows: Sequence[Ints], *, exemplars: bool) -> None:
         """Read these rows, and if asked those of the pool, in one pass, and hold them in memory while they are few.
@@ -99,18 +104,6 @@ class TaskSource:
         own_pool = exemplars and self.plan.exemplar_source is None and self.plan.pool == split
         ids = np.unique(np.concatenate([*source_rows, self.pool_ids()] if own_pool else source_rows))
         self._tables[split.name] = cached(table, ids, columns_read(self.plan.task.card, table.schema.names))
-
-    @cached_property
-    def banned(self) -> frozenset[Content]:
-        """The contents of the rows that benchmarks keep to themselves."""
-        contents: set[Content] = set()
-        # By content and not by number: the same question may stand in other rows, and in other splits.
-        for hold_out in self.plan.hold_out:
-            low, high = hold_out.bounds(self.table(hold_out.name).rows)
-            for start in range(low, high, MORSEL_ROWS):
-                ids = np.arange(start, min(start + MORSEL_ROWS, high), dtype=np.int64)
-                contents.update(row.content for row in self.read(hold_out.name, ids, Counter()))
-        return frozenset(contents)
 
     def pool(self, variant: Variant) -> ExemplarPool:
         """The exemplar pool of a variant, without held-out content; empty for zero-shot ones.
@@ -124,12 +117,15 @@ class TaskSource:
         if self._pool is None:
             source, split = self.exemplar_source(), self.plan.pool.name
             # Natural Instructions bring worked examples in the same file; they go before rows of the split.
-            rows = document_exemplars(source.plan.task, source.table(split).doc, Counter())
+            rows, held_out = (
+                document_exemplars(source.plan.task, source.table(split).doc, Counter()),
+                self.held_out,
+            )
             if rows:
-                usable = [row for row in rows if row.content not in self.banned]
+                usable = [row for row in rows if not held_out.asked_by(row.fields)]
                 self._pool = ExemplarPool(rows=usable, source="card")
             else:
-                rows = source.read(split, source.pool_ids(), Counter(), self.banned)
+                rows = source.read(split, source.pool_ids(), Counter(), held_out)
                 self._pool = ExemplarPool(rows=rows, source="pool")
         return self._pool
 

@@ -46,6 +46,10 @@ class PartCard(Card):
     variants: dict[VariantName, Share] = Field(default={"zs_opt": 1.0}, min_length=1)
 
 
+Dedup = Literal["exact", "none"]
+"""Which rows of a mixture count as doubles: those of equal input and target, or none at all."""
+
+
 class LicenseRule(Card):
     """Which source licenses a mixture takes, by id (`cc-by-4.0`) or, in `deny`, by what they ask.
 
@@ -72,7 +76,8 @@ class MixtureCard(Card):
 
     `hold_out` names benchmarks whose tasks, rows or templates (as each benchmark says) never enter.
     `styles` narrows the option, shot and dialog styles to the named ones. `license` keeps out tasks whose
-    licenses it does not take.
+    licenses it does not take. With `dedup: exact` no two rows have the same input and target: of doubles, the row
+    of the first task by name stays, and other rows are drawn in place of the rest.
     """
 
     mixture: Name
@@ -80,6 +85,7 @@ class MixtureCard(Card):
     size: Positive
     max_repeat: Positive = 1
     shots: Shots = Shots()
+    dedup: Dedup = "exact"
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)

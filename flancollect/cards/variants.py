@@ -28,6 +28,12 @@ class Variant:
         """Which of a family's two groups of templates serves."""
         return "inverted" if self.inverted else "forward"
 
+    @property
+    def twin(self) -> str:
+        """The variant that differs in the list of options alone: of zs_opt it is zs_noopt."""
+        old, new = ("opt", "noopt") if self.options else ("noopt", "opt")
+        return self.name.replace(old, new)
+
 
 # The order is that of VariantName: dataset cards list and colour the variants by it.
 VARIANTS: dict[str, Variant] = {

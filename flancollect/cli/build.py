@@ -121,6 +121,8 @@ def lock(
 
 
 def _print_result(result: BuildResult, out: Path, json: bool) -> None:
+    from flancollect.dataset.stats import composition_lines, shortage_lines
+
     manifest, report = result.manifest, result.report
     if json:
         print_json({"out": str(out), **result_dict(result)})
@@ -134,8 +136,8 @@ def _print_result(result: BuildResult, out: Path, json: bool) -> None:
         f"{coverage.skipped_tasks} skipped; "
         f"{report.rendered_jobs} jobs rendered{copied}, {report.reused_jobs} reused"
     )
-    if manifest.short:
-        print(f"short: {manifest.short:,} planned rows are missing; see `dropped` in manifest.json")
+    for line in (*composition_lines(manifest.rows, manifest), *shortage_lines(manifest)):
+        print(line)
     for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):
         print(f"dropped: {count:,} rows: {reason}")
     print_skips([(skip.task, skip.kind, skip.reason) for skip in manifest.skipped])
@@ -156,6 +158,9 @@ def result_dict(result: BuildResult) -> dict[str, Any]:
         "rows": manifest.rows,
         "rows_asked": manifest.rows_asked,
         "short": manifest.short,
+        "distinct_rows": manifest.distinct_rows,
+        "source_rows": manifest.source_rows,
+        "parts": [part.model_dump() for part in manifest.parts],
         "tasks": manifest.coverage.built_tasks,
         "planned_tasks": manifest.coverage.planned_tasks,
         "skipped": [skip.model_dump() for skip in manifest.skipped],

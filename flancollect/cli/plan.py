@@ -95,7 +95,7 @@ def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
                 "weight": float(task.weight),
                 "capacity": task.capacity,
                 "quota": task.quota,
-                "variants": {job.variant.name: job.quota for job in task.jobs},
+                "variants": {job.variant.name: job.quota for job in task.active_jobs},
                 "revision": task.lock.revision,
             }
             for task in build_plan.tasks
@@ -131,7 +131,7 @@ def _print_plan(build_plan: BuildPlan) -> None:
     # Tabs, so that `cut` and spreadsheets take the tasks; the sums come last, where a terminal ends.
     print("task\tpart\tavailable\tquota\tvariants")
     for task in build_plan.tasks:
-        variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.jobs)
+        variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.active_jobs)
         print(f"{task.name}\t{task.part}\t{task.rows}\t{task.quota}\t{variants}")
     for name, part in _parts(build_plan).items():
         share, points = f"{part['share']:.1%}; asked {part['asked_share']:.1%}", 100 * part["difference"]

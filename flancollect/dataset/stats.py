@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancollect.artifacts import PathLike
+from flancollect.artifacts import Manifest, PartRows, PathLike
 from flancollect.dataset.reader import Build, open_build
 
 ALL = "all"
@@ -42,13 +42,17 @@ class Stats:
     `counts` is rows by kind and name: submix, variant, task, template, option_style, shot_style and
     dialog_style ("none" where a row has none), exemplars (how many a row shows). `lengths` is of inputs and
     targets by variant, and of all rows under "all". `dropped` counts, by reason, rows drawn but not used;
-    `skipped` tasks that are not in the build; `short` rows planned but not there.
+    `skipped` tasks that are not in the build; `short` rows planned but not there. `distinct_rows`, `source_rows` and
+    `parts` are the manifest's.
     """
 
     rows: int
     shards: int
     short: int
     skipped: int
+    distinct_rows: int
+    source_rows: int
+    parts: list[PartRows]
     counts: dict[str, dict[str, int]]
     lengths: dict[str, dict[str, Lengths]]
     dropped: dict[str, int]
@@ -77,6 +81,9 @@ def stats(build: PathLike | Build) -> Stats:
         shards=len(manifest.shards),
         short=manifest.short,
         skipped=len(manifest.skipped),
+        distinct_rows=manifest.distinct_rows,
+        source_rows=manifest.source_rows,
+        parts=manifest.parts,
         counts={kind: _sorted(counter) for kind, counter in ({"submix": submixes} | counts).items()},
         lengths={name: _lengths_by_variant(pairs) for name, pairs in lengths.items()},
         dropped=_sorted(dropped),
@@ -89,6 +96,7 @@ def stats_lines(statistics: Stats) -> list[str]:
         f"{statistics.rows:,} rows in {statistics.shards} shards, {statistics.short:,} short of the plan"
     ]
     lines += [f"{statistics.skipped:,} tasks skipped"] if statistics.skipped else []
+    lines += composition_lines(statistics.rows, statistics)
     for kind, counts in statistics.counts.items():
         lines += ["", f"rows by {kind.replace('_', ' ')}", *_count_lines(counts)]
     for name, by_variant in statistics.lengths.items():
@@ -102,7 +110,45 @@ def stats_lines(statistics: Stats) -> list[str]:
 
 def stats_json(statistics: Stats) -> dict[str, Any]:
     """The statistics as a JSON object."""
-    return asdict(statistics)
+    return asdict(statistics) | {"parts": [part.model_dump() for part in statistics.parts]}
+
+
+def composition_lines(rows: int, composition: Manifest | Stats) -> list[str]:
+    """What a mixture became: the share of each part, asked for and obtained, and how many of its rows differ."""
+    lines = [
+        f"{part.part}: {part.rows:,} rows, {part.rows / max(rows, 1):.1%} of all ({part.share:.1%} asked for, "
+        f"{part.planned:,} rows planned)"
+        for part in composition.parts
+    ]
+    twice = rows - composition.distinct_rows
+    return [
+        *lines,
+        f"{composition.distinct_rows:,} different texts of {composition.source_rows:,} different source rows; "
+        f"{twice:,} rows stand there already",
+    ]
+
+
+def shortage_lines(manifest: Manifest) -> list[str]:
+    """The tasks that gave fewer rows than planned, and why; whether others made up for them."""
+    planned, rows = Counter[str](), Counter[str]()
+    reasons: dict[str, Counter[str]] = {}
+    for entry in manifest.tasks:
+        planned[entry.task] += entry.planned
+        rows[entry.task] += entry.rows
+        reasons.setdefault(entry.task, Counter()).update(entry.dropped)
+    missing = {task: planned[task] - rows[task] for task in planned if rows[task] < planned[task]}
+    if not missing:
+        return []
+    ordered = sorted(missing, key=lambda task: (-missing[task], task))
+    rest = (
+        f"{manifest.short:,} of the planned rows are missing" if manifest.short else "others made up for them"
+    )
+    lines = [f"short: {len(missing):,} tasks gave fewer rows than planned; {rest}"]
+    for task in ordered[:LISTED]:
+        dropped = ", ".join(f"{reason} ({count:,})" for reason, count in reasons[task].most_common(3))
+        lines.append(f"  {task}: {rows[task]:,} of {planned[task]:,}: {dropped or 'it has no more'}")
+    more = len(ordered) - LISTED
+    return [*lines, f"  and {more:,} more (`planned` and `rows` in manifest.json)"] if more > 0 else lines
 
 
 def _key_columns(table: pa.Table) -> pa.Table:

@@ -19,21 +19,22 @@ from flancollect.planning.recipe import Recipe, make_recipe, refuse_missing
 from flancollect.planning.request import BuildRequest, as_request
 from flancollect.planning.resolve import resolve
 from flancollect.planning.selection import Selection, Skip, select_tasks
-from flancollect.planning.task_plan import ResolvedSources, TaskPlan, TaskPlanner
+from flancollect.planning.task_plan import HeldOutTask, ResolvedSources, TaskPlan, TaskPlanner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BuildPlan:
     """All that a build does, decided. Tasks and skips are sorted by name.
 
-    `rows_asked` is what the recipe asks for; `shares` is the share of it that each part should have, from which
-    what is planned may differ.
+    `held_out` has the benchmarks' tasks whose questions no row may ask. `rows_asked` is what the recipe asks for;
+    `shares` is the share of it that each part should have, from which what is planned may differ.
     """
 
     recipe: Recipe
     styles: Styles
     tasks: tuple[TaskPlan, ...]
     skipped: tuple[Skip, ...]
+    held_out: tuple[HeldOutTask, ...]
     rows_asked: int
     shares: Mapping[str, Fraction]
 
@@ -78,7 +79,9 @@ def plan_recipe(
 ) -> BuildPlan:
     """Plan a recipe with the cards of a catalogue and the sources as the request reaches them."""
     selection = select_tasks(catalog, recipe)
-    return make_plan(catalog, recipe, selection, resolve(selection.tasks, request, progress))
+    tasks = {task.card.task: task for task in selection.tasks}
+    tasks |= {name: catalog.tasks[name] for name in selection.hold_out.rows}
+    return make_plan(catalog, recipe, selection, resolve(list(tasks.values()), request, progress))
 
 
 def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: ResolvedSources) -> BuildPlan:
@@ -99,9 +102,20 @@ def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: R
         styles=catalog.styles.narrowed(recipe.styles),
         tasks=tuple(sorted(_share_rows(recipe, parts, rows), key=lambda task: task.name)),
         skipped=tuple(sorted(skipped)),
+        held_out=tuple(_held_out_tasks(catalog, selection, sources)),
         rows_asked=rows,
         shares={name: weight / sum(weights.values()) for name, weight in weights.items()},
     )
+
+
+def _held_out_tasks(
+    catalog: Catalog, selection: Selection, sources: ResolvedSources
+) -> Iterator[HeldOutTask]:
+    for name, splits in sorted(selection.hold_out.rows.items()):
+        key, lock = sources.of(catalog.tasks[name])
+        yield HeldOutTask(
+            task=catalog.tasks[name], source_key=key, lock=lock, splits=tuple(sorted(splits, key=repr))
+        )
 
 
 def _share_rows(recipe: Recipe, tasks: Mapping[str, Sequence[TaskPlan]], rows: int) -> Iterator[TaskPlan]:
@@ -111,18 +125,15 @@ def _share_rows(recipe: Recipe, tasks: Mapping[str, Sequence[TaskPlan]], rows: i
         [weight_of(recipe.parts[part].weight) for part in tasks],
         [sum(task.capacity for task in of_part) for of_part in tasks.values()],
     )
-    for total, (part, of_part) in zip(totals, tasks.items(), strict=True):
+    for total, of_part in zip(totals, tasks.values(), strict=True):
         quotas = apportion(total, [task.weight for task in of_part], [task.capacity for task in of_part])
         # A task with quota 700 and shares zs_opt 1, fs_opt 1, zs_opt_inv 0.3 gives 304, 304 and 92 rows; one whose
         # family has no inverted templates has no such job, and gives 350 and 350.
-        shares: dict[str, Fraction] = {
-            variant: weight_of(share) for variant, share in recipe.parts[part].variants.items()
-        }
         by_task = share_out(
             quotas,
-            [{job.variant.name: shares[job.variant.name] for job in task.jobs} for task in of_part],
-            [task.rows * recipe.max_repeat for task in of_part],
+            [{job.variant.name: job.share for job in task.jobs} for task in of_part],
+            [task.job_rows for task in of_part],
         )
         for task, by_variant in zip(of_part, by_task, strict=True):
             jobs = (replace(job, quota=by_variant[job.variant.name]) for job in task.jobs)
-            yield replace(task, jobs=tuple(job for job in jobs if job.quota))
+            yield replace(task, jobs=tuple(jobs))

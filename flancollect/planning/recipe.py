@@ -16,7 +16,7 @@ from flancollect.cards.benchmark_card import BenchmarkCard, SplitName, TemplateC
 from flancollect.cards.card import NAME, Card, Name, Positive, Texts
 from flancollect.cards.entries import Catalog
 from flancollect.cards.licenses import PolicyName
-from flancollect.cards.mixture_card import LicenseRule, MixtureCard, PartCard, Shots
+from flancollect.cards.mixture_card import Dedup, LicenseRule, MixtureCard, PartCard, Shots
 from flancollect.cards.select import Select, select
 from flancollect.cards.style_card import StyleKind
 from flancollect.cards.variants import VARIANTS, VariantName
@@ -47,6 +47,7 @@ class Recipe(Card):
     max_repeat: Positive = 1
     shots: Shots
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
+    dedup: Dedup = "none"
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None
     license_policy: PolicyName | None = None
@@ -114,6 +115,7 @@ def recipe_of_card(card: MixtureCard | BenchmarkCard, request: BuildRequest) -> 
         max_repeat=card.max_repeat,
         shots=card.shots,
         styles=card.styles,
+        dedup=card.dedup,
         hold_out=card.hold_out,
         license=card.license,
         license_policy=request.license_policy,

@@ -19,8 +19,8 @@ from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.errors import UsageError
 from flancollect.planning.recipe import Recipe
 
-SkipKind = Literal["source", "card", "plan", "hold_out", "license", "unavailable"]
-EXPECTED_SKIPS: frozenset[SkipKind] = frozenset({"hold_out", "license", "unavailable"})
+SkipKind = Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable"]
+EXPECTED_SKIPS: frozenset[SkipKind] = frozenset({"hold_out", "dedup", "license", "unavailable"})
 """The kinds of skips that are no failure: what the user asked for, and what a card says beforehand."""
 
 
@@ -37,8 +37,8 @@ class Skip:
 class HoldOut:
     """What benchmarks keep out of training.
 
-    `tasks` gives for each task that is kept out whole the benchmark that does so; `templates` and `rows` give, by
-    task, ids of templates and slices of source rows.
+    `tasks` gives for each task that is kept out whole the benchmark that does so; `templates` gives, by task, ids of
+    templates. `rows` gives, by a benchmark's task, the slices of its source with questions that no task may ask.
     """
 
     tasks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -7,7 +7,7 @@ many rows each job gives is decided in `plan.py`, over all tasks; until then eve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from flancollect.artifacts import SourceLock
@@ -17,6 +17,7 @@ from flancollect.cards.family import Template
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
+from flancollect.planning.quota import weight_of
 from flancollect.planning.recipe import Recipe
 from flancollect.planning.selection import Selection, Skip, SkipKind, serves
 
@@ -39,11 +40,17 @@ class ResolvedSources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One variant of one task: how many rows, and in which templates."""
+    """One variant of one task: how many rows, and in which templates.
+
+    `share` is its part of the task's rows, relative to the other jobs. `doubles` are hashes of texts that it leaves
+    to tasks which have them, too (`dedup: exact`).
+    """
 
     variant: Variant
+    share: Fraction
     quota: int
     templates: tuple[Template, ...]
+    doubles: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +63,22 @@ class ExemplarSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutTask:
+    """A benchmark's task whose questions no row may ask: slices of its source, or the error that says why not."""
+
+    task: Task
+    source_key: str
+    lock: SourceLock | FlancollectError
+    splits: tuple[SplitSlice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPlan:
     """A task that will be built. `rows` counts the slice of the source split that rows are drawn from.
 
-    `pool` is where exemplars come from: of `exemplar_source`, if there is one. Rows whose content occurs in a
-    slice of `hold_out` are left out. `weight` and `capacity` are what the quota is computed from.
+    `pool` is where exemplars come from: of `exemplar_source`, if there is one. `weight` and `capacity` are what the
+    quota is computed from, and no job gives more than `job_rows`. A job may have a quota of 0: it stands by, for
+    what other jobs turn out not to have.
     """
 
     task: Task
@@ -70,10 +88,10 @@ class TaskPlan:
     split: SplitSlice
     pool: SplitSlice
     exemplar_source: ExemplarSource | None
-    hold_out: tuple[SplitSlice, ...]
     rows: int
     weight: Fraction
     capacity: int
+    job_rows: int
     jobs: tuple[Job, ...]
 
     @property
@@ -85,6 +103,11 @@ class TaskPlan:
     def quota(self) -> int:
         """Rows over all variants."""
         return sum(job.quota for job in self.jobs)
+
+    @property
+    def active_jobs(self) -> tuple[Job, ...]:
+        """The jobs that rows are asked of."""
+        return tuple(job for job in self.jobs if job.quota)
 
 
 class _NotPlannedError(Exception):
@@ -136,7 +159,6 @@ class TaskPlanner:
         # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
         # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
         capacity = rows * recipe.max_repeat * len(jobs)
-        hold_out = self._hold_out.rows.get(card.task, ())
         return TaskPlan(
             task=task,
             part=part,
@@ -145,18 +167,28 @@ class TaskPlanner:
             split=split,
             pool=_pool(task, split, lock, exemplar_source),
             exemplar_source=exemplar_source,
-            hold_out=tuple(s for s in sorted(hold_out, key=repr) if s.name in lock.splits),
             rows=rows,
             weight=Fraction(min(rows, cap or rows)),
             capacity=capacity if cap is None else min(capacity, cap * recipe.max_repeat),
+            job_rows=rows * recipe.max_repeat,
             jobs=jobs,
         )
 
     def _jobs(self, task: Task, part: str) -> tuple[Job, ...]:
-        """The variants that the task's family has templates for, with those templates; quotas come later."""
+        """The variants that the task's family has templates for, with those templates; quotas come later.
+
+        Where no template of a pair such as zs_opt and zs_noopt lists options, the two would be the same prompts: the
+        first stands for both, with the shares of both.
+        """
         hold_out = self._hold_out.templates.get(task.card.task, frozenset())
-        jobs = []
-        for variant in (VARIANTS[name] for name in self._recipe.parts[part].variants):
+        jobs: dict[str, Job] = {}
+        shares: dict[str, float] = {
+            str(name): share for name, share in self._recipe.parts[part].variants.items()
+        }
+        # In the order of all variants, whatever that of the card: of a pair, the one with options comes first.
+        for name, variant in VARIANTS.items():
+            if name not in shares:
+                continue
             # A card narrows the forward templates alone: inverted ones serve all tasks of a family.
             names = task.card.templates if variant.direction == "forward" else None
             templates = tuple(
@@ -166,9 +198,16 @@ class TaskPlanner:
                 and template.id not in hold_out
                 and (names is None or template.name in names)
             )
-            if templates:
-                jobs.append(Job(variant=variant, quota=0, templates=templates))
-        return tuple(jobs)
+            if not templates:
+                continue
+            job = Job(variant=variant, share=weight_of(shares[name]), quota=0, templates=templates)
+            twin = jobs.get(variant.twin)
+            optionless = not any(template.shows_options for template in templates)
+            if twin is not None and optionless and twin.templates == templates:
+                jobs[variant.twin] = replace(twin, share=twin.share + job.share)
+            else:
+                jobs[name] = job
+        return tuple(jobs.values())
 
     def _exemplar_source(self, task: Task) -> ExemplarSource | None:
         """The other source that exemplars come from, if the card names one."""

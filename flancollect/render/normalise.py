@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias
@@ -25,11 +25,14 @@ from flancollect.cards.task_card import (
 )
 from flancollect.jinja.evaluate import evaluate_columns
 from flancollect.jinja.expression import ExpressionError, compile_expression
+from flancollect.render.held_out import HeldOutQuestions
 
 Content: TypeAlias = Hashable
 
 MOST_REASONS = 20
 OTHER_REASONS = "other reasons"
+HELD_OUT = "held out for a benchmark"
+NOTHING_HELD_OUT = HeldOutQuestions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +71,14 @@ def normalise(
     rows: Sequence[Mapping[str, Any]],
     doc: Mapping[str, Any],
     dropped: Counter[str],
-    banned: Collection[Content] = (),
+    held_out: HeldOutQuestions = NOTHING_HELD_OUT,
 ) -> list[Row]:
     """`normalise_columns` for rows that are mappings, each with columns of its own."""
     usable: list[Row] = []
     for names, group in groupby(zip(ids, rows, strict=True), key=lambda pair: tuple(pair[1])):
         pairs = list(group)
         columns = {name: [row[name] for _, row in pairs] for name in names}
-        usable += normalise_columns(task, [id_ for id_, _ in pairs], columns, doc, dropped, banned)
+        usable += normalise_columns(task, [id_ for id_, _ in pairs], columns, doc, dropped, held_out)
     return usable
 
 
@@ -85,13 +88,13 @@ def normalise_columns(
     columns: Mapping[str, Sequence[Any]],
     doc: Mapping[str, Any],
     dropped: Counter[str],
-    banned: Collection[Content] = (),
+    held_out: HeldOutQuestions = NOTHING_HELD_OUT,
     *,
     scoring: bool = False,
 ) -> list[Row]:
     """The usable rows, in the order given; the others are counted in `dropped` by reason.
 
-    `banned` holds the contents of rows that a benchmark keeps to itself. With `scoring`, rows carry what the
+    Rows that ask a question `held_out` fall away. With `scoring`, rows carry what the
     card says for it, and one whose further answers or choices cannot be worked out falls away too.
     """
     scope = _Scope(columns=_scope_columns(task.card, columns, doc, len(ids)), rows=len(ids))
@@ -101,7 +104,7 @@ def normalise_columns(
     # is that of position 2, row 9.
     positions = [position for position in range(len(ids)) if position not in reasons]
     usable, unusable = _usable(
-        task, [ids[position] for position in positions], scope.select(positions), banned, scoring=scoring
+        task, [ids[position] for position in positions], scope.select(positions), held_out, scoring=scoring
     )
     reasons |= {positions[i]: reason for i, reason in unusable.items()}
     for position in sorted(reasons):
@@ -176,7 +179,7 @@ def _where_reasons(card: TaskCard, scope: _Scope) -> dict[int, str]:
 
 
 def _usable(
-    task: Task, ids: Sequence[int], scope: _Scope, banned: Collection[Content], *, scoring: bool
+    task: Task, ids: Sequence[int], scope: _Scope, held_out: HeldOutQuestions, *, scoring: bool
 ) -> tuple[list[Row], dict[int, str]]:
     """The usable rows, and why others are not, by position."""
     reasons: dict[int, str] = {}
@@ -195,8 +198,8 @@ def _usable(
     values = [{name: column[i] for name, column in fields.items()} for i in usable]
     rows = []
     for i, row_fields, content in zip(usable, values, contents_of(values), strict=True):
-        if content in banned:
-            reasons[i] = "held out for a benchmark"
+        if held_out and held_out.asked_by(row_fields):
+            reasons[i] = HELD_OUT
             continue
         answer, options, index = answers[i]
         extra = extras[i]

@@ -28,17 +28,18 @@ def shards_of(out: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_a_task_that_is_much_of_the_work_is_taken_apart_for_several_workers(plan):
-    tasks = [task for task in plan.tasks if task.jobs]
-    longest = max(tasks, key=lambda task: task.quota)
-    jobs = sum(len(task.jobs) for task in tasks)
+    tasks = [(task, task.active_jobs) for task in plan.tasks if task.quota]
+    longest = max(tasks, key=lambda pair: pair[0].quota)
+    jobs = sum(len(of_task) for _, of_task in tasks)
+    pairs = {(task.name, job.variant.few_shot, job.variant.inverted) for task, js in tasks for job in js}
     assert len(_units(tasks, 1)) == len(tasks)
-    assert len(_units([longest], 2)) == len(longest.jobs) > 1
-    assert len(_units(tasks, 1000)) == jobs
+    assert len(_units([longest], 2)) > 1
+    assert len(_units(tasks, 1000)) == len(pairs)
     for workers in (1, 2, 1000):
         units = _units(tasks, workers)
-        assert sum(len(unit.plan.jobs) for unit in units) == jobs
-        quotas = [unit.plan.quota for unit in units]
-        assert quotas == sorted(quotas, reverse=True)
+        assert sum(len(unit.jobs) for unit in units) == jobs
+        rows = [unit.rows for unit in units]
+        assert rows == sorted(rows, reverse=True)
 
 
 def test_one_task_on_two_workers_is_the_same_as_on_one(tmp_path):

@@ -14,6 +14,7 @@ from flancollect.cards.family import Family
 from flancollect.cards.task_card import TaskCard
 from flancollect.draw import Draws
 from flancollect.jinja.expression import ExpressionError, compile_expression
+from flancollect.render.held_out import HeldOutQuestions
 from flancollect.render.normalise import contents_of, document_exemplars, normalise, normalise_columns
 
 
@@ -140,7 +141,7 @@ def test_content_is_what_a_row_asks_not_what_it_answers() -> None:
     one, two = normalise(of, [0, 1], [{"x": "q", "answer": "a"}, {"x": "q", "answer": "b"}], {}, Counter())
     assert [one.content, two.content] == contents_of([{"x": "q"}, {"x": "q"}])
     assert one.content == two.content
-    assert reasons(of, {"x": "q", "answer": "c"}, banned=frozenset({one.content})) == {
+    assert reasons(of, {"x": "q", "answer": "c"}, held_out=HeldOutQuestions([one.fields])) == {
         "held out for a benchmark": 1
     }
 

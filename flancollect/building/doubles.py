@@ -1,0 +1,99 @@
+"""Rows with the same input and target: no mixture needs one twice, unless its card says `dedup: none`.
+
+Within a job, and against its twin, doubles are seen while rows are drawn, so that others take their place at once.
+What several tasks have is seen when all are rendered: the first task keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from flancollect.artifacts import JobRecord
+from flancollect.building.settings import RenderSettings
+from flancollect.dataset.job_file import read_record, runs_of
+from flancollect.dataset.row_codec import SOURCE_ROW, TEXT_HASH, Block, take
+from flancollect.draw import Ints
+from flancollect.errors import FlancollectError
+from flancollect.planning.make_up import JobName
+from flancollect.planning.task_plan import Job
+
+Hashes = npt.NDArray[np.uint64]
+
+WITHIN_TASK = "the same text as another row of the task"
+ACROSS_TASKS = "the same text as a row of another task"
+
+
+class EarlierTexts:
+    """The texts that a job may not make again: its own so far, its twin's, and those that it leaves to other tasks."""
+
+    def __init__(self, job: Job, twin: Path | None, settings: RenderSettings) -> None:
+        self._of_others = np.array(job.doubles, dtype=np.uint64)
+        self._of_task = np.zeros(0, dtype=np.uint64)
+        if twin is not None:
+            record = read_record(twin, settings.schema)
+            if record is None:
+                raise FlancollectError(f"{twin}: is gone or damaged; run the same command again")
+            runs = runs_of(twin, record, settings.schema)
+            self._of_task = np.concatenate([run.entries[TEXT_HASH] for run in runs] or [self._of_task])
+
+    def without(self, block: Block, dropped: Counter[str]) -> Block:
+        """The rows of a block whose texts are new, which are now known, too."""
+        hashes: Hashes = block.entries[TEXT_HASH].copy()
+        first = np.zeros(block.rows, dtype=bool)
+        first[np.unique(hashes, return_index=True)[1]] = True
+        new = first & ~np.isin(hashes, self._of_task)
+        own = new & ~np.isin(hashes, self._of_others)
+        self._of_task = np.concatenate([self._of_task, hashes[own]])
+        if own.all():
+            return block
+        dropped[WITHIN_TASK] += int(np.count_nonzero(~new))
+        dropped[ACROSS_TASKS] += int(np.count_nonzero(new & ~own))
+        # A reason that no row has is none.
+        for reason in (WITHIN_TASK, ACROSS_TASKS):
+            if not dropped[reason]:
+                del dropped[reason]
+        return take(block, np.flatnonzero(own))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The texts of a build: how many differ, of how many different source rows, and which jobs double others'."""
+
+    distinct: int
+    source_rows: int
+    doubles: dict[JobName, tuple[int, ...]]
+
+
+NO_TEXTS = Texts(distinct=0, source_rows=0, doubles={})
+
+
+def compare_texts(jobs: Sequence[tuple[JobName, Path, JobRecord]], settings: RenderSettings) -> Texts:
+    """Compare the rows of all jobs; they are in canonical order, in which the first one keeps a text."""
+    hashes, sources = [np.zeros(0, dtype=np.uint64)], dict[str, list[Ints]]()
+    for (task, _), path, record in jobs:
+        runs = runs_of(path, record, settings.schema)
+        hashes.append(np.concatenate([run.entries[TEXT_HASH] for run in runs] or [hashes[0]]))
+        sources.setdefault(task, []).extend(run.entries[SOURCE_ROW].copy() for run in runs)
+    # Jobs of 2 and 3 rows with texts [7, 4] and [9, 7, 5]: of all five, those first seen are at [0, 1, 2, 4], so the
+    # 7 at place 3 is a double, and 3 is within the second job.
+    everything = np.concatenate(hashes)
+    distinct, first = np.unique(everything, return_index=True)
+    double = np.ones(len(everything), dtype=bool)
+    double[first] = False
+    stops = np.cumsum([len(of_job) for of_job in hashes[1:]])
+    doubles = {}
+    for (name, _, _), of_job, stop in zip(jobs, hashes[1:], stops.tolist(), strict=True):
+        is_double = double[stop - len(of_job) : stop]
+        if is_double.any():
+            doubles[name] = tuple(np.unique(of_job[is_double]).tolist())
+    return Texts(
+        distinct=len(distinct),
+        source_rows=sum(len(np.unique(np.concatenate(rows))) for rows in sources.values() if rows),
+        doubles=doubles,
+    )

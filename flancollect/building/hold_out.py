@@ -1,0 +1,75 @@
+"""The questions that a mixture must not ask: read from the benchmarks' own sources, once in every process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from flancollect.artifacts import SourceLock
+from flancollect.cards.columns import columns_read
+from flancollect.errors import FlancollectError, SourceError
+from flancollect.planning.task_plan import HeldOutTask
+from flancollect.render.held_out import HeldOutQuestions
+from flancollect.render.normalise import normalise_columns
+from flancollect.sources.reshape import open_shaped
+from flancollect.sources.table import SourceAccess
+
+READ_ROWS = 16_384
+
+
+class HoldOut:
+    """What benchmarks keep out of a mixture.
+
+    Raises SourceError for a benchmark whose questions cannot be read: then nobody could say that they are not asked.
+    """
+
+    def __init__(self, tasks: Sequence[HeldOutTask], access: SourceAccess) -> None:
+        self._tasks = tuple(tasks)
+        self._access = access
+        for task in self._tasks:
+            name, lock = task.task.card.task, task.lock
+            if isinstance(lock, FlancollectError):
+                raise SourceError(f"the questions of {name} are held out, and cannot be read: {lock}")
+            for split in task.splits:
+                if split.name not in lock.splits:
+                    raise SourceError(
+                        f'the questions of {name} are held out, and {task.source_key} has no split "{split.name}". '
+                        f"Splits: {', '.join(lock.splits)}."
+                    )
+
+    @cached_property
+    def questions(self) -> HeldOutQuestions:
+        """All questions. Raises SourceError."""
+        return HeldOutQuestions(fields for task in self._tasks for fields in self._questions_of(task))
+
+    def dependencies(self) -> list[Any]:
+        """All that the questions depend on, JSON-able."""
+        return [
+            [
+                task.source_key,
+                task.lock.revision,
+                [[split.name, split.start, split.stop] for split in task.splits],
+                task.task.card.fields,
+                task.task.card.where,
+            ]
+            for task in self._tasks
+            if isinstance(task.lock, SourceLock)
+        ]
+
+    def _questions_of(self, held_out: HeldOutTask) -> Iterator[Mapping[str, Any]]:
+        task, lock = held_out.task, held_out.lock
+        assert isinstance(lock, SourceLock)  # noqa: S101  # __init__ refused everything else
+        for split in held_out.splits:
+            table = open_shaped(task.source, split.name, self._access, lock)
+            names = columns_read(task.card, table.schema.names)
+            low, high = split.bounds(table.rows)
+            for start in range(low, high, READ_ROWS):
+                ids = np.arange(start, min(start + READ_ROWS, high), dtype=np.int64)
+                rows = table.take(ids, names)
+                columns = {name: rows.column(name).to_pylist() for name in rows.schema.names}
+                for row in normalise_columns(task, ids.tolist(), columns, table.doc, Counter()):
+                    yield row.fields
