@@ -143,7 +143,7 @@ def shortage_lines(manifest: Manifest) -> list[str]:
     rest = (
         f"{manifest.short:,} of the planned rows are missing" if manifest.short else "others made up for them"
     )
-    lines = [f"short: {len(missing):,} tasks gave fewer rows than planned; {rest}"]
+    lines = [f"short: tasks that gave fewer rows than planned: {len(missing):,}; {rest}"]
     for task in ordered[:LISTED]:
         dropped = ", ".join(f"{reason} ({count:,})" for reason, count in reasons[task].most_common(3))
         lines.append(f"  {task}: {rows[task]:,} of {planned[task]:,}: {dropped or 'it has no more'}")

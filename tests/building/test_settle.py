@@ -86,7 +86,7 @@ def test_what_falls_away_is_made_up_for_by_other_tasks(tmp_path: Path) -> None:
         "a_2": (30, 35),
     }
     assert shortage_lines(manifest) == [
-        "short: 1 tasks gave fewer rows than planned; others made up for them",
+        "short: tasks that gave fewer rows than planned: 1; others made up for them",
         "  a_1: 10 of 15: null answer (10)",
     ]
 
@@ -96,7 +96,7 @@ def test_what_nobody_can_make_up_for_is_short_and_said(tmp_path: Path) -> None:
     folder = catalogue(tmp_path / "cards", {"a_1": [*questions(8), ("no answer here", None)]}, m=card)
     ran = command("build", "m", "--out", tmp_path / "out", catalogue=folder)
     assert "m: 8 rows of 30 asked for" in ran.out
-    assert "short: 1 tasks gave fewer rows than planned; 1 of the planned rows are missing" in ran.out
+    assert "short: tasks that gave fewer rows than planned: 1; 1 of the planned rows are missing" in ran.out
     assert "a_1: 8 of 9: null answer (1)" in ran.out
 
 
