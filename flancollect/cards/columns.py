@@ -10,7 +10,7 @@ from flancollect.cards.task_card import TaskCard
 from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import compile_expression
 
-# Two names that no column can have in an expression: the JSON document around the rows, and the row as a whole.
+# The JSON document around the rows, and the row as a whole; a column of the same name goes before them.
 DOC = "doc"
 ROW = "row"
 
@@ -26,13 +26,25 @@ def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
         if place != "exemplars"
         for name in compile_expression(text).variables
     }
-    return list(available) if ROW in used else [name for name in available if name in used]
+    if ROW in used and ROW not in available:
+        return list(available)
+    return [name for name in available if name in used]
 
 
 def column_problems(task: Task, source_key: str, columns: Collection[str]) -> list[Problem]:
-    """Every variable of a card's expressions that is no column of its source, with the columns there are."""
+    """Every variable of a card's expressions that is no column of its source, with the columns there are.
+
+    And every word of the expression language that is a column, too, such as `none`: nobody could say which is meant.
+    """
     names = {*columns, DOC, ROW}
-    return [
+    ambiguous = [
+        task.problem(place, f'{word} is a value here, not the column of {source_key}; that is row["{word}"]')
+        for place, text in expressions(task.card)
+        for lower in sorted(compile_expression(text).words)
+        for word in (lower, lower.capitalize())
+        if word in columns
+    ]
+    return ambiguous + [
         task.problem(
             place, f'no column "{name}" in {source_key}.' + did_you_mean(name, list(columns), "Columns", 30)
         )

@@ -18,7 +18,11 @@ from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import ExpressionError, compile_template
 
 # What a template sees beside its family's needs, and what Jinja itself defines.
-RESERVED = ("answer", "options", "choices", "range", "dict", "zip", "namespace")
+RESERVED = (
+    *("answer", "options", "choices", "range", "dict", "zip", "namespace"),
+    *("self", "loop", "super", "caller", "varargs", "kwargs"),
+    *("none", "None", "true", "True", "false", "False"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,10 @@ from jinja2.runtime import Context
 
 from flancollect.errors import did_you_mean
 from flancollect.jinja import bounds
+from flancollect.jinja.filters import ConversionError
 from flancollect.jinja.keyed_choice import KEYED_FILTERS
 from flancollect.jinja.methods import TEMPLATE_METHODS
+from flancollect.jinja.nulls import NullError, is_null, with_null_checks
 from flancollect.jinja.rewrite import node_count, rewrite, steps_per_pass, undeclared
 from flancollect.jinja.sandbox import BoundedEnvironment
 
@@ -33,10 +35,12 @@ __all__ = [
     "TEMPLATE_METHODS",
     "Expression",
     "ExpressionError",
+    "NullValueError",
     "TextTemplate",
     "compile_expression",
     "compile_template",
     "environment",
+    "is_null",
 ]
 
 T = TypeVar("T")
@@ -56,6 +60,10 @@ class ExpressionError(ValueError):
     """An expression or template that cannot be compiled, or fails on a row: what, where, what to do."""
 
 
+class NullValueError(ExpressionError):
+    """An expression or template that would make a value of a null: the row has a hole there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LazyTemplate:
     """Checked text. `call_steps` is what one call of one of its macros counts.
@@ -67,10 +75,14 @@ class _LazyTemplate:
     load: Callable[[], Template]
     call_steps: int
 
-    def run(self, row: Mapping[str, Any], finish: Callable[[Context, Iterator[str]], T]) -> T:
+    def run(
+        self, row: Mapping[str, Any], variables: frozenset[str], finish: Callable[[Context, Iterator[str]], T]
+    ) -> T:
         """Run over one row with a full budget; `finish` takes the context and the pieces of output."""
         template = self.load()
-        names = {**template.environment.globals, **row}
+        # A column `range` goes before the function of that name, unless the text calls it.
+        functions = {name: f for name, f in template.environment.globals.items() if name not in variables}
+        names = {**template.environment.globals, **row, **functions}
         context = Context(template.environment, names, None, template.blocks)
         token = bounds.start(self.call_steps)
         try:
@@ -83,17 +95,21 @@ class _LazyTemplate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A compiled expression. `column` is the name when the whole expression is one bare variable."""
+    """A compiled expression. `column` is the name when the whole expression is one bare variable.
+
+    `words` are those of `none`, `true` and `false` that it uses as values.
+    """
 
     text: str
     variables: frozenset[str]
+    words: frozenset[str]
     column: str | None
     template: _LazyTemplate = field(repr=False, compare=False)
 
     def evaluate(self, row: Mapping[str, Any]) -> Any:
         """The native value over one row: a bare column as it stands, all else within the bounds."""
         if self.column is None:
-            return self.template.run(row, _read_result)
+            return self.template.run(row, self.variables, _read_result)
         if self.column not in row:
             raise ExpressionError(_unknown_name(self.column, row))
         return row[self.column]
@@ -109,7 +125,7 @@ class TextTemplate:
 
     def render(self, row: Mapping[str, Any]) -> str:
         """The text over one row. Raises ExpressionError."""
-        return self.template.run(row, lambda _, pieces: bounds.concat(pieces))
+        return self.template.run(row, self.variables, lambda _, pieces: bounds.concat(pieces))
 
 
 @lru_cache(maxsize=1)
@@ -124,13 +140,19 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = _parse_expression(text)
         column = tree.name if isinstance(tree, nodes.Name) else None
-        variables, template = _compile(text, lambda: _as_template(_parse_expression(text)))
+        constants = [
+            node.value for node in (tree, *tree.find_all(nodes.Const)) if isinstance(node, nodes.Const)
+        ]
+        # What is a bare column is read, not run: its name may be any word of the language.
+        bare = nodes.Const(None) if column is not None else None
+        variables, template = _compile(text, lambda: _as_template(bare or _parse_expression(text)))
     except Exception as error:
         raise _compile_error(error, text, expression=True) from error
     if column is not None:
         # `range` is a column where it stands alone, though Jinja sees a name that the environment has.
         variables |= {column}
-    return Expression(text=text, variables=variables, column=column, template=template)
+    words = frozenset(str(value).lower() for value in constants if value is None or isinstance(value, bool))
+    return Expression(text=text, variables=variables, words=words, column=column, template=template)
 
 
 @lru_cache(maxsize=16384)
@@ -173,7 +195,7 @@ def _parse_expression(text: str) -> nodes.Expr:
     tree = parser.parse_expression()
     if not parser.stream.eos:
         raise TemplateSyntaxError(f'"{parser.stream.current}" stands after the end of the expression', 1)
-    return tree
+    return with_null_checks(tree)
 
 
 def _check_length(text: str) -> None:
@@ -226,7 +248,8 @@ def _run_error(error: Exception, lazy: _LazyTemplate, row: Mapping[str, Any]) ->
         if trace.tb_frame.f_code.co_filename == "<template>":
             line = lazy.load().get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
-    return ExpressionError(f"{problem} ({_location(lazy.text, line)})")
+    kind = NullValueError if isinstance(error, NullError) else ExpressionError
+    return kind(f"{problem} ({_location(lazy.text, line)})")
 
 
 def _explanation(error: Exception) -> str:
@@ -237,7 +260,7 @@ def _explanation(error: Exception) -> str:
         return f"{message} Only data, and plain methods of text, lists and mappings, can be used."
     if isinstance(error, RecursionError):
         return "nested too deep, or calling itself without end"
-    if isinstance(error, UndefinedError):
+    if isinstance(error, UndefinedError | NullError | ConversionError):
         return message
     return f"{type(error).__name__}: {message}"
 

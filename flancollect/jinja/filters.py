@@ -11,11 +11,12 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jinja2 import Environment, pass_environment, pass_eval_context
+from jinja2 import Environment, Undefined, pass_environment, pass_eval_context
 from jinja2.exceptions import FilterArgumentError
 from jinja2.filters import (
     FILTERS,
     do_batch,
+    do_float,
     do_indent,
     do_int,
     do_round,
@@ -31,12 +32,18 @@ from flancollect.jinja import bounds, card_filters
 from flancollect.jinja.formatting import as_text, as_text_or_safe, percent
 from flancollect.jinja.keyed_choice import KEYED_FILTERS, choice
 from flancollect.jinja.methods import call_method, reserve_join
+from flancollect.jinja.nulls import NullError, default_value, is_null, present
 from flancollect.jinja.operators import add
 
 Function = Callable[..., Any]
 
 _MAX_DIGITS = 400  # floats end at 1e308 and 5e-324: no digit beyond says anything
 _MAX_INDENT = 64
+
+
+class ConversionError(ValueError):
+    """A value that cannot be what a card says it is."""
+
 
 REFUSED_FILTERS = {
     "shuffle": "the engine has no unkeyed randomness; write the order in the card",
@@ -45,7 +52,25 @@ REFUSED_FILTERS = {
     "pprint": "it shows Python's notation; use `tojson`, or write the text itself",
 }
 # Take their argument as it is: they look at no more than its first or last part, or at nothing.
-_UNCOUNTED = frozenset({"attr", "count", "d", "default", "first", "items", "last", "length"})
+_UNCOUNTED = frozenset({"attr", "count", "first", "items", "last", "length"})
+# Make text of any value: of a null they would make the word "None".
+_OF_TEXT = frozenset(
+    [
+        *(
+            "capitalize",
+            "e",
+            "escape",
+            "forceescape",
+            "indent",
+            "lower",
+            "safe",
+            "striptags",
+            "title",
+            "truncate",
+        ),
+        *("upper", "urlencode", "wordcount"),
+    ]
+)
 # Make an object of every few characters on the way: `"a b c" | wordcount` makes a list of three texts.
 _HEAVY = frozenset({"striptags", "title", "urlencode", "wordcount"})
 _HEAVY_FACTOR = 16
@@ -71,6 +96,8 @@ def filters() -> dict[str, Function]:
             table[name] = _heavy(_counted(function))
         else:
             table[name] = _counted(function)
+        if name in _OF_TEXT:
+            table[name] = _of_text(table[name])
     return table | _OWN
 
 
@@ -102,6 +129,20 @@ def _heavy(function: Function) -> Function:
     def run(value: Any, *args: Any) -> Any:
         bounds.reserve_text(bounds.weigh(value, bounds.MAX_TEXT) * _HEAVY_FACTOR)
         return function(value, *args)
+
+    return run
+
+
+def _of_text(function: Function) -> Function:
+    """A filter that makes text of its value: there must be one."""
+    # Jinja hands some filters the environment or the like before the value.
+    place = 1 if hasattr(function, "jinja_pass_arg") else 0
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        for value in args[place : place + 1]:
+            present(value)
+        return function(*args, **kwargs)
 
     return run
 
@@ -197,11 +238,43 @@ def bounded_round(value: Any, precision: int = 0, method: Any = "common") -> Any
     return do_round(value, precision, method)
 
 
-def bounded_int(value: Any, default: int = 0, base: int = 10) -> int:
-    """Reading a number takes the square of its digits."""
+NO_DEFAULT: Any = object()
+
+
+def bounded_int(value: Any, default: Any = NO_DEFAULT, base: int = 10) -> Any:
+    """A whole number; what is none takes the default that the card names, and fails without one.
+
+    Reading a number takes the square of its digits, so that they are bounded.
+    """
     if isinstance(value, str) and len(value) > bounds.MAX_BITS:
         raise bounds.BoundError(f"a number written with more than {bounds.MAX_BITS:,} characters")
-    return bounds.check_result(do_int(value, default, base))
+    number = None if _is_no_number(value) else do_int(value, None, base)  # type: ignore[arg-type]  # handed back as it is
+    return bounds.check_result(_number_or_default(value, number, default))
+
+
+def bounded_float(value: Any, default: Any = NO_DEFAULT) -> Any:
+    """A number; what is none takes the default that the card names, and fails without one."""
+    number = None if _is_no_number(value) else do_float(value, None)  # type: ignore[arg-type]  # handed back as it is
+    return _number_or_default(value, number, default)
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether Python would read a number where nobody wrote one: `1_000`, `nan`, `inf`."""
+    if not isinstance(value, str):
+        return is_null(value)
+    return "_" in value or value.strip().lstrip("+-").casefold() in ("nan", "inf", "infinity")
+
+
+def _number_or_default(value: Any, number: Any, default: Any) -> Any:
+    if isinstance(value, Undefined):
+        present(default if default is not NO_DEFAULT else int(value))  # any use says what is undefined
+    if number is not None:
+        return number
+    if default is not NO_DEFAULT:
+        return default
+    if is_null(value):
+        raise NullError("null where a number is needed")
+    raise ConversionError(f"not a number: {repr(value)[:40]}")
 
 
 @pass_eval_context
@@ -245,6 +318,9 @@ _OWN: dict[str, Function] = {
     "slice": bounded_slice,
     "string": as_text_or_safe,
     "sum": bounded_sum,
+    "d": default_value,
+    "default": default_value,
+    "float": bounded_float,
     "tojson": bounded_tojson,
     "trim": bounded_trim,
     "wordwrap": bounded_wordwrap,

@@ -13,6 +13,7 @@ from jinja2.sandbox import SandboxedFormatter
 from markupsafe import EscapeFormatter, Markup
 
 from flancollect.jinja import bounds
+from flancollect.jinja.nulls import present
 
 # Width and precision of `%5.2f`, `%-10s` or `%*d`: the groups are ("5", "2"), ("10", ""), ("*", "").
 _WIDTH = re.compile(r"%[-#0 +]*(\d+|\*)?(?:\.(\d+|\*))?")
@@ -20,9 +21,9 @@ _DIGITS = re.compile(r"\d+")
 
 
 def as_text(value: Any) -> str:
-    """`str(value)`, asking for the room first."""
-    if not isinstance(value, str | int | float):
-        bounds.reserve_output(value)
+    """`str(value)`, asking for the room first. Raises NullError for a null."""
+    if not isinstance(value, str | int):
+        bounds.reserve_output(present(value))
     return str(value)
 
 
@@ -38,6 +39,8 @@ def percent(lhs: Any, rhs: Any) -> Any:
     if not isinstance(lhs, str):
         return lhs % rhs
     values = rhs if isinstance(rhs, tuple) else (rhs,)
+    for value in rhs.values() if isinstance(rhs, Mapping) else values:
+        present(value)
     # Of a tuple each value is written once; one name of a mapping may be written by every `%(name)s`.
     room = bounds.weigh(values, bounds.MAX_TEXT) * (lhs.count("%") if isinstance(rhs, Mapping) else 1)
     escaping = bounds.ESCAPED if isinstance(lhs, Markup) else 1
@@ -70,11 +73,12 @@ class BoundedFormatter(SandboxedFormatter):
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Apply `!r`, `!s` or `!a`."""
         if conversion:
-            bounds.reserve_output(value)
+            bounds.reserve_output(present(value))
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Write one field."""
+        present(value)
         bounds.reserve_output(value)
         bounds.reserve_text(sum(map(_number, _DIGITS.findall(str(format_spec)))))
         return super().format_field(value, format_spec)

@@ -18,6 +18,7 @@ from flancollect.jinja import bounds
 from flancollect.jinja.filters import REFUSED_FILTERS
 from flancollect.jinja.keyed_choice import KEYED_FILTERS
 from flancollect.jinja.mutable import MUTATOR_NAMES
+from flancollect.jinja.nulls import NULL_CHECK
 
 MAX_NODES = 10_000
 NODES_PER_STEP = 16
@@ -53,10 +54,19 @@ def rewrite(tree: nodes.Template, env: Environment) -> nodes.Template:
 
 
 def undeclared(tree: nodes.Template, env: Environment) -> set[str]:
-    """Names that the tree takes from the row."""
+    """Names that the tree takes from the row: `range` is one of them, unless it is called.
+
+    Raises TemplateSyntaxError for a name that is called and used as a value, too.
+    """
     if not _binds(tree):  # what Jinja's own finder says then, without its writing all the code
         names = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
-        return names.difference(env.globals, ["self"])
+        callees = {id(call.node): call.node for call in tree.find_all(nodes.Call)}
+        called = {node.name for node in callees.values() if isinstance(node, nodes.Name)}
+        values = {node.name for node in tree.find_all(nodes.Name) if id(node) not in callees}
+        for name in sorted(called & values & set(env.globals)):
+            what = f'`{name}` is called, and used as a value; a column of that name is read as row["{name}"]'
+            raise TemplateSyntaxError(what, 1)
+        return names - (called & set(env.globals)) - {"self"}
     finder = TrackingCodeGenerator(env)
     finder.optimizer = None
     finder.visit(tree)
@@ -126,12 +136,18 @@ class _Rewriter(NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Slice):
             ends = (node.arg.start, node.arg.stop, node.arg.step)
-            return self._through(
-                COUNTED_SLICE, node.node, *(nodes.Const(None) if end is None else end for end in ends)
-            )
+            return self._through(COUNTED_SLICE, node.node, *map(self._end, ends))
         if not _is_constant(node.arg):
             node.arg = self._through(COUNT_OPERAND, node.arg)
         return node
+
+    def _end(self, end: nodes.Expr | None) -> nodes.Expr:
+        """One end of a slice. A null from the data would mean the text's beginning, or its end."""
+        if end is None:
+            return nodes.Const(None)
+        if isinstance(end, nodes.Const) or (isinstance(end, nodes.Filter) and end.name == NULL_CHECK):
+            return end
+        return self._through(NULL_CHECK, end, nodes.Const("the end of a slice"))
 
     def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
         """A list written out in a template that adds to one."""
@@ -150,9 +166,25 @@ class _Rewriter(NodeTransformer):
             node.key = self._through(COUNT_OPERAND, node.key)
         return node
 
+    def visit_Name(self, node: nodes.Name) -> nodes.Name:  # noqa: N802
+        """Jinja's `self` is the template, whatever column has the name."""
+        if node.name == "self":
+            _refuse(
+                '`self` is a word of the template language; a column of that name is read as row["self"]',
+                node,
+            )
+        return node
+
     def visit_Call(self, node: nodes.Call) -> nodes.Call:  # noqa: N802
-        """What `*` and `**` spread out."""
-        self.generic_visit(node)
+        """What `*` and `**` spread out. What is called is a method, whatever keys an object has."""
+        if isinstance(node.node, nodes.Getattr):
+            _refuse_internal(node.node)
+            node.node.node = self.visit(node.node.node)
+            callee, node.node = node.node, nodes.Const(None)
+            self.generic_visit(node)
+            node.node = callee
+        else:
+            self.generic_visit(node)
         if node.dyn_args is not None:
             node.dyn_args = self._through(COUNT_OPERAND, node.dyn_args)
         if node.dyn_kwargs is not None:
@@ -160,10 +192,14 @@ class _Rewriter(NodeTransformer):
         return node
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
-        """Python's own names are nobody's data."""
-        if node.attr.startswith("__"):
-            _refuse(f'"{node.attr}" belongs to Python, not to the data; templates cannot reach it', node)
-        return self.generic_visit(node)
+        """Python's own names are nobody's data. `o.items` is the key of that name where the object has it."""
+        _refuse_internal(node)
+        self.generic_visit(node)
+        if not hasattr(dict, node.attr):
+            return node
+        # Jinja looks for a method before it looks for a key, and by `o["items"]` the other way round.
+        position = {"lineno": node.lineno, "environment": self.env}
+        return nodes.Getitem(node.node, nodes.Const(node.attr, **position), node.ctx, **position)
 
     def visit_Const(self, node: nodes.Const) -> nodes.Const:  # noqa: N802
         """A literal number has its size, too."""
@@ -202,6 +238,11 @@ class _Rewriter(NodeTransformer):
     def _through(self, name: str, first: Any, *rest: nodes.Expr) -> nodes.Filter:
         position = {"lineno": first.lineno, "environment": self.env}
         return nodes.Filter(first, name, list(rest), [], None, None, **position)
+
+
+def _refuse_internal(node: nodes.Getattr) -> None:
+    if node.attr.startswith("__"):
+        _refuse(f'"{node.attr}" belongs to Python, not to the data; templates cannot reach it', node)
 
 
 def _is_constant(node: nodes.Expr) -> bool:

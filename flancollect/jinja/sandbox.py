@@ -23,9 +23,10 @@ from flancollect.jinja.filters import filters, tests
 from flancollect.jinja.formatting import BoundedEscapeFormatter, BoundedFormatter, as_text
 from flancollect.jinja.methods import ALLOWED_METHODS, call_method
 from flancollect.jinja.mutable import as_mutable, call_mutator, is_mutator
+from flancollect.jinja.nulls import NULL_CHECK, present
 from flancollect.jinja.operators import OPERATORS
 
-_SCALARS = frozenset({str, int, float, bool, type(None), Markup})
+_SCALARS = frozenset({str, int, bool, Markup})
 
 
 class Variables(Namespace):
@@ -56,6 +57,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             rewrite.COUNTED_SLICE: counted_slice,
             rewrite.COUNTED_CONCAT: counted_concat,
             rewrite.MUTABLE_LITERAL: as_mutable,
+            NULL_CHECK: present,
         }
         self.filters = {**filters(), **counting}
         self.tests = tests()
@@ -121,10 +123,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 
 def _finalize(value: Any) -> Any:
-    """What `{{ value }}` writes out."""
+    """What `{{ value }}` writes out; a null is no text. Raises NullError."""
     if type(value) in _SCALARS or isinstance(value, Undefined):
         return value
-    bounds.reserve_output(value)
+    bounds.reserve_output(present(value))
     return value
 
 

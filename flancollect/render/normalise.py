@@ -24,7 +24,7 @@ from flancollect.cards.task_card import (
     TextAnswer,
 )
 from flancollect.jinja.evaluate import evaluate_columns
-from flancollect.jinja.expression import ExpressionError, compile_expression
+from flancollect.jinja.expression import ExpressionError, NullValueError, compile_expression, is_null
 from flancollect.render.held_out import HeldOutQuestions
 
 Content: TypeAlias = Hashable
@@ -32,6 +32,7 @@ Content: TypeAlias = Hashable
 MOST_REASONS = 20
 OTHER_REASONS = "other reasons"
 HELD_OUT = "held out for a benchmark"
+NULL_ANSWER = "null answer"
 NOTHING_HELD_OUT = HeldOutQuestions()
 
 
@@ -159,8 +160,8 @@ def _scope_columns(
     card: TaskCard, columns: Mapping[str, Sequence[Any]], doc: Mapping[str, Any], rows: int
 ) -> dict[str, Sequence[Any]]:
     """The columns, the document, and, where an expression says so, whole rows."""
-    scope = {**columns, DOC: [doc] * rows}
-    if any(ROW in compile_expression(text).variables for _, text in expressions(card)):
+    scope = {DOC: [doc] * rows, **columns}
+    if ROW not in columns and any(ROW in compile_expression(text).variables for _, text in expressions(card)):
         # Without columns there is nothing to zip, and yet there are rows.
         values = zip(*columns.values(), strict=True) if columns else [()] * rows
         scope[ROW] = [dict(zip(columns, row, strict=True)) for row in values]
@@ -229,6 +230,9 @@ _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str).e
 
 
 def _failure(place: str, error: ExpressionError) -> str:
+    if isinstance(error, NullValueError):
+        # Whatever is null in an answer, the row has none.
+        return NULL_ANSWER if place.startswith("answer.") else f"{place}: {error}"[:200]
     return f"{place}: {error}"[:200]
 
 
@@ -240,7 +244,7 @@ def _field_reasons(place: str, kind: str, values: Sequence[Any]) -> dict[int, st
     for i, value in enumerate(values):
         if isinstance(value, ExpressionError):
             reasons[i] = _failure(place, value)
-        elif value is None and kind != "any":
+        elif is_null(value) and kind != "any":
             reasons[i] = f"null in {place}"
         elif mismatch := _mismatch(value, kind):
             reasons[i] = f"{place}: {mismatch}"
@@ -255,7 +259,7 @@ def _all_fit(values: Sequence[Any], kind: str) -> bool:
     if kind == "text":
         return types <= {str}
     if kind == "number":
-        return types <= {int, float}
+        return types <= {int, float} and not any(map(is_null, values))
     return (
         kind in ("list", "turns") and types <= {list} and set(map(type, chain.from_iterable(values))) <= {str}
     )
@@ -264,14 +268,25 @@ def _all_fit(values: Sequence[Any], kind: str) -> bool:
 def _mismatch(value: Any, kind: str) -> str | None:
     """What is wrong with a value for a need of this kind, with the filter that would mend it."""
     if kind == "text" and not isinstance(value, str):
-        return f"{type(value).__name__} where the family needs text; write `| string`"
+        return f"{type(value).__name__} where the family needs text{_as_text_advice(value)}"
     if kind == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
         return f"{type(value).__name__} where the family needs a number; write `| int` or `| float`"
+    if kind in ("list", "turns") and isinstance(value, list) and any(map(is_null, value)):
+        return "null in the list"
     if kind in ("list", "turns") and not (
         isinstance(value, list) and all(isinstance(part, str) for part in value)
     ):
         return f"{type(value).__name__} where the family needs a list of texts"
     return None
+
+
+def _as_text_advice(value: Any) -> str:
+    """What to write to make text of a value that is none; only what gives the text that anybody would."""
+    if isinstance(value, list):
+        return '; write `| join(", ")` or take one of its items'
+    if isinstance(value, Mapping):
+        return "; name one of its keys"
+    return "; write `| string`"
 
 
 _AnswerParts: TypeAlias = tuple[str, tuple[str, ...], int | None]
@@ -305,10 +320,10 @@ def _text_answer(text: Any) -> _AnswerParts | str:
     """A free-text answer; a text in its place says what is wrong with it."""
     if isinstance(text, ExpressionError):
         return _failure("answer.text", text)
-    if text is None:
-        return "null answer"
+    if is_null(text):
+        return NULL_ANSWER
     if not isinstance(text, str):
-        return f"answer.text: {type(text).__name__} where text is needed; write `| string`"
+        return f"answer.text: {type(text).__name__} where text is needed{_as_text_advice(text)}"
     return (text, (), None) if text.strip() else "empty answer"
 
 
@@ -328,8 +343,8 @@ def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts |
 def _index_reason(index: Any) -> str:
     if isinstance(index, ExpressionError):
         return _failure("answer.index", index)
-    if index is None:
-        return "null answer"
+    if is_null(index):
+        return NULL_ANSWER
     return f"answer.index: {type(index).__name__} where a position is needed; write `| int`"
 
 

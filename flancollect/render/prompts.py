@@ -15,7 +15,7 @@ from flancollect.errors import CardError
 from flancollect.render.few_shot import ShotSelection, few_shot_prompts
 from flancollect.render.normalise import Row, count_dropped
 from flancollect.render.picks import Pick
-from flancollect.render.zero_shot import Example, TemplateColumns, join_zero_shot, render_each
+from flancollect.render.zero_shot import Example, NullCellError, TemplateColumns, join_zero_shot, render_each
 
 NO_EXEMPLAR = "no exemplar: the pool has no other row"
 NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
@@ -97,9 +97,9 @@ class ExampleStore:
 
 
 def _example_or_reason(row: Row, example: Example | CardError) -> ExampleOrReason:
-    """The example, or why there is none; a row with an answer of its own has no excuse."""
+    """The example, or why there is none; a row with an answer of its own has no excuse but a null that it holds."""
     if isinstance(example, CardError):
-        if row.answer:
+        if row.answer and not isinstance(example, NullCellError):
             raise example
         return example.problems[0].what[:200]
     if row.answer:

@@ -11,7 +11,7 @@ from flancollect.cards.family import Family, Template
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.jinja.evaluate import render_columns, render_rows
-from flancollect.jinja.expression import ExpressionError, compile_template
+from flancollect.jinja.expression import ExpressionError, NullValueError, compile_template
 from flancollect.render.normalise import Row
 from flancollect.render.options import answer_text, options_texts
 
@@ -84,13 +84,18 @@ def _render_template(
     return [_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True)]
 
 
+class NullCellError(CardError):
+    """A template would write out a null: the row has a hole, the template no fault."""
+
+
 def _example(texts: Sequence[str | ExpressionError], template: Template) -> Example | CardError:
     intro, question, target = texts
     if isinstance(intro, str) and isinstance(question, str) and isinstance(target, str):
         return Example(intro, question, target)
     error = next(text for text in texts if isinstance(text, ExpressionError))
     what = f"{template.direction}.{template.name}: {error}"
-    return CardError([Problem(template.file, template.line, what)])
+    kind = NullCellError if isinstance(error, NullValueError) else CardError
+    return kind([Problem(template.file, template.line, what)])
 
 
 def join_zero_shot(example: Example) -> str:

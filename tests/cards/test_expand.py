@@ -58,8 +58,6 @@ def test_what_becomes_empty_is_left_out_and_what_is_empty_stays(tmp_path: Path) 
         "{{- name -}}",
         "{{ name }}{{ name }}",
         "{{ name | upper }}",
-        "{{ none }}",
-        "{{ self }}",
         "{{ range }}",
         "{{ größe }}",
         "{{ 12 }}",
@@ -81,6 +79,8 @@ def test_a_text_is_filled_as_the_template_that_it_is(tmp_path: Path, text: str) 
         ("{{ d }}{{ v }}{{ c }}", 'inner.a: no index column "c". Columns: v.'),
         ("{{ v", "inner.a: unexpected end of template"),
         ("{{ if }}", "inner.a: "),
+        ("{{ none }}", "inner.a: null in a value that is written out"),
+        ("{{ self }}", "inner.a: `self` is a word of the template language"),
     ],
 )
 def test_a_text_that_cannot_be_filled_is_a_problem_at_its_line(

@@ -15,7 +15,7 @@ from flancollect.jinja.rewrite import undeclared
         "{{ [1, a, {b: c}] }}{{ a if b else c }}",
         "{{ range(a) }}{{ dict(x=a) }}{{ zip(a, b) }}",
         "{{ a | join(b) }}{{ a is divisibleby(b) }}{{ a | map('upper') | list }}",
-        "{% if a %}{{ b }}{% elif c %}{{ d }}{% else %}{{ range }}{% endif %}",
+        "{% if a %}{{ b }}{% elif c %}{{ d }}{% else %}{{ range(e) }}{% endif %}",
         "{{ a[b:c] ~ d > e }}",
         "{{ self }}{{ loop }}{{ caller }}{{ varargs }}",
         "{% raw %}{{ a }}{% endraw %}{{ true }}{{ none }}",

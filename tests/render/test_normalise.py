@@ -70,7 +70,7 @@ def test_text_comes_through_letter_by_letter() -> None:
         (
             {"x": "turns"},
             {"x": ["a", None], "answer": "a"},
-            "fields.x: list where the family needs a list of texts",
+            "fields.x: null in the list",
         ),
         ({"x": "text"}, {"x": "", "answer": " \n"}, "empty answer"),
         ({"x": "text"}, {"x": "", "answer": None}, "null answer"),

@@ -1,9 +1,9 @@
 """What one compilation of one template knows and collects: lines of Python, constants, names, kinds.
 
-A kind is what is known of a value before any row is seen. "str", "int" (of machine size), "float", "bool" and
-"none" are exactly these types; "position" is an int that counts loop steps; "texts" is a list of exactly str;
-"list", "dict" and "range" are these; "lazy" is a list that stands for what Jinja walks through lazily; "any" is
-all else, undefined values included.
+A kind is what is known of a value before any row is seen. "str", "int" (of machine size), "float" (in a column all of
+them finite), "bool" and "none" are exactly these types; "position" is an int that counts loop steps; "texts" is a list
+of exactly str; "list", "dict" and "range" are these; "lazy" is a list that stands for what Jinja walks through lazily;
+"any" is all else, undefined values included.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
+from math import isfinite
 from operator import is_
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +26,8 @@ MACHINE_INT = 1 << 63
 INTS = ("int", "position")
 NUMBERS = (*INTS, "float", "bool")
 SCALARS = (*NUMBERS, "none")
+PLAIN = (*INTS, "bool")
+"""Kinds of which every value has a text; a float may be NaN, and a null has none."""
 MAYBE_MISSING = "maybe missing"
 """The kind of a Python variable that may hold Jinja's `missing`; no expression has it."""
 
@@ -204,6 +207,8 @@ def kind_of(column: Sequence[Any]) -> str:
     (only,) = types
     if only is int:
         return "int" if min(column) >= -MACHINE_INT and max(column) < MACHINE_INT else "any"
+    if only is float and not all(map(isfinite, column)):
+        return "any"
     if only is list:
         return "texts" if set(map(type, chain.from_iterable(column))) <= {str} else "list"
     return _KINDS.get(only, "any")

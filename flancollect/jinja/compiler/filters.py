@@ -32,6 +32,7 @@ from flancollect.jinja.expression import environment
 from flancollect.jinja.formatting import as_text
 from flancollect.jinja.keyed_choice import KEYED_FILTERS, keyed_pick
 from flancollect.jinja.mutable import as_mutable
+from flancollect.jinja.nulls import NULL_CHECK, present
 from flancollect.jinja.rewrite import COUNT_OPERAND, COUNTED_CONCAT, COUNTED_SLICE, MUTABLE_LITERAL
 from flancollect.jinja.sandbox import counted_slice
 
@@ -138,13 +139,22 @@ def write_default(node: nodes.Filter, symbols: Symbols, context: CompileContext,
     if node.kwargs or len(node.args) > 1 or (node.args and not isinstance(node.args[0], nodes.Const)):
         rest = arguments_of(node, symbols, context)
         return Value(f"{context.constant(runtime.filter_of('default'))}({value.code}, {rest})")
-    if value.kind != "any":  # then it is not undefined
+    if value.kind not in ("any", "none", "float"):  # then it is neither undefined nor null
         return value
     other = Value(context.constant(""), "str")
     if node.args:
         other = context.write_expression(node.args[0], symbols, context)
     first, name = bind(value, context)
-    return Value(f"({other.code} if isinstance({first}, Undefined) else {name})")
+    helper = context.helper(runtime.is_missing)
+    return Value(f"({other.code} if {helper}({first}) else {name})")
+
+
+def write_null_check(node: nodes.Filter, symbols: Symbols, context: CompileContext, _: bool) -> Value:
+    """A value of the row that must be there; most kinds say that it is."""
+    value = context.write_expression(_value_of(node), symbols, context)
+    if value.kind not in ("any", "none", "float"):
+        return value
+    return Value(f"{context.helper(present)}({value.code})", value.kind)
 
 
 def write_operand(node: nodes.Filter, symbols: Symbols, context: CompileContext, _: bool) -> Value:
@@ -210,4 +220,5 @@ _SPECIAL: dict[str, Callable[..., Value]] = {
     COUNTED_CONCAT: write_concat,
     COUNTED_SLICE: write_slice,
     MUTABLE_LITERAL: write_mutable_literal,
+    NULL_CHECK: write_null_check,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flancollect.jinja.compiler.context import IDENTIFIER, SCALARS, CompileContext, Value
+from flancollect.jinja.compiler.context import IDENTIFIER, PLAIN, CompileContext, Value
 
 Write = Callable[[str], str]
 """From the name of a value to the code of what is done with it."""
@@ -97,7 +97,7 @@ def text_piece(value: Value, slow: str, context: CompileContext) -> str:
     """The text of a value; `slow` names what makes text of anything."""
     if value.kind == "str":
         return value.code
-    if value.kind in SCALARS:
+    if value.kind in PLAIN:
         return f"str({value.code})"
     first, name = bind(value, context)
     return f"({name} if type({first}) is str else {slow}({name}))"

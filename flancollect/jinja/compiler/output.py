@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flancollect.jinja.compiler import runtime
-from flancollect.jinja.compiler.context import SCALARS, CompileContext, Value
+from flancollect.jinja.compiler.context import PLAIN, CompileContext, Value
 from flancollect.jinja.compiler.inline import bind
 
 MAX_FAST_TEXT = 1_000_000  # characters of output, or of one captured block, that generated code vouches for
@@ -31,8 +31,8 @@ class Output:
         """Add what an expression writes out."""
         if value.kind == "position":
             code = f"digits[{value.code}]"
-        elif value.kind == "str" or value.kind in SCALARS:
-            code = value.code  # an f-string writes numbers, True and None as str() does
+        elif value.kind == "str" or value.kind in PLAIN:
+            code = value.code  # an f-string writes whole numbers and True as str() does
         else:
             helper = self._context.helper(runtime.output_text)
             first, name = bind(value, self._context)
