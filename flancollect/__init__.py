@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flancollect.artifacts import __version__
     from flancollect.building.build import BuildOptions, BuildResult, build
-    from flancollect.building.preview import PreviewRow, preview
+    from flancollect.building.preview import Preview, PreviewRow, preview
     from flancollect.building.trace import Trace, why
     from flancollect.cards.catalog import load_catalog
     from flancollect.cards.entries import Catalog
@@ -46,6 +46,7 @@ __all__ = [
     "CheckError",
     "ExportOptions",
     "FlancollectError",
+    "Preview",
     "PreviewRow",
     "PublishOptions",
     "PullOptions",
@@ -74,7 +75,7 @@ __all__ = [
 _MODULES = {
     "artifacts": ["__version__"],
     "building.build": ["BuildOptions", "BuildResult", "build"],
-    "building.preview": ["PreviewRow", "preview"],
+    "building.preview": ["Preview", "PreviewRow", "preview"],
     "building.trace": ["Trace", "why"],
     "cards.catalog": ["load_catalog"],
     "cards.entries": ["Catalog"],

@@ -249,7 +249,7 @@ class ExportFile(Artifact):
     """
 
     # Files of this name are replaced and removed, and the list may come from the Hub: nothing above the folder.
-    file: str = Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$")
+    file: str = Field(pattern=r"^[\w-][\w.+()&' -]*(/[\w-][\w.+()&' -]*)*$")
     config: str | None = None
     rows: int = 0
     values_bytes: int = 0

@@ -350,7 +350,7 @@ def test_a_missing_column_is_told_with_those_that_exist(mine):
         ("said * 99999999", "a text longer than"),
         ("said / 2", "TypeError"),
         ("said | int", "not a number: 'hi'"),
-            ("said | length", "int where the family needs text; write `| string`"),
+        ("said | length", "int where the family needs text; write `| string`"),
     ],
 )
 def test_an_expression_that_fails_on_every_row_is_told_with_its_place(mine, expression, said):

@@ -149,7 +149,7 @@ def test_the_path_of_a_mirror_is_no_mirror() -> None:
 def test_a_name_is_the_request_for_all_of_it(tmp_path: Path) -> None:
     colours(tmp_path / "cards")
     assert flancollect.plan("starter").recipe == flancollect.plan(flancollect.BuildRequest("starter")).recipe
-    assert len(flancollect.preview("sentiment_book", 2)) == 2
+    assert len(flancollect.preview("sentiment_book", 2).rows) == 2
 
 
 def test_what_notebooks_print_is_one_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,12 +30,22 @@ class PreviewRow:
     targets: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """Rows, and what a build would not have: rows that fell away on the way to these by reason, and tasks."""
+
+    rows: tuple[PreviewRow, ...]
+    dropped: Mapping[str, int]
+    skipped: tuple[Skip, ...]
+
+
 def preview(
     request: BuildRequest | str, n: int = 3, variant: str | None = None, progress: Progress | None = None
-) -> list[PreviewRow]:
+) -> Preview:
     """The first rows of n jobs spread over the plan (of the one job, if there is one), in plan order.
 
-    Equal to rows of the build, whatever its size. Raises UsageError for fewer rows than one and when nothing has
+    Equal to rows of the build, whatever its size. `dropped` counts a row once, whatever job it was looked at for.
+    Raises UsageError for fewer rows than one and when nothing has
     the variant; when no task can be read, or none of the rows looked at is usable, what `build` raises.
     """
     if n < 1:
@@ -60,6 +71,7 @@ def preview(
     settings = render_settings(plan, request.access, Path())
     names = ("task_name", "template_type", "template_id", "inputs", "targets")
     rows: list[PreviewRow] = []
+    dropped_of: dict[str, Counter[str]] = {}
     empty: list[Skip] = []
     for task, job in jobs:
         dropped = Counter[str]()
@@ -68,6 +80,12 @@ def preview(
         if not of_job:
             empty.append(Skip(task=task.name, kind="source", reason=no_usable_row(task, dropped)))
         rows += of_job
+        # Jobs of a task may look at the same rows: of each reason the job that met it most often counts.
+        dropped_of[task.name] = dropped_of.get(task.name, Counter()) | dropped
     if not rows:
         refuse_empty(request.name, empty, rows=0, strict=False)
-    return rows[:n]
+    return Preview(
+        rows=tuple(rows[:n]),
+        dropped=dict(sum(dropped_of.values(), Counter()).most_common()),
+        skipped=(*plan.skipped, *empty),
+    )

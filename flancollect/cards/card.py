@@ -6,16 +6,19 @@ here gives it its type; so `[no, yes]` stays two words and `weight: 0.40` become
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from flancollect.cards.strict_yaml import Document
 
-# Names become parts of messages, file names and CSV cells: no slash, no quotation mark, no line break.
-NAME = r"^[\w.+()&' -]+$"
+# Names become folders and configurations of exports, parts of messages and CSV cells: no slash, no quotation mark, no
+# line break, no dot or blank at either end, and no longer than a file's name may be with a variant's name behind it.
+NAME = r"^\w([\w.+()&' -]*[\w+()&'-])?$"
+NAME_BYTES = 200
 
 
 def _split_cell(value: object) -> object:
@@ -23,7 +26,22 @@ def _split_cell(value: object) -> object:
     return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
 
 
-Name = Annotated[str, Field(pattern=NAME, max_length=200)]
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise ValueError(
+            "a name is of letters, digits, blanks and _ . + - ( ) & ', begins with a letter, digit or _ "
+            "and ends in no dot or blank"
+        )
+    if len(name.encode()) > NAME_BYTES:
+        raise ValueError(f"a name has at most {NAME_BYTES} bytes")
+    return name
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_checked_name),
+    Field(json_schema_extra={"pattern": NAME, "minLength": 1, "maxLength": NAME_BYTES}),
+]
 ExpressionText = Annotated[str, Field(min_length=1, max_length=2000)]
 Texts = Annotated[list[str], BeforeValidator(_split_cell)]
 Count = Annotated[int, Field(ge=0)]

@@ -17,7 +17,7 @@ from flancollect.artifacts import PathLike
 from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.card import Card, LoadedCard
 from flancollect.cards.check_model import check_model
-from flancollect.cards.cross_check import benchmark_problems, mixture_problems, task_problems
+from flancollect.cards.cross_check import benchmark_problems, mixture_problems, name_problems, task_problems
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.expand import expand
 from flancollect.cards.family import Family, resolve_families
@@ -90,6 +90,7 @@ def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -
         styles=styles,
     )
     if not problems:  # names are compared only when all of them are known
+        problems += name_problems(catalog)
         problems += mixture_problems(catalog)
         problems += benchmark_problems(catalog)
     if problems:

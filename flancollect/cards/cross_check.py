@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task
@@ -87,6 +88,30 @@ def _family_problems(task: Task) -> Iterator[Problem]:
     if family.options == "open" and isinstance(card.answer, TextAnswer | RenderedAnswer):
         what = f"family {family.name} lists options; give `options` (or `choices`) and `index`"
         yield task.problem("answer", what)
+
+
+def name_problems(catalog: Catalog) -> Iterator[Problem]:
+    """Names of one kind that differ in case or in their Unicode form alone, and names that say two things to `build`.
+
+    Names become folders, which many file systems could not tell apart.
+    """
+    submixes = {task.card.submix: task for task in reversed(tuple(catalog.tasks.values()))}
+    for kind, places in (
+        ("task", {name: task.problem for name, task in catalog.tasks.items()}),
+        ("submix", {name: task.problem for name, task in sorted(submixes.items())}),
+    ):
+        first_of: dict[str, str] = {}
+        for name, problem_at in places.items():
+            first = first_of.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)
+            if first != name:
+                what = f'{kind} "{name}" differs from "{first}" in case or Unicode form alone; rename one'
+                yield problem_at(kind, what)
+    for name, loaded in catalog.benchmarks.items():
+        if name in catalog.mixtures:
+            mixture = catalog.mixtures[name].document
+            place = f"{mixture.file}:{mixture.line_of(('mixture',))}"
+            what = f'a mixture is named "{name}", too, at {place}; rename one'
+            yield loaded.document.problem(("benchmark",), what)
 
 
 def mixture_problems(catalog: Catalog) -> Iterator[Problem]:

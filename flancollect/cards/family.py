@@ -6,6 +6,7 @@ compiles each text once per process.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,6 +17,8 @@ from flancollect.cards.strict_yaml import Document
 from flancollect.cards.variants import Variant
 from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import ExpressionError, compile_template
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 # What a template sees beside its family's needs, and what Jinja itself defines.
 RESERVED = (
@@ -168,6 +171,9 @@ def _family_problems(family: Family, document: Document) -> Iterator[Problem]:
     for name in sorted(parts ^ set(family.example)) if family.example else ():
         what = "lacks" if name in parts else "has, but the family does not need,"
         yield document.problem(("example",), f'the example {what} "{name}"')
+    for name, kind in family.needs.items():
+        if name in family.example and (misfit := _misfit(family.example[name], kind)):
+            yield document.problem(("example", name), f"example.{name}: {misfit}")
     for template in family.templates:
         if template.file == document.file:  # those of a parent are reported with the parent
             yield from _template_problems(template, family, document)
@@ -178,6 +184,20 @@ def _family_problems(family: Family, document: Document) -> Iterator[Problem]:
             f"options: {family.options}, but no template shows {{{{ options }}}} or tells {{{{ choices }}}}"
         )
         yield document.problem(("options",), what)
+
+
+def _misfit(value: Any, kind: str) -> str | None:
+    """What is wrong with a value of the example, which strict YAML gives as text, for a need of this kind."""
+    is_text = isinstance(value, str)
+    if kind == "text" and not is_text:
+        return "the family needs a text"
+    if kind == "number" and not (is_text and _NUMBER.fullmatch(value)):
+        return "the family needs a number"
+    if kind in ("list", "turns") and not (
+        isinstance(value, list) and all(isinstance(part, str) for part in value)
+    ):
+        return "the family needs a list of texts"
+    return None
 
 
 def _template_problems(template: Template, family: Family, document: Document) -> Iterator[Problem]:

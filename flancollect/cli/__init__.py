@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from flancollect.cli.terminal import visible_output
 from flancollect.errors import FlancollectError
 
 INTERRUPTED = 130
@@ -11,6 +12,11 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command and exit with its code: see errors.py for what each code means."""
+    with visible_output():
+        _run()
+
+
+def _run() -> None:
     try:
         from flancollect.cli.app import app
 

@@ -48,7 +48,7 @@ def check(
     `lint: {ignore: {few_templates: asked in one template by design}}`. Rows are linted with --mirror or --task,
     and nothing is downloaded for it.
     """
-    from flancollect.cards.catalog import load_catalog
+    from flancollect.cards.catalog import embedded_root, load_catalog
     from flancollect.errors import CardError
     from flancollect.lint.report import lint_catalogue, merged
     from flancollect.render.examples import check_examples, not_compiled
@@ -63,6 +63,10 @@ def check(
     report = lint_catalogue(loaded)
     if mirror is not None or task:
         report = merged(report, _lint_rows(loaded, task or [], mirror, cache))
+    elif catalog:
+        # The rows of one's own cards lie beside them more often than not, and say what no card does.
+        own = [name for name, one in loaded.tasks.items() if one.root != embedded_root()]
+        report = merged(report, _lint_rows(loaded, own, None, cache)) if own else report
     # To look at every text takes a second, so only those who ask for details wait for it.
     uncompiled, compiled = not_compiled(loaded) if verbose else ([], 0)
     # Problems are printed by the error that ends the command; in JSON they stand among the values, too.

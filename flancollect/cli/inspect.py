@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from flancollect.cli.options import (
     Seed,
     access_of,
     print_json,
+    print_skips,
     request_of,
 )
 
@@ -48,16 +50,19 @@ def preview(
     from flancollect.building.preview import preview as show
 
     request = request_of(name, catalog, access_of(mirror, offline, cache), lock, seed=seed)
-    rows = show(request, n, variant)
+    few = show(request, n, variant)
     if json:
-        print_json([asdict(row) for row in rows])
+        print_json(asdict(few))
         return
     # Prompts hold line breaks and blanks of every kind, so they are printed as they are, between lines of our own.
-    for row in rows:
+    for row in few.rows:
         print(f"=== {row.task_name} · {row.template_type} · {row.template_id}")
         print(row.inputs)
         print("--- target")
         print(row.targets)
+    for reason, count in few.dropped.items():
+        print(f"dropped: {count:,} of the rows looked at: {reason}", file=sys.stderr)
+    print_skips([(skip.task, skip.kind, skip.reason) for skip in few.skipped], file=sys.stderr)
 
 
 def why(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from flancollect.cards.licenses import PolicyName
+from flancollect.cli.terminal import visible
 
 if TYPE_CHECKING:
     from flancollect.planning.request import BuildRequest, ResolveFrom
@@ -110,20 +112,27 @@ def request_of(
 
 
 def print_json(value: Any) -> None:
-    """Print a value as readable JSON on stdout."""
+    """Print a value as readable JSON on stdout, with the escapes of JSON for what a terminal must not get."""
     import json
 
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    if visible(text) != text or not _in_unicode(sys.stdout):
+        text = json.dumps(value, indent=1)
+    print(text)
+
+
+def _in_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "utf-8").lower().replace("-", "").startswith("utf")
 
 
 MOST_SKIPS_PRINTED = 10
 _PATHS = re.compile(r"\S*[/:]\S*")
 
 
-def print_skips(skips: Iterable[tuple[str, str, str]]) -> None:
+def print_skips(skips: Iterable[tuple[str, str, str]], file: TextIO | None = None) -> None:
     """Print skipped tasks (task, kind, reason): those that differ only in names and paths in one line.
 
-    The commonest reason comes first.
+    The commonest reason comes first. `file` is stdout, if it is not said.
     """
     # A dead host skips 1,500 tasks for reasons that differ in the file alone: without paths they are one reason.
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -133,6 +142,7 @@ def print_skips(skips: Iterable[tuple[str, str, str]]) -> None:
     for (kind, _), group in ordered[:MOST_SKIPS_PRINTED]:
         task, reason = group[0]
         tasks = task if len(group) == 1 else f"{len(group)} tasks, such as {task}"
-        print(f"skipped ({kind}): {tasks}: {reason}")
+        print(f"skipped ({kind}): {tasks}: {reason}", file=file)
     if len(ordered) > MOST_SKIPS_PRINTED:
-        print(f"skipped: {len(ordered) - MOST_SKIPS_PRINTED} further reasons; --json lists them all")
+        more = len(ordered) - MOST_SKIPS_PRINTED
+        print(f"skipped: {more} further reasons; --json lists them all", file=file)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flancollect.cli.terminal import TerminalStream
+
 if TYPE_CHECKING:
     from flancollect.artifacts import Progress
 
@@ -32,7 +34,9 @@ def _bars() -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    # The bar moves by control characters of its own, which must reach the terminal.
+    stream = sys.stderr.stream if isinstance(sys.stderr, TerminalStream) else sys.stderr
+    with Bars(*columns, console=Console(file=stream)) as bars:
         stages: dict[str, int] = {}
 
         def report(stage: str, done: int, total: int) -> None:

@@ -5,7 +5,6 @@ Files hold a fixed number of rows, so that a change of some rows moves no bounda
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -13,7 +12,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flancollect.artifacts import Manifest
+from flancollect.artifacts import Manifest, TaskRows
 from flancollect.dataset.arrow_layout import tidy_batch
 from flancollect.dataset.reader import Build
 from flancollect.errors import CheckError
@@ -49,18 +48,19 @@ def everything(manifest: Manifest) -> Config:
 
 def by_style(manifest: Manifest) -> tuple[Config, ...]:
     """One configuration per submixture and template style that has rows, such as `flan2021_zs_opt`."""
-    rows: dict[str, int] = {}
-    tasks: dict[str, dict[str, set[str]]] = {}
+    groups: dict[tuple[str, str], list[TaskRows]] = {}
     for task in manifest.tasks:
-        # The name is a folder of the export, and what `load_dataset` is given.
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{task.submix}_{task.variant}")
-        rows[name] = rows.get(name, 0) + task.rows
-        # Submixtures "my own" and "my_own" come to one name, and so share a configuration.
-        tasks.setdefault(name, {}).setdefault(task.variant, set()).add(task.task)
+        if task.rows:
+            groups.setdefault((task.submix, task.variant), []).append(task)
+    # The name is a folder of the export, and what `load_dataset` is given. No variant's name is the end of another's,
+    # and no two submixtures of a catalogue differ in case alone, so no two of these are one.
     return tuple(
-        Config(name=name, rows=rows[name], tasks={v: frozenset(t) for v, t in tasks[name].items()})
-        for name in sorted(rows)
-        if rows[name]
+        Config(
+            name=f"{submix}_{variant}",
+            rows=sum(task.rows for task in tasks),
+            tasks={variant: frozenset(task.task for task in tasks)},
+        )
+        for (submix, variant), tasks in sorted(groups.items())
     )
 
 

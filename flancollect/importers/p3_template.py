@@ -80,14 +80,12 @@ def convert_template(text: str, choices: str | None) -> P3Template:
 
 def _checked(text: str) -> nodes.Template:
     """The tree of a text of which everything can be expected to run in the sandbox."""
-    columns = _variables(text)
+    _variables(text)
     tree = environment().parse(text)
     # The sandbox would refuse these for every row; one reason for the template is better than thousands of drops.
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Getattr) and call.node.attr not in TEMPLATE_METHODS:
             raise NotConvertible(f"calls .{call.node.attr}(), which no template may")
-        if isinstance(call.node, nodes.Name) and call.node.name in columns:
-            raise NotConvertible(f"calls {call.node.name}(), which does not exist")
     return tree
 
 

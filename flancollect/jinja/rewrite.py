@@ -27,6 +27,8 @@ COUNT_LOOP, COUNT_OPERAND = "count loop", "count operand"
 COUNTED_SLICE, COUNTED_CONCAT = "counted slice", "counted concat"
 MUTABLE_LITERAL = "mutable literal"
 
+_CALLABLE = {"caller", "loop", "super"}
+"""Names of Jinja's own that templates may call."""
 _SEARCHES = frozenset({"in", "notin"})
 _FILES = "include, import, extends and block are no part of cards; write the text out"
 _REFUSED_NODES: dict[type[nodes.Node], str] = {
@@ -49,7 +51,9 @@ def rewrite(tree: nodes.Template, env: Environment) -> nodes.Template:
             _refuse(_REFUSED_NODES[type(node)], node)
     # Only a template that names such a method pays for lists of a type of their own.
     mutates = any(isinstance(node, nodes.Getattr) and node.attr in MUTATOR_NAMES for node in all_nodes)
-    _Rewriter(env, mutates=mutates).visit(tree)
+    bound = {node.name for node in all_nodes if isinstance(node, nodes.Name) and node.ctx != "load"}
+    bound |= {node.name for node in all_nodes if isinstance(node, nodes.Macro)}
+    _Rewriter(env, functions=bound | _CALLABLE | set(env.globals), mutates=mutates).visit(tree)
     return tree
 
 
@@ -102,8 +106,10 @@ def counted_loop(node: nodes.For) -> tuple[nodes.Expr, int]:
 class _Rewriter(NodeTransformer):
     """Refuses what is no part of cards, and puts counting filters where work would go uncounted."""
 
-    def __init__(self, env: Environment, *, mutates: bool) -> None:
+    def __init__(self, env: Environment, *, functions: set[str], mutates: bool) -> None:
+        """`functions` are names that may be called: a column never can."""
         self.env = env
+        self.functions = functions
         self.mutates = mutates
         self.keyed_filters = 0
 
@@ -184,6 +190,9 @@ class _Rewriter(NodeTransformer):
             self.generic_visit(node)
             node.node = callee
         else:
+            if isinstance(node.node, nodes.Name) and node.node.name not in self.functions:
+                listed = did_you_mean(node.node.name, sorted(self.env.globals), "Functions")
+                _refuse(f'no function "{node.node.name}".{listed} Filters are written `value | name`.', node)
             self.generic_visit(node)
         if node.dyn_args is not None:
             node.dyn_args = self._through(COUNT_OPERAND, node.dyn_args)

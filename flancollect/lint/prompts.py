@@ -197,11 +197,19 @@ def no_exemplar(samples: Sequence[Sample]) -> Iterator[Finding]:
             yield at_task(sample.task, "fields", what)
 
 
+def no_usable_row(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Tasks of whose rows none is of use: a build would skip them."""
+    for sample in samples:
+        if sample.rows_read and not sample.rows:
+            reasons = "; ".join(f"{count} rows: {reason}" for reason, count in sample.dropped.items())
+            yield at_task(sample.task, "source", f"none of {sample.rows_read} rows is usable ({reasons})")
+
+
 def unusable_rows(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Tasks of whose rows none is of use, or many are not for a reason other than the card's `where`."""
+    """Tasks of whose rows many are of no use for a reason other than the card's `where`."""
     for sample in samples:
         dropped = {reason: count for reason, count in sample.dropped.items() if reason != "where"}
-        if dropped and sum(dropped.values()) >= MISFIT_SHARE * sample.rows_read:
+        if dropped and sample.rows and sum(dropped.values()) >= MISFIT_SHARE * sample.rows_read:
             # The commonest reason; of equals the first in the alphabet, as the order of rows is no argument.
             reason = max(sorted(dropped), key=lambda reason: dropped[reason])
             what = f'many rows are of no use: "{reason}"; mend the card, or take them out with `where`'

@@ -45,6 +45,7 @@ LINTS: Mapping[str, Lint] = {
     "unknown_license": Lint(severity="remark", static=cards.unknown_license),
     "line_breaks": Lint(severity="detail", static=templates.line_breaks),
     "fails_on_row": Lint(severity="problem", rows=prompts.fails_on_row),
+    "no_usable_row": Lint(severity="problem", rows=prompts.no_usable_row),
     "answer_not_in_options": Lint(severity="problem", rows=prompts.answer_not_in_options),
     "options_alike": Lint(severity="remark", rows=prompts.options_alike),
     "empty_field": Lint(severity="remark", rows=prompts.empty_field),

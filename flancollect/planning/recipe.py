@@ -81,7 +81,7 @@ def make_recipe(catalog: Catalog, request: BuildRequest) -> Recipe:
             f'no mixture, benchmark, submix or task "{name}".' + did_you_mean(name, names, "There are", 12)
         )
     # Nobody wrote a size: all rows are asked for, not the billion that a card has to say.
-    return recipe_of_card(mixture, request).model_copy(update={"rows": request.rows})
+    return recipe_of_card(mixture, request).model_copy(update={"name": name, "rows": request.rows})
 
 
 def implicit_mixture(catalog: Catalog, name: str) -> MixtureCard | None:
@@ -92,7 +92,7 @@ def implicit_mixture(catalog: Catalog, name: str) -> MixtureCard | None:
     if not select(catalog.tasks.values(), selection):
         return None
     part = PartCard(select=selection, variants={"zs_opt": 1.0, "fs_opt": 1.0})
-    label = "".join(char if re.match(NAME, char) else "_" for char in name)  # a glob is no name
+    label = name if re.fullmatch(NAME, name) else "tasks"  # a glob is no name
     return MixtureCard(mixture=label, size=EVERYTHING, parts={label: part})
 
 

@@ -20,7 +20,7 @@ def small(tmp_path_factory):
 
 def shown(name, n, variant=None):
     with nothing_embedded():
-        return preview(request(name), n, variant)
+        return preview(request(name), n, variant).rows
 
 
 def texts(rows):
@@ -100,7 +100,7 @@ def test_at_least_one_row_is_asked_for():
 
 def test_for_people_it_shows_prompt_and_target():
     ran = command("preview", "phrases", "-n", 1, "--variant", "zs_opt")
-    row = json.loads(command("preview", "phrases", "-n", 1, "--variant", "zs_opt", "--json").out)[0]
+    row = json.loads(command("preview", "phrases", "-n", 1, "--variant", "zs_opt", "--json").out)["rows"][0]
     assert ran.out == (
         f"=== phrases · zs_opt · {row['template_id']}\n{row['inputs']}\n--- target\n{row['targets']}\n"
     )

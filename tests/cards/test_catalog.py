@@ -189,6 +189,10 @@ def test_families_that_extend_in_a_circle_are_a_problem(tmp_path: Path, empty: P
         ("needs: {thing: text}", "needs: {thing: text, answer: text}", "the name is taken"),
         ("answer: green}", "answer: green, extra: x}", 'does not need, "extra"'),
         ("needs: {thing: text}", "needs: {thing: words}", "needs.thing"),
+        ("{thing: grass,", "{thing: [grass],", "example.thing: the family needs a text"),
+        ("needs: {thing: text}", "needs: {thing: number}", "example.thing: the family needs a number"),
+        ("needs: {thing: text}", "needs: {thing: list}", "example.thing: the family needs a list of texts"),
+        ("Name the colour of {{ thing }}.", "{{ upper(thing) }}", 'no function "upper". Functions: '),
     ],
 )
 def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: str, says: str) -> None:
@@ -219,6 +223,43 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
 def test_mixtures_and_benchmarks_are_checked(tmp_path: Path, empty: Path, card: str, says: str) -> None:
     messages = problems(write(colours(tmp_path / "mine"), {"mixed.yaml": card}), empty)
     assert any(says in p and "mixed.yaml:" in p for p in messages), messages
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        *(("a b", True), ("a+b", True), ("größe", True), ("任务", True), ("v1.5", True), ("_x", True)),
+        *((".", False), ("..", False), (".hidden", False), ("dot.", False), ("a/b", False), ("-x", False)),
+        *(("任" * 66, True), ("任" * 67, False), ("a" * 200, True), ("a" * 201, False)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["task", "submix"])
+def test_a_name_can_be_a_folder(tmp_path: Path, empty: Path, kind: str, name: str, fits: bool) -> None:
+    before = {"task": "task: colours", "submix": "submix: mine"}[kind]
+    folder = colours(tmp_path / "mine", task=TASK.replace(before, f'{kind}: "{name}"'))
+    if fits:
+        load_catalog([folder], embedded=empty)
+    else:
+        assert any(p.startswith(f"{folder}/colours.yaml") and kind in p for p in problems(folder, empty))
+
+
+@pytest.mark.parametrize(("kind", "before"), [("task", "task: colours"), ("submix", "submix: mine")])
+@pytest.mark.parametrize(("one", "other"), [("größe", "GRÖSSE"), ("ab", "aB"), ("ab", "ａｂ")])
+def test_names_that_a_file_system_may_take_for_one_are_refused(
+    tmp_path: Path, empty: Path, kind: str, before: str, one: str, other: str
+) -> None:
+    folder = colours(tmp_path / "mine", task=TASK.replace(before, f'{kind}: "{one}"'))
+    second = TASK.replace("task: colours", "task: others").replace("submix: mine", "submix: ours")
+    before = before.replace("colours", "others").replace("mine", "ours")
+    write(folder, {"others.yaml": second.replace(before, f'{kind}: "{other}"')})
+    assert any("in case or Unicode form alone" in p for p in problems(folder, empty))
+
+
+def test_a_benchmark_may_not_have_the_name_of_a_mixture(tmp_path: Path, empty: Path) -> None:
+    mixture, benchmark = "mixture: m\nsize: 10\nparts: {mine: {}}\n", "benchmark: m\nselect: {submix: mine}\n"
+    folder = write(colours(tmp_path / "mine"), {"a.yaml": mixture, "b.yaml": benchmark})
+    (problem,) = problems(folder, empty)
+    assert problem == f'{folder}/b.yaml:1  a mixture is named "m", too, at {folder}/a.yaml:1; rename one'
 
 
 def test_styles_are_checked_and_may_not_clash(tmp_path: Path, empty: Path) -> None:

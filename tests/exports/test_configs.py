@@ -44,9 +44,9 @@ def test_a_submixture_in_one_style_is_told_from_another_in_the_same(tmp_path):
     ]
     manifest = manifest.model_copy(update={"tasks": tasks})
     by_name = {config.name: rows_of(tmp_path, manifest, config) for config in by_style(manifest)}
-    assert list(by_name) == ["my_own_fs_noopt", "my_own_zs_opt", "niv2_zs_opt"]
+    assert list(by_name) == ["my own_fs_noopt", "my own_zs_opt", "niv2_zs_opt"]
     assert {row["task_name"] for row in by_name["niv2_zs_opt"]} == {"boolq"}
-    assert {row["task_name"] for row in by_name["my_own_zs_opt"]} == {"rte"}
+    assert {row["task_name"] for row in by_name["my own_zs_opt"]} == {"rte"}
 
 
 def test_groups_hold_a_fixed_number_of_rows_whatever_the_shards(built, monkeypatch):

@@ -6,9 +6,10 @@ from importlib import import_module
 
 import pyarrow.parquet as pq
 import pytest
-from datasets import load_dataset, load_from_disk
+from datasets import get_dataset_config_names, load_dataset, load_from_disk
 from datasets.utils.logging import disable_progress_bar
 
+import flancollect as fc
 from flancollect import exports
 from flancollect.dataset.schemas import BENCHMARK, MIXTURE
 from flancollect.errors import UsageError
@@ -17,6 +18,8 @@ from flancollect.exports.export import ExportOptions, export
 from flancollect.exports.formats import FORMATS, format_of
 from flancollect.exports.trl import prompt_completion
 from tests.builds import build, question_jobs, rendered_rows, small_jobs
+from tests.catalogs import DATA, FAMILY, TASK, write
+from tests.small import nothing_embedded
 
 disable_progress_bar()
 
@@ -120,6 +123,23 @@ def test_jsonl_is_the_rows_as_objects(built):
     assert [json.loads(line) for line in lines[:-1]] == rows(built)
     assert lines[-1] == ""
     assert opened(out).to_list() == rows(built)
+
+
+def test_submixtures_of_odd_names_are_configurations_of_their_own(tmp_path):
+    names = ["a b", "a_b", "a+b", "任务", "数学", "it's (ok) & .5"]
+    files = {"family.yaml": FAMILY}
+    for i, name in enumerate(names):
+        task = TASK.replace("task: colours", f"task: t{i}").replace("mine", f'"{name}"')
+        files[f"{i}.yaml"] = task.replace("colours.csv", f"{i}.csv")
+        files[f"{i}.csv"] = DATA.replace(",", f" {i},").replace(f"thing {i}", "thing")
+    catalogue = write(tmp_path / "cards", files)
+    with nothing_embedded():
+        fc.build(fc.BuildRequest("t*", catalogs=(catalogue,)), tmp_path / "build")
+    out, _ = exported(tmp_path / "build", "parquet")
+    configs = [name for name in get_dataset_config_names(str(out)) if name != "default"]
+    assert sorted(configs) == sorted(f"{name}_{shots}_opt" for name in names for shots in ("zs", "fs"))
+    for i, name in enumerate(names):
+        assert set(opened(out, f"{name}_zs_opt")["task_name"]) == {f"t{i}"}
 
 
 def test_jsonl_opens_by_its_suffix_alone(built):

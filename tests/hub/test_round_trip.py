@@ -7,12 +7,14 @@ import sys
 
 import pytest
 
+import flancollect as fc
 from flancollect.artifacts import Export
 from flancollect.dataset.reader import read_manifest
 from flancollect.dataset.verify import verify
+from tests.catalogs import DATA, FAMILY, TASK, write
 from tests.hub.client import REPO, TOKEN, files_of
 from tests.small import REPO as CHECKOUT
-from tests.small import built, request
+from tests.small import built, nothing_embedded, request
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client's own
 
@@ -56,6 +58,30 @@ def test_rows_go_to_the_hub_and_come_back_the_same(name, client, tmp_path):
     assert verify(tmp_path / "pulled").rows == manifest.rows
     original = {name: data for name, data in files_of(build).items() if name != "report.json"}
     assert files_of(tmp_path / "pulled") == original
+
+
+def test_submixtures_of_any_name_go_to_the_hub_and_are_loaded_by_it(client, tmp_path):
+    catalogue = tmp_path / "cards"
+    for number, name in enumerate(["a b", "a+b", "数学 (it's) & more"]):
+        data = DATA.replace(",", f" {number},").replace(f"thing {number}", "thing")
+        task = TASK.replace("task: colours", f"task: t{number}").replace("mine", f'"{name}"')
+        write(
+            catalogue,
+            {f"{number}.yaml": task.replace("colours.csv", f"{number}.csv"), f"{number}.csv": data},
+        )
+    write(catalogue, {"family.yaml": FAMILY})
+    build = tmp_path / "build"
+    with nothing_embedded():
+        fc.build(fc.BuildRequest("t*", catalogs=(catalogue,)), build)
+    client.publish(build)
+    configs = {
+        f"{task.submix}_{task.variant}": task.variant for task in read_manifest(build).tasks if task.rows
+    }
+    assert len({name.rsplit("_", 2)[0] for name in configs}) == 3
+    told = datasets_reads(client, build, configs, tmp_path / "datasets")
+    assert told["loaded"] == told["streamed"] == told["build"]
+    client.pull(tmp_path / "pulled")
+    assert verify(tmp_path / "pulled").rows == read_manifest(build).rows
 
 
 def test_after_a_change_of_one_template_only_changed_files_are_sent(client, tmp_path, copied):

@@ -20,12 +20,12 @@ def test_any_names_become_valid_and_different(texts: list[str]) -> None:
     names: list[str] = []
     for text in texts:
         names.append(unique_name(text, names))
-    assert len(set(names)) == len(names)
-    assert all(re.match(NAME, name) for name in names)
+    assert len({name.casefold() for name in names}) == len(names)
+    assert all(re.fullmatch(NAME, name) for name in names)
 
 
 def test_a_long_name_is_cut_and_still_different() -> None:
     first = unique_name("x" * 500, [])
     second = unique_name("x" * 500, [first])
-    assert len(first) == len(second) == MAX_LENGTH
+    assert len(first.encode()) == len(second.encode()) == MAX_LENGTH
     assert first != second

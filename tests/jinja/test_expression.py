@@ -171,8 +171,8 @@ def test_a_built_in_name_is_no_column() -> None:
         ("{{ premise }}", "write it without {{ }}"),
         ("premise label", '"label" stands after the end'),
         ("premise |", "unexpected end"),
-        ("lipsum()", 'no value named "lipsum"'),
-        ("joiner()", 'no value named "joiner"'),
+        ("lipsum()", 'no function "lipsum"'),
+        ("joiner()", 'no function "joiner"'),
         ("[premise.upper]", "call it with ()"),
     ],
 )

@@ -25,7 +25,9 @@ def test_remarks_are_counted_on_stderr_and_fail_nothing(tmp_path: Path) -> None:
     ran = check(tmp_path)
     assert ran.code == 0
     assert ran.out.endswith("0 benchmarks: no problems\n")
-    assert ran.err == "1 remark: few_templates 1; --lint lists them\n"
+    assert ran.err == (
+        "rows: 1/1\nrows: 1 tasks read, 0 not on this disk\n1 remark: few_templates 1; --lint lists them\n"
+    )
 
 
 def test_lint_lists_remarks(tmp_path: Path) -> None:
@@ -67,5 +69,5 @@ def test_json_holds_counts_and_all_that_was_said(tmp_path: Path) -> None:
     assert values["tasks"] == 1
     assert [one["lint"] for one in values["problems"]] == ["duplicate_template"]
     assert {one["lint"] for one in values["remarks"]} == {"few_templates", "unknown_license"}
-    assert values["rows"] == {"tasks_read": 0, "tasks_not_read": 0}
+    assert values["rows"] == {"tasks_read": 1, "tasks_not_read": 0}
     assert values["details"]

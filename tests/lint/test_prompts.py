@@ -40,6 +40,7 @@ SPEAKS: dict[str, dict[str, str]] = {
         "data": "thing,label\n" + "".join(f"{i} {('green', 'red')[i % 2]} hats,{i % 2}\n" for i in range(12))
     },
     "no_exemplar": {"data": "thing,label\n" + "grass,0\n" * 10},
+    "no_usable_row": {"data": DATA.replace(",1\n", ",-1\n").replace(",0\n", ",-1\n")},
     "unusable_rows": {"data": DATA.replace(",1\n", ",-1\n")},
 }
 
