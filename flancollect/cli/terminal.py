@@ -31,8 +31,8 @@ class TerminalStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write a text; letters that the stream's encoding lacks are escaped, too."""
-        text_seen = visible(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
-        self.stream.write(text_seen)
+        escaped = visible(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        self.stream.write(escaped)
         return len(text)
 
     def flush(self) -> None:

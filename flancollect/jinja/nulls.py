@@ -82,11 +82,11 @@ _CONVERSIONS = frozenset({"int", "float"})
 
 def _guarded(tree: nodes.Node) -> list[nodes.Node]:
     """What an expression asks about: is it there?"""
-    asked: list[nodes.Node] = []
+    subjects: list[nodes.Node] = []
     for node in (tree, *tree.find_all(nodes.Node)):
         match node:
             case nodes.Test():
-                asked.append(node.node)
+                subjects.append(node.node)
             case nodes.Filter() if node.node is not None and (
                 node.name in _ASKS
                 or (
@@ -94,22 +94,22 @@ def _guarded(tree: nodes.Node) -> list[nodes.Node]:
                     and (node.args or any(word.key == "default" for word in node.kwargs))
                 )
             ):
-                asked.append(node.node)
+                subjects.append(node.node)
             case nodes.Or():
-                asked.append(node.left)
+                subjects.append(node.left)
             case nodes.And() if _occurs(node.left, node.right):
-                asked.append(node.left)
+                subjects.append(node.left)
             case nodes.CondExpr():
                 # `a if a else b` asks whether a is there; `"yes" if label else "no"` takes a null for a no.
                 subject = node.test.node if isinstance(node.test, nodes.Not) else node.test
                 branches = [branch for branch in (node.expr1, node.expr2) if branch is not None]
                 if any(_occurs(subject, branch) for branch in branches):
-                    asked.append(subject)
+                    subjects.append(subject)
             case nodes.Compare() if any(
                 _is_none(side) for side in (node.expr, *(op.expr for op in node.ops))
             ):
-                asked += [node.expr, *(op.expr for op in node.ops)]
-    return asked
+                subjects += [node.expr, *(op.expr for op in node.ops)]
+    return subjects
 
 
 def _is_none(node: nodes.Node) -> bool:
@@ -137,14 +137,14 @@ class _Checker(NodeTransformer):
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Expr:  # noqa: N802
         """A path as a whole; of anything else, such as `(a or b).c`, what stands before the dot."""
         if _is_path(node):
-            return self._check(self._inside(node), _spelled(node))
+            return self._check(self._path_with_checked_keys(node), _spelled(node))
         node.node = self.visit(node.node)
         return node
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802
         """The same; a position is a value, too."""
         if _is_path(node):
-            return self._check(self._inside(node), _spelled(node))
+            return self._check(self._path_with_checked_keys(node), _spelled(node))
         node.node, node.arg = self.visit(node.node), self.visit(node.arg)
         return node
 
@@ -158,12 +158,16 @@ class _Checker(NodeTransformer):
 
     def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
         """A list may hold nulls, which `select` leaves out; whatever makes text of it looks at each."""
-        node.items = [self._inside(item) if _is_path(item) else self.visit(item) for item in node.items]
+        node.items = [
+            self._path_with_checked_keys(item) if _is_path(item) else self.visit(item) for item in node.items
+        ]
         return node
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802
         """The same."""
-        node.items = [self._inside(item) if _is_path(item) else self.visit(item) for item in node.items]
+        node.items = [
+            self._path_with_checked_keys(item) if _is_path(item) else self.visit(item) for item in node.items
+        ]
         return node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Expr:  # noqa: N802
@@ -180,10 +184,10 @@ class _Checker(NodeTransformer):
             return self._check(checked, "a side of a comparison")
         return checked
 
-    def _inside(self, path: Any) -> Any:
+    def _path_with_checked_keys(self, path: Any) -> Any:
         """A path whose own positions are checked: of `choices[label]` it is `label`."""
         if isinstance(path, nodes.Getattr | nodes.Getitem):
-            path.node = self._inside(path.node)
+            path.node = self._path_with_checked_keys(path.node)
             if isinstance(path, nodes.Getitem):
                 path.arg = self.visit(path.arg)
         return path
