@@ -177,9 +177,10 @@ class _Run:
         refuse_empty(self.plan.name, self.skipped(), rows=built, strict=strict)
 
     def skipped(self) -> list[Skip]:
-        """The tasks that are not in the build, those that planning skipped and those that rendering did."""
-        skips = (outcome.skip for outcome in self.outcomes)
-        return sorted([*self.plan.skipped, *(skip for skip in skips if skip is not None)])
+        """The tasks that are not in the build: those that planning skipped or gave no row, and those that failed."""
+        failed = [outcome.skip for outcome in self.outcomes if outcome.skip is not None]
+        idle = self.plan.without_rows({outcome.task for outcome in self.outcomes})
+        return sorted([*self.plan.skipped, *failed, *idle])
 
     def write(self, out: Path) -> Manifest:
         """Mix the tasks into shards and seal the folder; shards that hold these very rows already stay."""

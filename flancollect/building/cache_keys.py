@@ -35,6 +35,7 @@ _NOT_RENDERED = {
     "reason",
     "substitute",
     "original_rows",
+    "original_inverted",
     "note",
     "lint",
 }

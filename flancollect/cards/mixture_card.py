@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from flancollect.cards.card import Card, Name, Positive, Share, Texts
 from flancollect.cards.select import Select
 from flancollect.cards.style_card import StyleKind
-from flancollect.cards.variants import VariantName
+from flancollect.cards.variants import VARIANTS, VariantName
 
 
 class Shots(Card):
@@ -36,14 +36,24 @@ class Shots(Card):
 class PartCard(Card):
     """One part of a mixture: which tasks, how much of the whole, in which variants.
 
-    Without `select` the part is the submix of its own name. `cap` bounds a task's weight and, times the
-    mixture's `max_repeat`, its rows. Shares of variants are relative.
+    Without `select` the part is the submix of its own name. A task weighs as many rows as the published collection
+    counts of it (`original_rows` of its card), or as its source has; `cap` bounds that and, times the mixture's
+    `max_repeat`, its rows. Shares of variants are relative. With `inverted: original` each forward variant is divided
+    among itself and its inverted one as each task's card says (`original_inverted`); then no inverted one is named.
     """
 
     select: Select | None = None
     weight: Share = 1.0  # of the sum of all parts' weights, which need not be 1
     cap: Positive | None = None
     variants: dict[VariantName, Share] = Field(default={"zs_opt": 1.0}, min_length=1)
+    inverted: Literal["original"] | None = None
+
+    @model_validator(mode="after")
+    def _check_inverted(self) -> PartCard:
+        named = [name for name in self.variants if VARIANTS[name].inverted]
+        if self.inverted and named:
+            raise ValueError(f"`inverted: {self.inverted}` says how often, and variants name {named[0]}, too")
+        return self
 
 
 Dedup = Literal["exact", "none"]

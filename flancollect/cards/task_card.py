@@ -84,6 +84,13 @@ class ExemplarSourceCard(Card):
     answer: Answer | None = None
 
 
+class InvertedShares(Card):
+    """Of how many templates of ten the published collection's are inverted, as a share: 0.3 is three of ten."""
+
+    zero_shot: Annotated[float, Field(ge=0, le=1)]
+    few_shot: Annotated[float, Field(ge=0, le=1)]
+
+
 class TaskCard(Card):
     """One task: where its rows are, what they mean, and whose template presents them.
 
@@ -100,7 +107,8 @@ class TaskCard(Card):
 
     A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.
     `substitute` says which source stands for the original one, `original_rows` how many rows the published
-    collection counts, `note` what else differs.
+    collection counts (mixtures weigh the task by that), `original_inverted` how many of its prompts there are
+    inverted, `note` what else differs.
     """
 
     task: Name
@@ -128,6 +136,7 @@ class TaskCard(Card):
     citation: str | None = None
     substitute: str | None = None
     original_rows: Count | None = None  # rounded to tens, as the published collection gives it
+    original_inverted: InvertedShares | None = None
     note: str | None = None
     lint: LintRules | None = None
 

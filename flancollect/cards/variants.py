@@ -29,6 +29,11 @@ class Variant:
         return "inverted" if self.inverted else "forward"
 
     @property
+    def inverse(self) -> str:
+        """The variant that differs in direction alone: of zs_opt it is zs_opt_inv."""
+        return self.name.removesuffix("_inv") if self.inverted else f"{self.name}_inv"
+
+    @property
     def twin(self) -> str:
         """The variant that differs in the list of options alone: of zs_opt it is zs_noopt."""
         old, new = ("opt", "noopt") if self.options else ("noopt", "opt")

@@ -28,6 +28,7 @@ from flancollect.cli.options import (
 if TYPE_CHECKING:
     from flancollect.planning.plan import BuildPlan
     from flancollect.planning.request import ResolveFrom
+    from flancollect.planning.selection import Skip
 
 
 def plan(
@@ -99,28 +100,35 @@ def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
                 "revision": task.lock.revision,
             }
             for task in build_plan.tasks
+            if task.quota
         ],
         "skipped": [
-            {"task": skip.task, "kind": skip.kind, "reason": skip.reason} for skip in build_plan.skipped
+            {"task": skip.task, "kind": skip.kind, "reason": skip.reason} for skip in _skips(build_plan)
         ],
     }
 
 
+def _skips(build_plan: BuildPlan) -> list[Skip]:
+    return sorted([*build_plan.skipped, *build_plan.without_rows()])
+
+
 def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
-    """By part: tasks, source rows up to the cap, planned rows, and their share beside the one asked for."""
+    """By part: tasks, the rows that they weigh, planned rows, and their share beside the one asked for."""
     # Shares are of what is planned: where a part lacks rows, the others' shares are above those asked for.
     parts: dict[str, dict[str, Any]] = {
-        name: {"tasks": 0, "capped_rows": 0, "rows": 0} for name in build_plan.shares
+        name: {"tasks": 0, "weight": 0, "rows": 0} for name in build_plan.shares
     }
     for task in build_plan.tasks:
         part = parts[task.part]
         part["tasks"] += 1
-        part["capped_rows"] += int(task.weight)
+        part["weight"] += int(task.weight)
         part["rows"] += task.quota
     for name, part in parts.items():
         part["share"] = round(part["rows"] / max(build_plan.rows, 1), 6)
         part["asked_share"] = round(float(build_plan.shares[name]), 6)
         part["difference"] = round(part["share"] - part["asked_share"], 6)
+        distance = build_plan.distance_to_original(name)
+        part["distance_to_original"] = None if distance is None else round(float(distance), 6)
     return dict(sorted(parts.items()))
 
 
@@ -130,13 +138,16 @@ def _print_plan(build_plan: BuildPlan) -> None:
     whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
     # Tabs, so that `cut` and spreadsheets take the tasks; the sums come last, where a terminal ends.
     print("task\tpart\tavailable\tquota\tvariants")
-    for task in build_plan.tasks:
+    for task in (task for task in build_plan.tasks if task.quota):
         variants = " ".join(f"{job.variant.name}={job.quota}" for job in task.active_jobs)
         print(f"{task.name}\t{task.part}\t{task.rows}\t{task.quota}\t{variants}")
     for name, part in _parts(build_plan).items():
         share, points = f"{part['share']:.1%}; asked {part['asked_share']:.1%}", 100 * part["difference"]
         print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows ({share}, {points:+.1f} points)")
-    print_skips([(skip.task, skip.kind, skip.reason) for skip in build_plan.skipped])
+        distance = part["distance_to_original"]
+        if distance is not None:
+            print(f"  its tasks' shares are {distance:.2%} from the published ones (total variation)")
+    print_skips([(skip.task, skip.kind, skip.reason) for skip in _skips(build_plan)])
     print(f"license of the whole: {whole.id}: {whole.reason}")
     short = (
         f"; {build_plan.rows_asked - build_plan.rows:,} fewer than asked for: all that exists"

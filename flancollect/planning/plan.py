@@ -6,7 +6,8 @@ variants by share; what a part, task or variant cannot fill goes to its siblings
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -19,7 +20,13 @@ from flancollect.planning.recipe import Recipe, make_recipe, refuse_missing
 from flancollect.planning.request import BuildRequest, as_request
 from flancollect.planning.resolve import resolve
 from flancollect.planning.selection import Selection, Skip, select_tasks
-from flancollect.planning.task_plan import HeldOutTask, ResolvedSources, TaskPlan, TaskPlanner
+from flancollect.planning.task_plan import (
+    HeldOutTask,
+    ResolvedSources,
+    TaskPlan,
+    TaskPlanner,
+    original_weight,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -27,7 +34,8 @@ class BuildPlan:
     """All that a build does, decided. Tasks and skips are sorted by name.
 
     `held_out` has the benchmarks' tasks whose questions no row may ask. `rows_asked` is what the recipe asks for;
-    `shares` is the share of it that each part should have, from which what is planned may differ.
+    `shares` is the share of it that each part should have, from which what is planned may differ. `original` has by
+    part and task what the tasks weigh in the published collection, skipped ones included.
     """
 
     recipe: Recipe
@@ -37,6 +45,7 @@ class BuildPlan:
     held_out: tuple[HeldOutTask, ...]
     rows_asked: int
     shares: Mapping[str, Fraction]
+    original: Mapping[str, Mapping[str, int]]
 
     def __repr__(self) -> str:
         """One line, as notebooks print what a cell gives."""
@@ -46,6 +55,40 @@ class BuildPlan:
     def name(self) -> str:
         """The name of the mixture or benchmark."""
         return self.recipe.name
+
+    def without_rows(self, built: Collection[str] = ()) -> list[Skip]:
+        """The tasks of which no row is asked, with the reason; `built` names those that gave rows all the same."""
+        part_rows = Counter[str]()
+        for task in self.tasks:
+            part_rows[task.part] += task.quota
+        return [
+            Skip(
+                task=task.name,
+                kind="quota",
+                reason=f"its share of the {part_rows[task.part]:,} rows of {task.part} rounds to 0; ask for more rows",
+            )
+            for task in self.tasks
+            if not task.quota and task.name not in built
+        ]
+
+    def distance_to_original(self, part: str) -> Fraction | None:
+        """How far the tasks' shares of a part are from those of the published collection: their total variation.
+
+        Half the sum of all differences: 0 where every share is the same, 1 where they have no task in common. A task
+        of which no count is published is taken for what it weighs here. None where that is so of all, or nothing is
+        planned.
+        """
+        original = self.original[part]
+        planned = {task.name: task for task in self.tasks if task.part == part}
+        weights = {name: task.weight for name, task in planned.items()} | {
+            name: Fraction(rows) for name, rows in original.items()
+        }
+        rows, weight = sum(task.quota for task in planned.values()), sum(weights.values())
+        if not rows or not weight or not original:
+            return None
+        quotas = {name: planned[name].quota if name in planned else 0 for name in weights}
+        shares = ((Fraction(quotas[name], rows), weights[name] / weight) for name in weights)
+        return sum((abs(here - there) for here, there in shares), Fraction(0)) / 2
 
     @property
     def rows(self) -> int:
@@ -105,6 +148,14 @@ def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: R
         held_out=tuple(_held_out_tasks(catalog, selection, sources)),
         rows_asked=rows,
         shares={name: weight / sum(weights.values()) for name, weight in weights.items()},
+        original={
+            name: {
+                task.card.task: weight
+                for task in selection.parts.get(name, ())
+                if (weight := original_weight(task, part.cap)) is not None
+            }
+            for name, part in recipe.parts.items()
+        },
     )
 
 

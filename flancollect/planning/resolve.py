@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
@@ -11,6 +11,7 @@ from flancollect.cards.entries import CardSource, Task
 from flancollect.cards.select import matches
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
+from flancollect.cards.task_card import TaskCard
 from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import ResolvedSources
@@ -35,13 +36,14 @@ def resolve(
     keys = source_keys(readers)
     available = _available(readers)
     if request.resolve_from == "declared":
-        return ResolvedSources(keys=keys, entries=_declared(available, keys, lock))
+        sizes = _declared_sizes(available, lock.sources, keys)
+        return ResolvedSources(keys=keys, entries=_declared(available, keys, lock), sizes=sizes)
     sources = _sources_by_key(available, keys)
+    sizes = _declared_sizes(available, sources, keys)
     if request.resolve_from == "frozen":
-        return ResolvedSources(keys=keys, entries=frozen_sources(sources, lock))
-    return ResolvedSources(
-        keys=keys, entries=resolve_sources(sources, request.access, lock, progress=progress)
-    )
+        return ResolvedSources(keys=keys, entries=frozen_sources(sources, lock), sizes=sizes)
+    entries = resolve_sources(sources, request.access, lock, progress=progress)
+    return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
 
 
 def with_exemplar_tasks(tasks: Iterable[Task]) -> list[Task]:
@@ -84,22 +86,43 @@ def source_keys(tasks: Sequence[Task]) -> dict[str, str]:
     return keys
 
 
-def _declared(tasks: Sequence[Task], keys: dict[str, str], lock: Lock) -> dict[str, SourceLock | SourceError]:
+def _declared(
+    tasks: Sequence[Task], keys: Mapping[str, str], lock: Lock
+) -> dict[str, SourceLock | SourceError]:
     """By source key the lock's entry; for a source that it lacks, the split sizes that all its cards declare."""
     sizes: dict[str, dict[str, SplitLock]] = {}
     for task in tasks:
         declared = sizes.setdefault(keys[task.card.task], {})
         if task.card.rows is not None:
-            # `rows` counts the train split, or the first one named where there is none.
-            splits = task.card.splits
-            counted = parse_split(splits.get("train") or next(iter(splits.values()))).name
-            declared.setdefault(counted, SplitLock(rows=task.card.rows, columns={}))
+            # Cards may each count their own rows of one source; the split has as many as the largest at least.
+            split = _counted_split(task.card)
+            rows = max(task.card.rows, declared[split].rows if split in declared else 0)
+            declared[split] = SplitLock(rows=rows, columns={})
     unknown = SourceError(
         "size unknown: the source is not in the lock and the card declares no `rows`; look at it with --resolve"
     )
     return {
         key: lock.sources.get(key) or (SourceLock(revision=DECLARED, splits=splits) if splits else unknown)
         for key, splits in sizes.items()
+    }
+
+
+def _counted_split(card: TaskCard) -> str:
+    """The source split that a card's `rows` counts: that of training, or the first one named where there is none."""
+    return parse_split(card.splits.get("train") or next(iter(card.splits.values()))).name
+
+
+def _declared_sizes(
+    tasks: Sequence[Task], sources: Collection[str], keys: Mapping[str, str]
+) -> dict[str, int]:
+    """By task name the `rows` of its card, where nothing better is known.
+
+    Of a source in `sources` the size is known, but not how many of its rows pass a card's `where`.
+    """
+    return {
+        task.card.task: task.card.rows
+        for task in tasks
+        if task.card.rows is not None and (task.card.where is not None or keys[task.card.task] not in sources)
     }
 
 

@@ -19,8 +19,8 @@ from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.errors import UsageError
 from flancollect.planning.recipe import Recipe
 
-SkipKind = Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable"]
-EXPECTED_SKIPS: frozenset[SkipKind] = frozenset({"hold_out", "dedup", "license", "unavailable"})
+SkipKind = Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable", "quota"]
+EXPECTED_SKIPS: frozenset[SkipKind] = frozenset({"hold_out", "dedup", "license", "unavailable", "quota"})
 """The kinds of skips that are no failure: what the user asked for, and what a card says beforehand."""
 
 

@@ -7,13 +7,14 @@ many rows each job gives is decided in `plan.py`, over all tasks; until then eve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from flancollect.artifacts import SourceLock
 from flancollect.cards.columns import column_problems
 from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
+from flancollect.cards.mixture_card import PartCard
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
@@ -26,11 +27,13 @@ from flancollect.planning.selection import Selection, Skip, SkipKind, serves
 class ResolvedSources:
     """What every source is now: `keys` by task name (`Task.exemplar_task` included), `entries` by source key.
 
-    An entry is a lock entry, or the error that says why there is none.
+    An entry is a lock entry, or the error that says why there is none. `sizes` has by task name how many rows of the
+    recipe's split pass the card's `where`, for tasks of which that is known: cards that share a source differ in it.
     """
 
     keys: Mapping[str, str]
     entries: Mapping[str, SourceLock | FlancollectError]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, task: Task) -> tuple[str, SourceLock | FlancollectError]:
         """Key and entry of a task's source."""
@@ -155,10 +158,11 @@ class TaskPlanner:
         # Zero-shot builds need no exemplars, so a dead source of exemplars must not stop them.
         few_shot = any(job.variant.few_shot for job in jobs)
         exemplar_source = self._exemplar_source(task) if few_shot else None
-        rows = high - low
+        rows = min(self._sources.sizes.get(card.task, high - low), high - low)
         # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
         # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
         capacity = rows * recipe.max_repeat * len(jobs)
+        original = original_weight(task, cap)
         return TaskPlan(
             task=task,
             part=part,
@@ -168,7 +172,7 @@ class TaskPlanner:
             pool=_pool(task, split, lock, exemplar_source),
             exemplar_source=exemplar_source,
             rows=rows,
-            weight=Fraction(min(rows, cap or rows)),
+            weight=Fraction(min(rows, cap or rows) if original is None else original),
             capacity=capacity if cap is None else min(capacity, cap * recipe.max_repeat),
             job_rows=rows * recipe.max_repeat,
             jobs=jobs,
@@ -182,9 +186,7 @@ class TaskPlanner:
         """
         hold_out = self._hold_out.templates.get(task.card.task, frozenset())
         jobs: dict[str, Job] = {}
-        shares: dict[str, float] = {
-            str(name): share for name, share in self._recipe.parts[part].variants.items()
-        }
+        shares = _variant_shares(task, self._recipe.parts[part])
         # In the order of all variants, whatever that of the card: of a pair, the one with options comes first.
         for name, variant in VARIANTS.items():
             if name not in shares:
@@ -200,7 +202,7 @@ class TaskPlanner:
             )
             if not templates:
                 continue
-            job = Job(variant=variant, share=weight_of(shares[name]), quota=0, templates=templates)
+            job = Job(variant=variant, share=shares[name], quota=0, templates=templates)
             twin = jobs.get(variant.twin)
             optionless = not any(template.shows_options for template in templates)
             if twin is not None and optionless and twin.templates == templates:
@@ -220,6 +222,26 @@ class TaskPlanner:
         split = parse_split(reader.card.splits["train"]).name
         _check_split(reader, split, "exemplars_from.split", key, lock)
         return ExemplarSource(task=reader, source_key=key, lock=lock)
+
+
+def _variant_shares(task: Task, part: PartCard) -> dict[str, Fraction]:
+    """By variant its share of a task's rows, relative to the others; variants without a share are absent."""
+    shares = {str(name): weight_of(share) for name, share in part.variants.items()}
+    if part.inverted is None or task.card.original_inverted is None:
+        return shares
+    # zs_opt 1 with three inverted templates of ten: zs_opt 7/10, zs_opt_inv 3/10.
+    divided: dict[str, Fraction] = {}
+    for name, share in shares.items():
+        original = task.card.original_inverted
+        inverted = weight_of(original.few_shot if VARIANTS[name].few_shot else original.zero_shot)
+        divided |= {name: share * (1 - inverted), VARIANTS[name].inverse: share * inverted}
+    return {name: share for name, share in divided.items() if share}
+
+
+def original_weight(task: Task, cap: int | None) -> int | None:
+    """What a task weighs in the published collection: its rows there, up to the cap; None where they are unknown."""
+    rows = task.card.original_rows
+    return rows if rows is None or cap is None else min(rows, cap)
 
 
 def _check_split(task: Task, split: str, place: str, source_key: str, lock: SourceLock) -> None:

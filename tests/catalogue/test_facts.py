@@ -10,6 +10,8 @@ from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.select import select
 from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer
+from flancollect.planning.plan import plan as make_plan
+from flancollect.planning.request import BuildRequest
 from tests.catalogue.tables import ORIGINS, copied, facts, original
 
 SUBMIXES = {"Flan2021": "flan2021", "Dialog": "dialog", "ProgramSynthesis": "program"}
@@ -71,6 +73,8 @@ def test_the_193_tasks_of_t0_have_their_names_and_clusters(catalog: Catalog) -> 
     assert {name: task.card.cluster for name, task in tasks.items()} == {
         row["p3_task"]: row["category"] for row in table
     }
+    for row in table:
+        assert tasks[row["p3_task"]].card.original_rows // 10 * 10 == int(row["n_zero_shot"]), row["p3_task"]
 
 
 def test_natural_instructions_have_their_names_categories_and_sizes(catalog: Catalog) -> None:
@@ -100,7 +104,7 @@ def test_mixtures_have_the_published_caps_and_rates(catalog: Catalog, mixture: s
 
 
 @pytest.mark.parametrize("mixture", ["flan2022", "chung2022-a", "chung2022-b", *LADDER])
-def test_inverted_prompts_come_at_three_tenths_and_options_in_the_published_styles(
+def test_variants_and_inverted_prompts_come_as_often_as_in_the_published_mixtures(
     catalog: Catalog, mixture: str
 ) -> None:
     four = {"zs_opt": 1, "fs_opt": 1, "zs_noopt": 1, "fs_noopt": 1}
@@ -108,7 +112,60 @@ def test_inverted_prompts_come_at_three_tenths_and_options_in_the_published_styl
     inverted = {"zs_opt_inv": 0.3, "fs_opt_inv": 0.3}
     styles = {"t0": four, "niv2": two, "cot": two | inverted, "dialog": two | inverted}
     for name, part in catalog.mixtures[mixture].card.parts.items():
-        assert part.variants == styles.get(name, four | inverted), name
+        assert part.variants == styles.get(name, four), name
+        # In Flan 2021 the inverted templates are some of the ten, in every style, and not of every task.
+        assert part.inverted == (None if name in styles else "original"), name
+
+
+def test_the_tasks_of_flan_2021_are_inverted_as_often_as_their_published_templates(catalog: Catalog) -> None:
+    for row in facts("muffin"):
+        inverted = catalog.tasks[row["task"]].card.original_inverted
+        shares = (inverted.zero_shot, inverted.few_shot) if inverted else (0, 0)
+        if row["submixture"] == "Flan2021":
+            zero_shot, few_shot = (
+                int(row[f"n_inversions_{style}_shot"]) / int(row[f"templates_{style}_shot"])
+                for style in ("zero", "few")
+            )
+            assert shares == (zero_shot, few_shot), row["task"]
+        elif row["n_zero_shot"]:
+            assert shares == (pytest.approx(3 / 13, abs=1e-6),) * 2, row["task"]
+
+
+def test_a_plan_of_flan_2021_has_those_shares_where_families_invert(catalog: Catalog) -> None:
+    plan = make_plan(BuildRequest("flan2022", resolve_from="declared"))
+    for task in plan.tasks:
+        inverted = task.task.card.original_inverted
+        if task.part != "flan2021" or inverted is None:
+            continue
+        assert any(template.direction == "inverted" for template in task.task.family.templates), task.name
+        for shots, share in (("zs", inverted.zero_shot), ("fs", inverted.few_shot)):
+            quotas = {job.variant.inverted: 0 for job in task.jobs}
+            for job in task.jobs:
+                quotas[job.variant.inverted] += job.quota * job.variant.name.startswith(shots)
+            assert quotas.get(True, 0) / sum(quotas.values()) == pytest.approx(share, abs=0.01), task.name
+
+
+@pytest.mark.parametrize("mixture", ["flan2022", "chung2022-a", "chung2022-b"])
+def test_tasks_have_their_published_shares_of_each_part(mixture: str) -> None:
+    """Total variation against min(cap, cases) of the fact tables, in each part under one percent."""
+    cases = {row["task"]: row["n_zero_shot"] for row in facts("muffin")}
+    cases |= {row["p3_task"]: row["n_zero_shot"] for row in facts("t0sf")}
+    cases |= {row["task"]: row["number_examples"] for row in facts("niv2")}
+    cases |= {row["task"]: row["lines_declared"] for row in facts("cot")}
+    plan = make_plan(BuildRequest(mixture, resolve_from="declared"))
+    for name, part in plan.recipe.parts.items():
+        assert part.cap is not None
+        tasks = {task.name: task for task in plan.tasks if task.part == name}
+        # Of seven tasks of program synthesis no count is published: their own stands.
+        weights = {
+            task: min(part.cap, int(cases[task]) if cases[task] else plan_of_task.rows)
+            for task, plan_of_task in tasks.items()
+        }
+        quotas = {task: plan_of_task.quota for task, plan_of_task in tasks.items()}
+        whole, rows = sum(weights.values()), sum(quotas.values())
+        distance = sum(abs(quotas[task] / rows - weights[task] / whole) for task in tasks) / 2
+        assert distance < 0.01, name
+        assert float(plan.distance_to_original(name)) == pytest.approx(distance, abs=0.005)
 
 
 def test_the_ladder_has_the_papers_steps(catalog: Catalog) -> None:

@@ -66,7 +66,8 @@ def test_the_plan_says_each_parts_rows_and_how_far_its_share_is_from_the_one_ask
     app(["plan", "flan2022-9", "--rows", "2000", "--json"], standalone_mode=False)
     (part,) = json.loads(capsys.readouterr().out)["parts"].values()
     assert part == {
-        "tasks": 9, "capped_rows": 148_131, "rows": 2000, "share": 1.0, "asked_share": 1.0, "difference": 0.0,
+        "tasks": 9, "weight": 74_771, "rows": 2000, "share": 1.0, "asked_share": 1.0, "difference": 0.0,
+        "distance_to_original": 0.000362,
     }  # fmt: skip
     app(["plan", "chung2022-b"], standalone_mode=False)
     said = capsys.readouterr().out
