@@ -35,7 +35,8 @@ _NOT_RENDERED = {
     "reason",
     "substitute",
     "original_rows",
-    "note",
+    "differs",
+    "split_answers",
     "lint",
 }
 """Keys of a card that no row depends on, or that are hashed as what they stand for."""
