@@ -66,8 +66,6 @@ def _line(cards: Sequence[TaskCard]) -> tuple[str, ...]:
     """The cells of one card file, in the order of `COLUMNS`."""
     rows = _total(map(_declared_rows, cards))
     original = _total(card.original_rows for card in cards)
-    substitutes = [f"in place of the original: {card.substitute}" for card in cards if card.substitute]
-    differences = [*substitutes, *(card.differs for card in cards if card.differs)]
     return (
         _named([card.task for card in cards], "tasks"),
         _named([source_label(card.source) for card in cards], "sources"),
@@ -77,13 +75,14 @@ def _line(cards: Sequence[TaskCard]) -> tuple[str, ...]:
         "" if original is None else f"{original:,}",
         f"{rows - original:+,}" if rows is not None and original is not None else "",
         "; ".join(dict.fromkeys(card.reason for card in cards if card.reason)),
-        "; ".join(dict.fromkeys(differences)),
+        "; ".join(dict.fromkeys(text for card in cards if (text := differences(card)))),
     )
 
 
-def differs(card: TaskCard) -> bool:
-    """Whether the ledger names a difference of this task to the original one."""
-    return card.substitute is not None or card.differs is not None
+def differences(card: TaskCard) -> str:
+    """All that a card says of how its task is not the original one; empty where it is."""
+    source = None if card.substitute is None else f"in place of the original: {card.substitute}"
+    return "; ".join(text for text in (source, card.differs) if text)
 
 
 def source_label(source: Source) -> str:

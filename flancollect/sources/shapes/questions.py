@@ -18,9 +18,7 @@ from flancollect.sources.shapes.shape import RowShape
 def rows(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row per question that has an answer, in order."""
     # Not strict: a conversation may end with a question that has no answer, and it makes no row.
-    turns = list(
-        zip(row["questions"], row["orig_answers"]["texts"], row["answers"]["texts"], strict=False)
-    )
+    turns = list(zip(row["questions"], row["orig_answers"]["texts"], row["answers"]["texts"], strict=False))
     texts = [text for question, answer, _ in turns for text in (question, answer)]
     # Turn 2, the third, has the texts 0 to 3 before it: two questions and their answers.
     return [
