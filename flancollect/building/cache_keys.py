@@ -36,7 +36,8 @@ _NOT_RENDERED = {
     "substitute",
     "original_rows",
     "original_inverted",
-    "note",
+    "differs",
+    "split_answers",
     "lint",
 }
 """Keys of a card that no row depends on, or that are hashed as what they stand for."""

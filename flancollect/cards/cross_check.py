@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.licenses import DENIED, LICENSES, OTHER, UNKNOWN, license_ids, misspelled
@@ -48,11 +48,12 @@ def task_problems(task: Task) -> Iterator[Problem]:
     """What is wrong with a task card, given its family, and with the exemplars that it takes elsewhere."""
     card = task.card
     yield from _family_problems(task)
-    for place, text in expressions(card):
-        try:
-            compile_expression(text)
-        except ExpressionError as error:
-            yield task.problem(place, str(error))
+    yield from _expression_problems(task, expressions(card))
+    for split in card.split_answers:
+        asked = task.in_split(split)
+        yield from _answer_problems(asked)
+        of_answer = [(place, text) for place, text in expressions(asked.card) if place.startswith("answer.")]
+        yield from _expression_problems(asked, of_answer)
     for split, text in card.splits.items():
         try:
             parse_split(text)
@@ -66,6 +67,15 @@ def task_problems(task: Task) -> Iterator[Problem]:
     exemplars = task.exemplar_task
     if exemplars is not None:
         yield from task_problems(exemplars)
+
+
+def _expression_problems(task: Task, places: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """The expressions among these that cannot be compiled."""
+    for place, text in places:
+        try:
+            compile_expression(text)
+        except ExpressionError as error:
+            yield task.problem(place, str(error))
 
 
 def _family_problems(task: Task) -> Iterator[Problem]:
@@ -82,6 +92,12 @@ def _family_problems(task: Task) -> Iterator[Problem]:
         if name not in templates:
             what = f'family {family.name} has no template "{name}".'
             yield task.problem("templates", what + did_you_mean(name, templates, "Templates"))
+    yield from _answer_problems(task)
+
+
+def _answer_problems(task: Task) -> Iterator[Problem]:
+    """Where the answer is not of the kind that the family's templates list options of."""
+    card, family = task.card, task.family
     # A closed label set may serve where options are open, but the options of each row not where they are closed.
     if family.options == "closed" and not isinstance(card.answer, ChoicesAnswer):
         yield task.problem("answer", f"family {family.name} has closed options; give `choices` and `index`")

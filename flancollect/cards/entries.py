@@ -13,7 +13,7 @@ from flancollect.cards.family import Family
 from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.source_card import Source
 from flancollect.cards.styles import Styles
-from flancollect.cards.task_card import TaskCard
+from flancollect.cards.task_card import CardSplit, TaskCard
 from flancollect.errors import Problem
 
 
@@ -61,12 +61,28 @@ class Task:
             "where": exemplars.where,
             "fields": exemplars.fields or card.fields,
             "answer": exemplars.answer or card.answer,
+            "split_answers": {},
             "exemplars": None,
             "exemplars_from": None,
         }
         # Its `fields.question` stands at `exemplars_from.fields.question` in the file.
         lines = {place.removeprefix("exemplars_from."): line for place, line in self.lines.items()}
         return replace(self, card=card.model_copy(update=differences), lines={**self.lines, **lines})
+
+    def in_split(self, split: CardSplit) -> Task:
+        """The task as rows of this split of the card answer it: the same, unless the split has an answer of its own."""
+        answer = self.card.split_answers.get(split)
+        if answer is None:
+            return self
+        card = self.card.model_copy(update={"answer": answer, "split_answers": {}})
+        # Its `answer.text` stands at `split_answers.validation.text` in the file.
+        place = f"split_answers.{split}"
+        lines = {
+            name.replace(place, "answer", 1): line
+            for name, line in self.lines.items()
+            if name == place or name.startswith(f"{place}.")
+        }
+        return replace(self, card=card, lines={**self.lines, **lines})
 
     def problem(self, place: str, what: str) -> Problem:
         """A problem of this card at a dotted place such as `fields.premise`."""

@@ -21,8 +21,13 @@ HEAD = """\
 Where the rows of every task come from: printed by `flancollect cards sources` from the cards, never edited.
 `rows` is the published size of the training split (for benchmarks, of the split that is asked), or of the slice
 of it that is used, before any filter. `original` is how many cases the published collection counts, where that
-is known: rounded to tens, after its own filters and splits. `difference` is rows less original. A task whose
-source cannot be had keeps its card, says `unavailable` and why, and is skipped with that reason.
+is known: rounded to tens, after its own filters and splits; `more` is rows less original. Flan keeps the last 200
+training rows of most tasks for validation (50 or 100 of small ones), which makes a `more` of some 200: they train here.
+A task whose source cannot be had keeps its card, says `unavailable` and why, and is skipped with that reason.
+
+`differences` names what is not as in the original task of Flan or P3: another source, rows that it leaves out or
+we do, fields, answers, label words. What holds for all is not repeated: templates are ours, and so are the words
+around fields and labels; white space and markup are tidied. An empty cell is a task like the original.
 """
 
 COLUMNS = (
@@ -32,8 +37,9 @@ COLUMNS = (
     "license",
     "rows",
     "original",
-    "difference",
-    "substitute, reason, note",
+    "more",
+    "unavailable because",
+    "differences",
 )
 
 
@@ -60,7 +66,6 @@ def _line(cards: Sequence[TaskCard]) -> tuple[str, ...]:
     """The cells of one card file, in the order of `COLUMNS`."""
     rows = _total(map(_declared_rows, cards))
     original = _total(card.original_rows for card in cards)
-    notes = [text for card in cards for text in (card.substitute, card.reason, card.note) if text]
     return (
         _named([card.task for card in cards], "tasks"),
         _named([source_label(card.source) for card in cards], "sources"),
@@ -69,8 +74,15 @@ def _line(cards: Sequence[TaskCard]) -> tuple[str, ...]:
         "" if rows is None else f"{rows:,}",
         "" if original is None else f"{original:,}",
         f"{rows - original:+,}" if rows is not None and original is not None else "",
-        "; ".join(dict.fromkeys(notes)),
+        "; ".join(dict.fromkeys(card.reason for card in cards if card.reason)),
+        "; ".join(dict.fromkeys(text for card in cards if (text := differences(card)))),
     )
+
+
+def differences(card: TaskCard) -> str:
+    """All that a card says of how its task is not the original one; empty where it is."""
+    source = None if card.substitute is None else f"in place of the original: {card.substitute}"
+    return "; ".join(text for text in (source, card.differs) if text)
 
 
 def source_label(source: Source) -> str:

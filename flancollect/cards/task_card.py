@@ -98,6 +98,8 @@ class TaskCard(Card):
     `train[:-200]`, `train[90%:]`; `exemplars` is the split that few-shot exemplars come from, by default
     train. `rows` is the published size of the train split (of the first one named, if there is none), for
     planning before the source was locked.
+    `split_answers` is for splits whose rows hold their answer otherwise than the others do: by split, in place of
+    `answer`.
     `reshape` names a shape of `flancollect/sources/shapes/` that makes other rows of the source's rows; expressions
     see those. `templates` narrows the family's templates to the named ones. `exemplars` gives a list of rows
     inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
@@ -108,7 +110,7 @@ class TaskCard(Card):
     A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.
     `substitute` says which source stands for the original one, `original_rows` how many rows the published
     collection counts (mixtures weigh the task by that), `original_inverted` how many of its prompts there are
-    inverted, `note` what else differs.
+    inverted, `differs` what else is not as in the original task.
     """
 
     task: Name
@@ -126,6 +128,7 @@ class TaskCard(Card):
     templates: Texts | None = None
     fields: dict[str, ExpressionText]
     answer: Answer
+    split_answers: dict[CardSplit, Answer] = Field(default_factory=dict)
     exemplars: ExpressionText | None = None
     exemplars_from: ExemplarSourceCard | None = None
     metric: Metric = "exact_match"
@@ -137,11 +140,19 @@ class TaskCard(Card):
     substitute: str | None = None
     original_rows: Count | None = None  # rounded to tens, as the published collection gives it
     original_inverted: InvertedShares | None = None
-    note: str | None = None
+    differs: str | None = None
     lint: LintRules | None = None
 
     @model_validator(mode="after")
     def _check_reason(self) -> TaskCard:
         if (self.status == "unavailable") != (self.reason is not None):
             raise ValueError("`reason` goes with `status: unavailable`, and with nothing else")
+        return self
+
+    @model_validator(mode="after")
+    def _check_split_answers(self) -> TaskCard:
+        for split in self.split_answers:
+            if split not in self.splits:
+                splits = ", ".join(self.splits)
+                raise ValueError(f'split_answers: no split "{split}" in `splits`. Splits: {splits}.')
         return self

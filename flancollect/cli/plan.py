@@ -77,6 +77,7 @@ def plan(
 
 
 def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
+    from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
 
     whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
@@ -98,6 +99,7 @@ def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
                 "quota": task.quota,
                 "variants": {job.variant.name: job.quota for job in task.active_jobs},
                 "revision": task.lock.revision,
+                "differences": differences(task.task.card),
             }
             for task in build_plan.tasks
             if task.quota
@@ -133,6 +135,7 @@ def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
 
 
 def _print_plan(build_plan: BuildPlan) -> None:
+    from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
 
     whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
@@ -148,6 +151,10 @@ def _print_plan(build_plan: BuildPlan) -> None:
         if distance is not None:
             print(f"  its tasks' shares are {distance:.2%} from the published ones (total variation)")
     print_skips([(skip.task, skip.kind, skip.reason) for skip in _skips(build_plan)])
+    differing = sum(bool(differences(task.task.card)) for task in build_plan.tasks)
+    if differing:
+        where = "named in task_cards/SOURCES.md and by `flancollect cards sources`"
+        print(f"{differing:,} of {len(build_plan.tasks):,} tasks differ from the original ones: {where}")
     print(f"license of the whole: {whole.id}: {whole.reason}")
     short = (
         f"; {build_plan.rows_asked - build_plan.rows:,} fewer than asked for: all that exists"

@@ -16,6 +16,7 @@ from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import PartCard
 from flancollect.cards.splits import SplitSlice, parse_split
+from flancollect.cards.task_card import CardSplit
 from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
 from flancollect.planning.quota import weight_of
@@ -147,7 +148,8 @@ class TaskPlanner:
             raise _NotPlannedError("card", str(task.problem("splits", f"no {recipe.split} split is given")))
         split = parse_split(card.splits[recipe.split])
         place = f"splits.{recipe.split}"
-        _check_split(task, split.name, place, key, lock)
+        asked = task.in_split(recipe.split)
+        _check_split(asked, split.name, place, key, lock)
         low, high = split.bounds(lock.splits[split.name].rows)
         if high == low:
             raise _NotPlannedError("source", f"{key}: the split {card.splits[recipe.split]} has no rows")
@@ -157,14 +159,14 @@ class TaskPlanner:
             raise _NotPlannedError("plan", reason)
         # Zero-shot builds need no exemplars, so a dead source of exemplars must not stop them.
         few_shot = any(job.variant.few_shot for job in jobs)
-        exemplar_source = self._exemplar_source(task) if few_shot else None
+        exemplar_source = self._exemplar_source(task, asked, split) if few_shot else None
         rows = min(self._sources.sizes.get(card.task, high - low), high - low)
         # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
         # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
         capacity = rows * recipe.max_repeat * len(jobs)
         original = original_weight(task, cap)
         return TaskPlan(
-            task=task,
+            task=asked,
             part=part,
             source_key=key,
             lock=lock,
@@ -211,16 +213,16 @@ class TaskPlanner:
                 jobs[name] = job
         return tuple(jobs.values())
 
-    def _exemplar_source(self, task: Task) -> ExemplarSource | None:
-        """The other source that exemplars come from, if the card names one."""
-        reader = task.exemplar_task
-        if reader is None:
-            return None
+    def _exemplar_source(self, task: Task, asked: Task, split: SplitSlice) -> ExemplarSource | None:
+        """What exemplars are read from, if not from the questions' source with the questions' card."""
+        reader = task.exemplar_task or task.in_split(_pool_split(task))
         key, lock = self._sources.of(reader)
         if isinstance(lock, FlancollectError):
             raise _NotPlannedError("source", f"exemplars: {lock}")
-        split = parse_split(reader.card.splits["train"]).name
-        _check_split(reader, split, "exemplars_from.split", key, lock)
+        if task.exemplar_task is None:
+            own_answer = reader.card.answer != asked.card.answer and _pool(task, split, lock, None) != split
+            return ExemplarSource(task=reader, source_key=key, lock=lock) if own_answer else None
+        _check_split(reader, parse_split(reader.card.splits["train"]).name, "exemplars_from.split", key, lock)
         return ExemplarSource(task=reader, source_key=key, lock=lock)
 
 
@@ -260,8 +262,12 @@ def _pool(
     task: Task, split: SplitSlice, lock: SourceLock, exemplar_source: ExemplarSource | None
 ) -> SplitSlice:
     """Where exemplars come from: the other source's split, the card's split for them, train, or what is asked."""
-    if exemplar_source is not None:
-        return parse_split(exemplar_source.task.card.splits["train"])
-    splits = task.card.splits
-    pool = parse_split(splits.get("exemplars", splits.get("train", "train")))
-    return pool if pool.name in lock.splits else split
+    reader = task if exemplar_source is None else exemplar_source.task
+    pool = parse_split(reader.card.splits.get(_pool_split(reader), "train"))
+    known = lock if exemplar_source is None else exemplar_source.lock
+    return pool if pool.name in known.splits else split
+
+
+def _pool_split(task: Task) -> CardSplit:
+    """The split of a card that exemplars come from."""
+    return "exemplars" if "exemplars" in task.card.splits else "train"

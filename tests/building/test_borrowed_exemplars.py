@@ -128,6 +128,26 @@ def test_such_rows_are_traced_and_rendered_again(tmp_path: Path) -> None:
     assert all(why(out, row, request).rendered_again for row in range(9))
 
 
+def test_a_split_with_an_answer_of_its_own_shows_exemplars_with_theirs(tmp_path: Path) -> None:
+    card = (
+        CARD.rstrip()
+        + """
+    split_answers:
+      test: {text: '"about " ~ answer', also: '[answer | string]'}
+"""
+    )
+    mine = catalogue(tmp_path, card)
+    rows = built(mine, tmp_path / "out")
+    (row,) = [row for row in rows if row["provenance"]["source_row"] == 1]
+    assert row["inputs"] == "7 + 7 =\n14\n\n3 + 1 =\n4\n\n8 + 8 =\n16\n\n1 + 1 ="
+    assert (row["targets"], row["question"]["accepted"]) == ("about 2", ["about 2", "2"])
+    assert row["provenance"]["exemplars"] == [0, 1, 2]
+    (same,) = [row for row in rows if row["provenance"]["source_row"] == 3]
+    assert same["provenance"]["exemplars"] == [0, 2, 3]  # the pool asks 3 + 1, too
+    request = BuildRequest(name="exam", catalogs=(mine,), access=SourceAccess(offline=True))
+    assert all(why(tmp_path / "out", row, request).rendered_again for row in range(9))
+
+
 def test_a_changed_prompt_file_is_another_build(tmp_path: Path) -> None:
     mine = catalogue(tmp_path, CARD.rstrip() + BORROWS)
     before = built(mine, tmp_path / "before")

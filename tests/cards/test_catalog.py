@@ -56,6 +56,25 @@ def test_all_problems_of_all_files_come_at_once_sorted_by_place(tmp_path: Path, 
     assert messages == sorted(messages)
 
 
+@pytest.mark.parametrize(
+    ("split_answers", "what"),
+    [
+        ("{test: {choices: [red, green], index: label}}", 'split_answers: no split "test" in `splits`'),
+        ("{train: {text: label}}", "answer: family colour has closed options"),
+        ("{train: {choices: [red, green], index: label |}}", "answer.index: "),
+        ("{trian: {choices: [red, green], index: label}}", "split_answers.trian: "),
+    ],
+)
+def test_answers_of_a_split_are_checked_as_the_card_s_own(
+    tmp_path: Path, empty: Path, split_answers: str, what: str
+) -> None:
+    task = TASK + f"split_answers: {split_answers}\n"
+    (problem,) = problems(colours(tmp_path / "mine", task=task), empty)
+    assert what in problem
+    line = 1 if "no split" in what else 11
+    assert f"mine/colours.yaml:{line} " in problem
+
+
 def test_an_unknown_family_is_named_with_what_exists(tmp_path: Path, empty: Path) -> None:
     messages = problems(
         colours(tmp_path / "mine", task=TASK.replace("family: colour", "family: color")), empty

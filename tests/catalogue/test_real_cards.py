@@ -93,7 +93,7 @@ def _looked_at(task: Task, access: SourceAccess) -> Iterator[tuple[str, int, Cou
             continue
         ids = np.arange(min(ROWS_LOOKED_AT, table.rows))
         rows = table.take(ids, table.schema.names).to_pylist()
-        usable = normalise(task, ids.tolist(), rows, table.doc, dropped)
+        usable = normalise(task.in_split(split), ids.tolist(), rows, table.doc, dropped)
         if task.card.exemplars is not None:
             usable = usable if document_exemplars(task, table.doc, dropped) else []
         yield split, len(usable), dropped

@@ -137,3 +137,16 @@ def test_what_is_printed_is_data_and_the_rest_goes_to_stderr(tmp_path):
     ran = command("build", "small", "--out", tmp_path / "out", "--json")
     assert json.loads(ran.out)["rows"] == 240
     assert ran.err.splitlines()[-1] == "tasks: 6/6"
+
+
+def test_a_plan_says_how_many_tasks_differ_from_the_original_and_where_it_is_written(copied):
+    assert "differ" not in command("plan", "phrases", "--resolve", catalogue=copied).out
+    card = copied / "phrases" / "phrases.yaml"
+    card.write_text(card.read_text() + "differs: without its titles\n")
+    said = command("plan", "phrases", "--resolve", catalogue=copied).out.splitlines()
+    assert said[-3] == (
+        "1 of 1 tasks differ from the original ones: "
+        "named in task_cards/SOURCES.md and by `flancollect cards sources`"
+    )
+    plan = json.loads(command("plan", "phrases", "--resolve", "--json", catalogue=copied).out)
+    assert [task["differences"] for task in plan["tasks"]] == ["without its titles"]

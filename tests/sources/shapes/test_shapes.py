@@ -60,6 +60,7 @@ def test_rows_have_exactly_the_columns_that_a_shape_adds(name: str) -> None:
         "text": "one two three",
         "questions": ["Who?"],
         "orig_answers": {"texts": ["me"], "answer_starts": [0]},
+        "answers": {"texts": [["me", "I"]], "answer_starts": [[0, 3]]},
         "utterances": ["Hi", "Who?", "Me"],
         "pid": "1@1",
         "input": "Which?\nOptions:\n(A) one\n(B) two",
@@ -118,12 +119,17 @@ def test_the_last_word_of_tokenised_text_is_cut_off_plain_text() -> None:
 
 
 def test_questions_come_one_by_one_with_the_turns_before_them() -> None:
-    row = {"questions": ["Who?", "When?"], "orig_answers": {"texts": ["Ann", "CANNOTANSWER"]}}
+    row = {
+        "questions": ["Who?", "When?"],
+        "orig_answers": {"texts": ["Ann", "CANNOTANSWER"]},
+        "answers": {"texts": [["Ann Lee", "Ann"], ["CANNOTANSWER"]]},
+    }
+    unanswered = ["CANNOTANSWER"]
     assert questions.rows(row) == [
-        {"question": "Who?", "answer": "Ann", "history": []},
-        {"question": "When?", "answer": "CANNOTANSWER", "history": ["Who?", "Ann"]},
+        {"question": "Who?", "answer": "Ann", "accepted": ["Ann Lee", "Ann"], "history": []},
+        {"question": "When?", "answer": "CANNOTANSWER", "accepted": unanswered, "history": ["Who?", "Ann"]},
     ]
-    assert questions.rows({"questions": [], "orig_answers": {"texts": []}}) == []
+    assert questions.rows({"questions": [], "orig_answers": {"texts": []}, "answers": {"texts": []}}) == []
 
 
 def test_dialog_turns_join_a_speakers_utterances_and_begin_with_the_user() -> None:
