@@ -24,7 +24,8 @@ from flancollect.sources.locations import digest_of, is_large
 from flancollect.sources.mirror import mirrored_dataset
 from flancollect.sources.parquet import ParquetSource, open_parquet, unreadable
 from flancollect.sources.retry import Failure
-from flancollect.sources.table import SourceAccess, SourceTable, table_of_rows
+from flancollect.sources.parts import table_of
+from flancollect.sources.table import SourceAccess, SourceTable
 from flancollect.sources.urls import host_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -206,7 +207,7 @@ def _open_remote(source: HubSource, builder: Any, split: str) -> SourceTable:
         table = builder.as_dataset(split=split).data.table
     except Exception as error:  # noqa: BLE001, RUF100 (the library raises many kinds)
         raise SourceError(f"{_label(source)}: `datasets` cannot prepare it: {type(error).__name__}") from None
-    return table_of_rows(table.replace_schema_metadata(None), {})
+    return table_of(table.replace_schema_metadata(None))
 
 
 def _open_url(url: str) -> Any:
