@@ -23,13 +23,15 @@ from flancollect.render.picks import DrawScope
 from flancollect.sources.parts import Spool, merged, table_of
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess, SourceTable
+from flancollect.sources.values import LARGE_CELL_BYTES, size_of
 
 MORSEL_ROWS = 16_384
 """A morsel is the rows that go through reading and rendering together: so many at most, and by size of the rows
 fewer."""
-MORSEL_BYTES = 64 * 1024 * 1024
+MORSEL_BYTES = 32 * 1024 * 1024
 FIRST_ROWS = 1_024
 """Rows of the first morsel where none has been read, so that nobody knows their size."""
+MANY_ROWS = 64
 CACHED_BYTES = 64 * 1024 * 1024
 
 
@@ -106,15 +108,16 @@ class TaskSource:
         """
         start = 0
         while start < len(ids):
-            rows = FIRST_ROWS if self._row_bytes is None else MORSEL_BYTES // (self._row_bytes * shown)
+            rows = MORSEL_BYTES // (self._row_bytes * shown) if self._row_bytes else FIRST_ROWS
             stop = start + min(max(rows, 1), MORSEL_ROWS)
             yield ids[start:stop]
             start = stop
 
     def _learn_size(self, size: int, rows: int) -> None:
-        """Take note of how many bytes rows have, of the largest that were read together."""
-        if rows:
-            self._row_bytes = max(self._row_bytes or 1, size // rows)
+        """Take note of how many bytes rows have: of the last that were many, or of a few that were larger."""
+        mean = size // max(rows, 1)
+        if rows >= MANY_ROWS or mean > (self._row_bytes or 0):
+            self._row_bytes = mean
 
     @property
     def held_out(self) -> HeldOutQuestions:
@@ -132,7 +135,8 @@ class TaskSource:
         ids = np.unique(np.concatenate([*source_rows, self.pool_ids()] if own_pool else source_rows))
         columns = columns_read(self.plan.task.card, table.schema.names)
         self._tables[split.name], size = cached(table, ids, columns, self.settings.access)
-        self._learn_size(size, len(ids))
+        # Until large texts have been read: in Python they may be four times as large as in a file.
+        self._learn_size(4 * size if size > LARGE_CELL_BYTES * len(ids) else size, len(ids))
 
     def pool(self, variant: Variant) -> ExemplarPool:
         """The exemplar pool of a variant, without held-out content; empty for zero-shot ones.
@@ -198,7 +202,7 @@ def cached(
     def pieces() -> Iterator[pa.Table]:
         nonlocal size
         for piece in table.scan(ids, columns) if columns and len(ids) else ():
-            size += piece.nbytes
+            size += size_of(piece)
             yield piece
 
     rows = table_of(merged(pieces()), spool=Spool(access, CACHED_BYTES))

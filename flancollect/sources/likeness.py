@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from flancollect.sources.values import is_bytes, is_list
+from flancollect.sources.values import is_bytes, is_list, is_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def _bare(kind: pa.DataType) -> pa.DataType:
 def _family(kind: pa.DataType) -> str:
     """What a type holds, whatever its width or unit; empty for types that are like themselves alone."""
     types = pa.types
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or is_bytes(kind):
+    if is_text(kind) or is_bytes(kind):
         return "text"
     if types.is_integer(kind):
         return "whole number"

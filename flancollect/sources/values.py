@@ -9,6 +9,7 @@ gives it (3.8, not 3.799999952316284).
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ import pyarrow.compute as pc
 JSON = pa.json_(pa.large_string())
 """A column of JSON texts: null is a key that the row does not have, the text "null" a key that is null."""
 
+LARGE_CELL_BYTES = 4096
+"""From here on it counts that Python keeps a text at up to four bytes a character."""
+
 Convert = Callable[[Any], Any]
 
 
@@ -30,7 +34,7 @@ class Values:
     """Rows as Python values, column by column; None stands for null and for a key that a row lacks.
 
     `lacking` has, by column, the positions of the rows that lack its key, `unreadable` why rows have a value
-    that no card can use, by position. `bytes` is the size of all values in Arrow.
+    that no card can use, by position. `bytes` is the size of all values in Arrow, and of large texts in Python.
     """
 
     count: int
@@ -101,7 +105,7 @@ def values_of(pieces: Iterable[pa.Table], names: Sequence[str], count: int, *, s
 
 
 def _cells(name: str, column: pa.ChunkedArray) -> tuple[list[Any], dict[int, str], int]:
-    """The values of a column, why some cannot be read, by position, and the size of all in Arrow."""
+    """The values of a column, why some cannot be read, by position, and the size of all."""
     if column.type == JSON:
         texts = pa.chunked_array([chunk.storage for chunk in column.chunks], JSON.storage_type)
         return *_parsed(name, texts.to_pylist()), column.nbytes
@@ -114,7 +118,10 @@ def _cells(name: str, column: pa.ChunkedArray) -> tuple[list[Any], dict[int, str
             cells = [None if cell is None else convert(cell) for cell in cells]
     except Exception:  # noqa: BLE001, RUF100 (whatever it is, the value at fault is looked for below)
         return *_one_by_one(name, column, convert), column.nbytes
-    return cells, {}, plain.nbytes
+    size = plain.nbytes
+    if size > LARGE_CELL_BYTES * len(cells):
+        size = max(size, sum(map(sys.getsizeof, cells)))
+    return cells, {}, size
 
 
 def _parsed(name: str, texts: Sequence[str | None]) -> tuple[list[Any], dict[int, str]]:
@@ -171,6 +178,24 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_time64(kind) and kind.unit == "ns":
         return column.cast(pa.time64("us"))
     return column
+
+
+def size_of(piece: pa.Table) -> int:
+    """Bytes of all values, each counted as often as it occurs: a dictionary has it once."""
+    return sum(map(_column_size, piece.columns))
+
+
+def _column_size(column: pa.ChunkedArray) -> int:
+    kind = column.type
+    if not pa.types.is_dictionary(kind) or not (is_text(kind.value_type) or is_bytes(kind.value_type)):
+        return int(column.nbytes)
+    lengths = (pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() for chunk in column.chunks)
+    return sum(length or 0 for length in lengths)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is text of any layout."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def is_bytes(kind: pa.DataType) -> bool:
