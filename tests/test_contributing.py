@@ -387,7 +387,8 @@ import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, SplitLock
 from flancollect.cards.source_card import NumbersSource
-from flancollect.sources.table import SourceAccess, SourceTable, table_of
+from flancollect.sources.parts import table_of
+from flancollect.sources.table import SourceAccess, SourceTable
 
 REVISION = "numbers:1"
 

@@ -18,7 +18,7 @@ from flancollect.render.normalise import normalise_columns
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess
 
-READ_ROWS = 16_384
+READ_ROWS = 1_024
 
 
 class HoldOut:
@@ -69,7 +69,8 @@ class HoldOut:
             low, high = split.bounds(table.rows)
             for start in range(low, high, READ_ROWS):
                 ids = np.arange(start, min(start + READ_ROWS, high), dtype=np.int64)
-                rows = table.take(ids, names)
-                columns = {name: rows.column(name).to_pylist() for name in rows.schema.names}
-                for row in normalise_columns(task, ids.tolist(), columns, table.doc, Counter()):
-                    yield row.fields
+                numbers, values = table.take_usable(ids, names, Counter())
+                rows = normalise_columns(
+                    task, numbers, values.columns, table.doc, Counter(), whole_rows=values.rows
+                )
+                yield from (row.fields for row in rows)

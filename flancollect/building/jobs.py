@@ -160,6 +160,7 @@ class RunningJob:
         """Rows until the quota is met or every row has been used `max_repeat` times."""
         remaining = self._job.quota
         earlier = EarlierTexts(self._job, self._twin, self._settings) if self._settings.dedup else None
+        shown = 1 + (self._settings.shots.max if self._job.variant.few_shot else 0)
         # All rows serve once before any serves twice, so a larger quota only adds rows.
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
@@ -169,12 +170,15 @@ class RunningJob:
                 spare = remaining // 8 + 16 if self.dropped else 0
                 size = min(MORSEL_ROWS, remaining + spare)
                 ids, order = order[:size], order[size:]
-                block = self._morsel(scope, ids)
-                if earlier is not None:
-                    block = earlier.without(block, self.dropped)
-                block = part(block, 0, min(remaining, block.rows))
-                remaining -= block.rows
-                yield block
+                # All of these rows are looked at, also where their first morsels were enough: what falls away is
+                # counted, and must not depend on where morsels are cut.
+                for morsel in self._source.morsels(ids, shown):
+                    block = self._morsel(scope, morsel)
+                    if earlier is not None:
+                        block = earlier.without(block, self.dropped)
+                    block = part(block, 0, min(remaining, block.rows))
+                    remaining -= block.rows
+                    yield block
 
     def _scope(self, repeat: int) -> DrawScope:
         """What keys the decisions of one use of the rows."""

@@ -6,7 +6,7 @@ What building and tracing share: both must find the same rows, exemplars and hel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,10 +20,18 @@ from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.held_out import HeldOutQuestions
 from flancollect.render.normalise import NOTHING_HELD_OUT, Row, document_exemplars, normalise_columns
 from flancollect.render.picks import DrawScope
+from flancollect.sources.parts import Spool, merged, table_of
 from flancollect.sources.reshape import open_shaped
-from flancollect.sources.table import SourceTable
+from flancollect.sources.table import SourceAccess, SourceTable
+from flancollect.sources.values import LARGE_CELL_BYTES, size_of
 
-MORSEL_ROWS = 16_384  # a morsel: the rows that go through reading and rendering together, some 20 MB of text
+MORSEL_ROWS = 16_384
+"""A morsel is the rows that go through reading and rendering together: so many at most, and by size of the rows
+fewer."""
+MORSEL_BYTES = 32 * 1024 * 1024
+FIRST_ROWS = 1_024
+"""Rows of the first morsel where none has been read, so that nobody knows their size."""
+MANY_ROWS = 64
 CACHED_BYTES = 64 * 1024 * 1024
 
 
@@ -44,6 +52,7 @@ class TaskSource:
         self._tables: dict[str, SourceTable] = {}
         self._exemplar_source: TaskSource | None = None
         self._pool: ExemplarPool | None = None
+        self._row_bytes: int | None = None
 
     def table(self, split: str) -> SourceTable:
         """One source split. Raises SourceError."""
@@ -76,18 +85,39 @@ class TaskSource:
     ) -> list[Row]:
         """The usable rows among `ids` (any order, no repeats), in the order of `ids`; `scoring` for questions."""
         table = self.table(split)
-        # Sources read ascending rows, jobs ask in keyed order. For ids [7, 2, 5]: ascending is [1, 2, 0], so rows
-        # 2, 5, 7 are read, and its inverse [2, 0, 1] puts them back as 7, 2, 5.
-        ascending = np.argsort(ids, kind="stable")
-        rows = table.take(ids[ascending], columns_read(self.plan.task.card, table.schema.names))
-        inverse = np.argsort(ascending, kind="stable").tolist()
-        columns = {}
-        for name in rows.schema.names:
-            values = rows.column(name).to_pylist()
-            columns[name] = [values[i] for i in inverse]
-        return normalise_columns(
-            self.plan.task, ids.tolist(), columns, table.doc, dropped, held_out, scoring=scoring
+        numbers, values = table.take_usable(
+            ids, columns_read(self.plan.task.card, table.schema.names), dropped
         )
+        self._learn_size(values.bytes, len(ids))
+        return normalise_columns(
+            self.plan.task,
+            numbers,
+            values.columns,
+            table.doc,
+            dropped,
+            held_out,
+            scoring=scoring,
+            whole_rows=values.rows,
+        )
+
+    def morsels(self, ids: Ints, shown: int = 1) -> Iterator[Ints]:
+        """Rows in consecutive runs that are read and rendered at a time, each of about `MORSEL_BYTES`.
+
+        `shown` is how many rows one prompt may show. Where the cuts are depends on what was read before, so nothing
+        that is written may depend on it.
+        """
+        start = 0
+        while start < len(ids):
+            rows = MORSEL_BYTES // (self._row_bytes * shown) if self._row_bytes else FIRST_ROWS
+            stop = start + min(max(rows, 1), MORSEL_ROWS)
+            yield ids[start:stop]
+            start = stop
+
+    def _learn_size(self, size: int, rows: int) -> None:
+        """Take note of how many bytes rows have: of the last that were many, or of a few that were larger."""
+        mean = size // max(rows, 1)
+        if rows >= MANY_ROWS or mean > (self._row_bytes or 0):
+            self._row_bytes = mean
 
     @property
     def held_out(self) -> HeldOutQuestions:
@@ -95,7 +125,7 @@ class TaskSource:
         return self.settings.hold_out.questions
 
     def cache_rows(self, source_rows: Sequence[Ints], *, exemplars: bool) -> None:
-        """Read these rows, and if asked those of the pool, in one pass, and hold them in memory while they are few.
+        """Read these rows, and if asked those of the pool, in one pass, and keep them where they are soon at hand.
 
         Jobs ask in random order, for which a file may have to be read whole each time.
         """
@@ -103,7 +133,10 @@ class TaskSource:
         table = self.table(split.name)
         own_pool = exemplars and self.plan.exemplar_source is None and self.plan.pool == split
         ids = np.unique(np.concatenate([*source_rows, self.pool_ids()] if own_pool else source_rows))
-        self._tables[split.name] = cached(table, ids, columns_read(self.plan.task.card, table.schema.names))
+        columns = columns_read(self.plan.task.card, table.schema.names)
+        self._tables[split.name], size = cached(table, ids, columns, self.settings.access)
+        # Until large texts have been read: in Python they may be four times as large as in a file.
+        self._learn_size(4 * size if size > LARGE_CELL_BYTES * len(ids) else size, len(ids))
 
     def pool(self, variant: Variant) -> ExemplarPool:
         """The exemplar pool of a variant, without held-out content; empty for zero-shot ones.
@@ -157,23 +190,32 @@ class TaskSource:
         return permutation(key(self.settings.seed, self.plan.name, "pool"), high - low)[:count] + low
 
 
-def cached(table: SourceTable, ids: Ints, columns: Sequence[str]) -> SourceTable:
-    """The same table with these columns of some rows (ids ascending) in memory, as far as `CACHED_BYTES` go."""
-    pieces: list[pa.Table] = [table.schema.empty_table().select(list(columns))]
-    for start in range(0, len(ids), MORSEL_ROWS):
-        pieces.append(table.take(ids[start : start + MORSEL_ROWS], columns))
-        if sum(piece.nbytes for piece in pieces) > CACHED_BYTES:
-            break
-    rows = pa.concat_tables(pieces)
-    cached_ids = ids[: rows.num_rows]
+def cached(
+    table: SourceTable, ids: Ints, columns: Sequence[str], access: SourceAccess
+) -> tuple[SourceTable, int]:
+    """The same table with these columns of some rows (ids ascending) at hand, and their size in bytes.
 
-    def take(row_ids: Ints, names: Sequence[str]) -> pa.Table:
+    They lie in memory as far as `CACHED_BYTES` go, then in the cache folder.
+    """
+    size = 0
+
+    def pieces() -> Iterator[pa.Table]:
+        nonlocal size
+        for piece in table.scan(ids, columns) if columns and len(ids) else ():
+            size += size_of(piece)
+            yield piece
+
+    rows = table_of(merged(pieces()), spool=Spool(access, CACHED_BYTES))
+    if not rows.rows:
+        return table, size
+
+    def scan(row_ids: Ints, names: Sequence[str]) -> Iterator[pa.Table]:
         # Cached ids [3, 8, 9]: rows 8 and 9 are at places [1, 2] of the cache, while row 5 would be put at place 1,
         # where row 8 is, and row 12 at place 3, past the end: then the source answers for all of them.
-        places = np.searchsorted(cached_ids, row_ids)
-        within = places < len(cached_ids)
-        if not (set(names) <= set(columns) and within.all() and (cached_ids[places] == row_ids).all()):
-            return table.take(row_ids, names)
-        return rows.select(list(names)).take(pa.array(places))
+        places = np.searchsorted(ids, row_ids)
+        within = places < len(ids)
+        if set(names) <= set(columns) and within.all() and (ids[places] == row_ids).all():
+            return rows.scan(places, names)
+        return table.scan(row_ids, names)
 
-    return replace(table, take=take)
+    return replace(table, scan=scan), size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from flancollect.cards.card import Card, Count, Positive, model_by_key
 
@@ -37,6 +37,20 @@ class FileSource(Card):
     encoding: str = "utf-8"  # of all formats but Parquet; a byte order mark is left out
     quoting: Literal["csv", "none"] = "csv"
     beside: dict[str, str] | dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> FileSource:
+        """Refuse a key that this format has no use for: it would change nothing, and say so to nobody."""
+        of_formats = {
+            "rows": ("json",),
+            "columns": ("csv", "tsv", "text"),
+            "quoting": ("csv", "tsv"),
+            "encoding": ("json", "jsonl", "csv", "tsv", "text"),
+        }
+        for key, formats in of_formats.items():
+            if key in self.model_fields_set and self.format not in formats:
+                raise ValueError(f"`{key}` is for {' and '.join(formats)}, and this is {self.format}")
+        return self
 
     def files_of(self) -> dict[str, list[str]]:
         """Locations by source split, in reading order."""

@@ -20,7 +20,7 @@ from flancollect.draw import key, permutation
 from flancollect.errors import CardError, Problem, SourceError
 from flancollect.lint.finding import templates_of
 from flancollect.render.examples import PLAIN_DIALOG, PLAIN_OPTIONS
-from flancollect.render.normalise import Row, normalise
+from flancollect.render.normalise import Row, normalise_columns
 from flancollect.render.options import options_text
 from flancollect.render.zero_shot import join_zero_shot, render_examples
 from flancollect.sources.reshape import open_shaped
@@ -92,9 +92,12 @@ def _read_sample(task: Task, access: SourceAccess) -> Sample:
     read = 0
     for size in BATCHES:
         if len(rows) < ROWS:
-            ids = np.sort(order[read : read + size])  # sorted, as tables are read front to back
+            ids = np.sort(order[read : read + size])
             read += len(ids)
-            rows += normalise(task, ids.tolist(), table.take(ids, columns).to_pylist(), table.doc, dropped)
+            numbers, values = table.take_usable(ids, columns, dropped)
+            rows += normalise_columns(
+                task, numbers, values.columns, table.doc, dropped, whole_rows=values.rows
+            )
     del rows[ROWS:]
     rendered: list[RenderedRow] = []
     failures: list[Problem] = []

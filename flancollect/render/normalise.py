@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias
@@ -92,13 +92,15 @@ def normalise_columns(
     held_out: HeldOutQuestions = NOTHING_HELD_OUT,
     *,
     scoring: bool = False,
+    whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None = None,
 ) -> list[Row]:
     """The usable rows, in the order given; the others are counted in `dropped` by reason.
 
     Rows that ask a question `held_out` fall away. With `scoring`, rows carry what the
-    card says for it, and one whose further answers or choices cannot be worked out falls away too.
+    card says for it, and one whose further answers or choices cannot be worked out falls away too. `whole_rows` gives
+    what `row` is in expressions, where that is not every column: rows of JSON have keys of their own.
     """
-    scope = _Scope(columns=_scope_columns(task.card, columns, doc, len(ids)), rows=len(ids))
+    scope = _Scope(columns=_scope_columns(task.card, columns, doc, len(ids), whole_rows), rows=len(ids))
     reasons = _where_reasons(task.card, scope)
     # Positions within `ids`: rows that `where` leaves out are gone before any field is evaluated, as fields
     # may fail on them. Of ids 7, 3, 9 with row 3 left out, `positions` is [0, 2]; a failure at 1 among these
@@ -157,11 +159,17 @@ class _Scope:
 
 
 def _scope_columns(
-    card: TaskCard, columns: Mapping[str, Sequence[Any]], doc: Mapping[str, Any], rows: int
+    card: TaskCard,
+    columns: Mapping[str, Sequence[Any]],
+    doc: Mapping[str, Any],
+    rows: int,
+    whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None,
 ) -> dict[str, Sequence[Any]]:
     """The columns, the document, and, where an expression says so, whole rows."""
     scope = {DOC: [doc] * rows, **columns}
     if ROW not in columns and any(ROW in compile_expression(text).variables for _, text in expressions(card)):
+        if whole_rows is not None:
+            return scope | {ROW: whole_rows()}
         # Without columns there is nothing to zip, and yet there are rows.
         values = zip(*columns.values(), strict=True) if columns else [()] * rows
         scope[ROW] = [dict(zip(columns, row, strict=True)) for row in values]

@@ -23,6 +23,7 @@ EMPTY_PROMPT = "the prompt comes out empty"
 EMPTY_TARGET = "the target comes out empty"
 
 MOST_STORED = 50_000  # examples of some hundred bytes each
+MOST_STORED_CHARS = 64 * 1024 * 1024
 
 ExampleOrReason = Example | str
 """A row's texts, or why the template cannot be used for it."""
@@ -42,8 +43,8 @@ class Prompt:
 class ExampleStore:
     """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
-    One store serves one pool of exemplars, in which row numbers are unique. Past `MOST_STORED` entries it
-    starts again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
+    One store serves one pool of exemplars, in which row numbers are unique. Past `MOST_STORED` entries or
+    `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
     template, the rows that generated code left to reference Jinja.
     """
 
@@ -52,6 +53,7 @@ class ExampleStore:
         self._family = family
         self.styles = styles
         self._stored: dict[tuple[object, ...], ExampleOrReason] = {}
+        self._stored_chars = 0
 
     def examples(self, picked: Sequence[tuple[Row, Pick]]) -> list[ExampleOrReason]:
         """Render rows as their picks say, without storing them.
@@ -71,8 +73,9 @@ class ExampleStore:
 
     def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:
         """Each pick's exemplars that its template can serve, rendered now or before."""
-        if len(self._stored) > MOST_STORED:
+        if len(self._stored) > MOST_STORED or self._stored_chars > MOST_STORED_CHARS:
             self._stored.clear()
+            self._stored_chars = 0
         # One key per exemplar of each pick. Picks of 5 shots from a pool of 512 soon repeat each other: what is
         # missing is rendered in one call, each row once, and the rest is looked up.
         keys = [
@@ -85,7 +88,11 @@ class ExampleStore:
             for row, key in zip(pick.exemplars, pick_keys, strict=True)
             if key not in self._stored
         }
-        self._stored.update(zip(missing, self.examples(list(missing.values())), strict=True))
+        examples = self.examples(list(missing.values()))
+        self._stored.update(zip(missing, examples, strict=True))
+        self._stored_chars += sum(
+            len(example.input) + len(example.target) for example in examples if isinstance(example, Example)
+        )
         return [
             [
                 (row, example)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pyarrow as pa
 
 from flancollect.artifacts import SourceLock
 from flancollect.cards.source_card import Source
@@ -25,7 +29,8 @@ def describe(source: Source, root: Path, access: SourceAccess, lock: SourceLock 
     Raises:
         SourceError: the source cannot be reached or read.
     """
-    return KINDS[type(source)].describe(source, root, access, lock)
+    with as_source_errors(source):
+        return KINDS[type(source)].describe(source, root, access, lock)
 
 
 def waits(source: Source, root: Path, access: SourceAccess, lock: SourceLock | None = None) -> bool:
@@ -45,7 +50,8 @@ def open_table(
     Raises:
         SourceError: no such split or config, not readable, or no longer what `lock` says.
     """
-    table, revision = KINDS[type(source)].open_split(source, split, root, access, lock)
+    with as_source_errors(source):
+        table, revision = KINDS[type(source)].open_split(source, split, root, access, lock)
     if lock is not None and revision != lock.revision:
         # 19 characters: "sha256:" and 12 digits, or a commit's first 19; enough to tell two revisions apart.
         then, now = lock.revision[:19], revision[:19]
@@ -54,3 +60,14 @@ def open_table(
             f"run `flancollect lock`"
         )
     return table
+    return table
+
+
+@contextmanager
+def as_source_errors(source: Source) -> Iterator[None]:
+    """What Arrow and decoders raise over one source is that source's failure, and no other task's."""
+    try:
+        yield
+    except (pa.ArrowException, UnicodeError, OverflowError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SourceError(f"{source_key(source)}: cannot be read: {reason}"[:500]) from error

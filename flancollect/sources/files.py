@@ -1,33 +1,34 @@
 """File sources: the files of a card to one table per split.
 
-Parquet is read by row group; every other format is decoded whole.
+Parquet is read by row group; every other format is decoded whole, and what is too much for memory lies in the cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock, canonical_json
 from flancollect.cards.source_card import FileSource
+from flancollect.draw import Ints
 from flancollect.errors import SourceError, did_you_mean
 from flancollect.sources.decode import LocalFile
-from flancollect.sources.delimited import read_delimited, read_line_column, read_text
+from flancollect.sources.delimited import read_delimited, read_text
 from flancollect.sources.documents import read_json, read_jsonl
+from flancollect.sources.likeness import FileColumns, unlike_columns
 from flancollect.sources.locations import locate, location_waits
-from flancollect.sources.parquet import ParquetSource, open_parquet, refuse_other_schema
-from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns, table_of_rows
+from flancollect.sources.parquet import ParquetSource, open_parquet
+from flancollect.sources.parts import Spool, table_of, without_columns
+from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns
 from flancollect.sources.urls import redact
 
-Decoded = tuple[pa.Table, Mapping[str, Any]]  # rows, and the document around them
+Decoded = tuple[Iterator[pa.Table], Mapping[str, Any]]  # rows, and the document around them
 
 _READERS: dict[str, Callable[[LocalFile, FileSource], Decoded]] = {
     "json": read_json,
@@ -60,7 +61,10 @@ def describe(source: FileSource, root: Path, access: SourceAccess, lock: SourceL
     revision = _revision(files)
     if lock is not None and lock.revision == revision:
         return lock
-    splits = {split: _table(of_split, source).lock() for split, of_split in files.items()}
+    splits = {split: _table(of_split, source, access).lock() for split, of_split in files.items()}
+    # One split may be empty, as those of the Hub may.
+    if not any(split.rows for split in splits.values()):
+        raise _no_rows(files)
     return SourceLock(revision=revision, splits=splits)
 
 
@@ -79,14 +83,21 @@ def open_split(
     """One split as a table, and the revision of all files.
 
     Raises:
-        SourceError: no such split, a file that is missing or not what the card says, or no rows.
+        SourceError: no such split, a file that is missing or not what the card says, or no rows in the only split.
     """
     splits = source.files_of()
     if split not in splits:
         place = redact(next(iter(splits.values()))[0])
         raise SourceError(f'{place}: no split "{split}".{did_you_mean(split, splits, "Splits")}')
     files = _locate_all(source, root, access, fresh=False)
-    return _table(files[split], source), _revision(files)
+    table = _table(files[split], source, access)
+    if not table.rows and len(files) == 1:
+        raise _no_rows(files)
+    return table, _revision(files)
+
+
+def _no_rows(files: Mapping[str, _SplitFiles]) -> SourceError:
+    return SourceError(f"{', '.join(file.name for of_split in files.values() for file in of_split.rows)}: has no rows")
 
 
 def _locate_all(
@@ -112,7 +123,7 @@ def _revision(files: Mapping[str, _SplitFiles]) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _table(files: _SplitFiles, source: FileSource) -> SourceTable:
+def _table(files: _SplitFiles, source: FileSource, access: SourceAccess) -> SourceTable:
     if source.format == "parquet":
         packed = [file.name for file in files.rows if file.packing]
         if packed:
@@ -121,56 +132,62 @@ def _table(files: _SplitFiles, source: FileSource) -> SourceTable:
             [ParquetSource(name=file.name, open=partial(file.path.open, "rb")) for file in files.rows]
         )
     else:
-        table = _decoded(files.rows, source)
-    if not table.rows:
-        raise SourceError(f"{', '.join(file.name for file in files.rows)}: has no rows")
-    return _with_line_columns(table, files.columns, source.encoding) if files.columns else table
+        table = _decoded(files.rows, source, access)
+    return _with_line_columns(table, files.columns, source.encoding, access) if files.columns else table
 
 
-def _decoded(files: Sequence[LocalFile], source: FileSource) -> SourceTable:
+def _decoded(files: Sequence[LocalFile], source: FileSource, access: SourceAccess) -> SourceTable:
     """Decode files and put their rows one after the other; `doc` keeps what all documents share."""
-    decoded = [_READERS[source.format](file, source) for file in files]
-    with_rows = [(file, table) for file, (table, _) in zip(files, decoded, strict=True) if table.num_rows]
-    for file, table in with_rows[1:]:
-        first_file, first = with_rows[0]
-        # Columns have the same names; types may differ only where one was inferred from less: a column of
-        # nulls in one file may hold text in another.
-        same_columns = sorted(first.column_names) == sorted(table.column_names)
-        try:
-            pa.unify_schemas([first.schema, table.schema], promote_options="permissive")
-        except pa.ArrowException:
-            same_columns = False
-        if not same_columns:
-            refuse_other_schema(first_file.name, first.schema, file.name, table.schema)
-    docs = [doc for _, doc in decoded]
+    docs: list[Mapping[str, Any]] = []
+    columns: dict[str, FileColumns] = {}
+    # An object may lack any key, and so may all of a file. Of files that name their columns each must have them all.
+    sparse = source.format in ("json", "jsonl")
+
+    def tables() -> Iterator[pa.Table]:
+        for file in files:
+            of_file, doc = _READERS[source.format](file, source)
+            docs.append(doc)
+            for table in of_file:
+                if table.num_rows and not sparse:
+                    columns[file.name] = FileColumns(name=file.name, schema=table.schema)
+                yield table
+
+    table = table_of(tables(), sparse=sparse, spool=Spool(access))
     shared = {name: value for name, value in docs[0].items() if all(doc.get(name) == value for doc in docs)}
-    tables = [table for _, table in with_rows]
-    rows = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
-    return table_of_rows(rows, shared)
+    return without_columns(replace(table, doc=shared), unlike_columns(list(columns.values())))
 
 
-def _with_line_columns(table: SourceTable, files: Mapping[str, LocalFile], encoding: str) -> SourceTable:
+def _with_line_columns(
+    table: SourceTable, files: Mapping[str, LocalFile], encoding: str, access: SourceAccess
+) -> SourceTable:
     """Add line files as columns: line n belongs to row n."""
-    columns = {}
+    columns: dict[str, SourceTable] = {}
     for name, file in files.items():
         if name in table.schema.names:
             raise SourceError(f'{file.name}: beside: the rows already have a column "{name}"')
-        lines = read_line_column(file, encoding)
-        if len(lines) != table.rows:
+        of_lines = FileSource(files=file.name, format="text", columns=[name], encoding=encoding)
+        columns[name] = table_of(read_text(file, of_lines), spool=Spool(access))
+        if columns[name].rows != table.rows:
             raise SourceError(
-                f"{file.name}: {len(lines)} lines beside {table.rows} rows: they are joined by line"
+                f"{file.name}: {columns[name].rows} lines beside {table.rows} rows: they are joined by line"
             )
-        columns[name] = lines
-    lines_table = pa.table(columns)
-    schema = pa.schema([*table.schema, *lines_table.schema])
+    schema = pa.schema([*table.schema, *(lines.schema.field(name) for name, lines in columns.items())])
 
-    def take(ids: npt.NDArray[np.int64], names: Sequence[str]) -> pa.Table:
+    def scan(ids: Ints, names: Sequence[str]) -> Iterator[pa.Table]:
         refuse_unknown_columns(names, schema)
-        # Both sides are numbered alike, so the same ids serve both: of rows [1, 2] and names [label, text],
-        # `text` is rows 1 and 2 of the table, `label` lines 1 and 2 of the file; then the order is as named.
-        own = table.take(ids, [name for name in names if name not in columns])
-        joined = lines_table.select([name for name in names if name in columns]).take(pa.array(ids))
-        by_name = {name: part[name] for part in (own, joined) for name in part.column_names}
-        return pa.table([by_name[name] for name in names], names=list(names))
+        own_names = [name for name in names if name not in columns]
+        start = 0
+        # Without a column of the rows' own, their number is that of the ids.
+        for own in table.scan(ids, own_names) if own_names else [pa.table({})]:
+            # Both sides are numbered alike, so the same ids serve both: of rows [1, 2] and names [label, text],
+            # `text` is rows 1 and 2 of the table, `label` lines 1 and 2 of the file; then the order is as named.
+            stop = start + own.num_rows if own_names else len(ids)
+            by_name = dict(zip(own_names, own.columns, strict=True))
+            for name in names:
+                if name in columns:
+                    lines = list(columns[name].scan(ids[start:stop], [name]))
+                    by_name[name] = pa.concat_tables(lines)[name] if lines else pa.chunked_array([], pa.string())
+            yield pa.table([by_name[name] for name in names], names=list(names))
+            start = stop
 
-    return SourceTable(rows=table.rows, schema=schema, take=take, doc=table.doc)
+    return replace(table, schema=schema, scan=scan)

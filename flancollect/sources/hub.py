@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +24,9 @@ from flancollect.sources.locations import digest_of, is_large
 from flancollect.sources.mirror import mirrored_dataset
 from flancollect.sources.parquet import ParquetSource, open_parquet, unreadable
 from flancollect.sources.retry import Failure
-from flancollect.sources.table import SourceAccess, SourceTable, table_of_rows
+from flancollect.sources.shard_names import refuse_incomplete
+from flancollect.sources.parts import table_of
+from flancollect.sources.table import SourceAccess, SourceTable
 from flancollect.sources.urls import host_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -196,6 +198,7 @@ def _open_remote(source: HubSource, builder: Any, split: str) -> SourceTable:
     data_files = builder.config.data_files or {}
     _refuse_unknown_split(source, split, [str(name) for name in data_files])
     urls = list(data_files[split])
+    refuse_incomplete((PurePosixPath(url).stem for url in urls), f'{_label(source)}, split "{split}"')
     if all(url.endswith(".parquet") for url in urls):
         unreadable_here = partial(_unreadable, source)
         return open_parquet(
@@ -206,7 +209,7 @@ def _open_remote(source: HubSource, builder: Any, split: str) -> SourceTable:
         table = builder.as_dataset(split=split).data.table
     except Exception as error:  # noqa: BLE001, RUF100 (the library raises many kinds)
         raise SourceError(f"{_label(source)}: `datasets` cannot prepare it: {type(error).__name__}") from None
-    return table_of_rows(table.replace_schema_metadata(None), {})
+    return table_of(table.replace_schema_metadata(None))
 
 
 def _open_url(url: str) -> Any:

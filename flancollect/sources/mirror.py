@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from flancollect.artifacts import PathLike
 from flancollect.cards.paths import is_within
 from flancollect.cards.strict_yaml import Document, KeyPath, Value, load
 from flancollect.errors import CardError, Problem, SourceError, UsageError, did_you_mean
+from flancollect.sources.shard_names import refuse_incomplete, refuse_two_sets, shard_name
 from flancollect.sources.table import Mirror
 from flancollect.sources.urls import redact
 
 _KEYS = ("hub", "urls")
-_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_NUMBERED = re.compile(r"\d+")
+_DELIVERY = {"raw", "download", "dl"}
+"""Keys of a URL's query that say how a file is sent, and not which one."""
 
 
 def load_mirror(path: PathLike) -> Mirror:
@@ -85,6 +88,9 @@ def _checked(path: Path, document: Document, problems: list[Problem]) -> Mirror:
 def mirrored_url(mirror: Mirror, url: str) -> Path | None:
     """The file that stands for a URL, or None when no prefix maps it.
 
+    A query is part of the file's name, as URLs that differ in it are different files (`uc?id=7`), unless it says only
+    how the file is sent (`a.json?raw=true` is `a.json`). A slash in it is written %2F.
+
     Raises:
         SourceError: a prefix maps it, but the file is not there or would lie outside the folder.
     """
@@ -92,9 +98,12 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
     for prefix, folder in mirror.urls:
         match = _prefix_pattern(prefix).match(url)
         if match:
-            relative = unquote(url[match.end() :].partition("?")[0]).lstrip("/")
+            rest, _, query = url[match.end() :].partition("?")
+            relative = unquote(rest).lstrip("/")
+            if query and not {key for key, _ in parse_qsl(query, keep_blank_values=True)} <= _DELIVERY:
+                relative += f"?{query.replace('/', '%2F')}"
             path = _contained(mirror, folder, relative, url)
-            if path.is_file():
+            if _is_file(path):
                 return path
             missing.append(path)
     if mirror.hub and url.startswith("hf://"):
@@ -102,7 +111,7 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
         relative = unquote(re.sub(r"^hf://(datasets/)?([^/]+/[^/@]+)(@[^/]*)?/", r"\2/", url))
         for folder in mirror.hub:
             path = _contained(mirror, folder, relative, url)
-            if path.is_file():
+            if _is_file(path):
                 return path
         raise SourceError(f"{url}: source unavailable: not in mirror {mirror.path}")
     if missing:
@@ -110,6 +119,13 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
             f"{redact(url)}: source unavailable: not in mirror {mirror.path} (looked for {missing[0]})"
         )
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a query may be longer than any file's name
+        return False
 
 
 def _prefix_pattern(prefix: str) -> re.Pattern[str]:
@@ -135,10 +151,12 @@ def _contained(mirror: Mirror, folder: Path, relative: str, name: str) -> Path:
 def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Path]]:
     """The Parquet files of a Hub dataset by split (sorted), from the first Hub folder that holds the dataset.
 
-    An old id without an owner is looked for below `legacy/`.
+    Known are the layouts that the Hub and its tools write: `<config>/<split>.parquet`, several files
+    `<split>-00000-of-00002.parquet` (also with a hash behind that) in place of one, and `<config>/<split>/0000.parquet`.
+    The config `default` needs no folder, or one named `data`. An old id without an owner is looked for below `legacy/`.
 
     Raises:
-        SourceError: no folder holds the dataset, or it lacks the config.
+        SourceError: no folder holds the dataset, or it lacks the config, or a split lacks a file.
     """
     owned = hub if "/" in hub else f"legacy/{hub}"
     for parent in mirror.hub:
@@ -147,17 +165,35 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
             break
     else:
         raise SourceError(f"{hub} ({config}): source unavailable: not in mirror {mirror.path}")
-    folder = _contained(mirror, dataset, config, f"{hub} ({config})")
-    files = _parquet_files(folder) or (_parquet_files(dataset) if config == "default" else [])
-    if not files:
-        configs = sorted(path.name for path in dataset.iterdir() if path.is_dir() and _parquet_files(path))
+    splits = _splits_in(_contained(mirror, dataset, config, f"{hub} ({config})"))
+    if not splits and config == "default":
+        # A folder here may be a config of another name, so only what is numbered is taken for a split.
+        splits = _splits_in(dataset, numbered=True) or _splits_in(dataset / "data", numbered=True)
+    if not splits:
+        folders = (path for path in dataset.iterdir() if path.is_dir())
+        configs = sorted(path.name for path in folders if _splits_in(path))
         raise SourceError(
             f'{hub}: no config "{config}" in mirror {mirror.path}.{did_you_mean(config, configs, "Configs")}'
         )
+    for split, files in splits.items():
+        for file in files:
+            _contained(mirror, parent, str(file.relative_to(parent)), hub)
+        stems = [file.stem for file in files]
+        refuse_incomplete(stems, f'{hub} ({config}), split "{split}" in {files[0].parent}')
+        refuse_two_sets(stems, f"{hub} ({config}) in {files[0].parent}")
+    return splits
+
+
+def _splits_in(folder: Path, *, numbered: bool = False) -> dict[str, list[Path]]:
+    """Parquet files of a folder by the split in their name, else those of its subfolders by the subfolder's name."""
     splits: dict[str, list[Path]] = {}
-    for file in files:
-        path = _contained(mirror, parent, str(file.relative_to(parent)), hub)
-        splits.setdefault(_SHARD.sub("", path.stem), []).append(path)  # train-00000-of-00002 is of `train`
+    for file in _parquet_files(folder):
+        splits.setdefault(shard_name(file.stem).split, []).append(file)
+    if not splits and folder.is_dir():
+        for subfolder in sorted(path for path in folder.iterdir() if path.is_dir()):
+            files = _parquet_files(subfolder)
+            if files and (not numbered or all(_NUMBERED.fullmatch(file.stem) for file in files)):
+                splits[subfolder.name] = files
     return splits
 
 

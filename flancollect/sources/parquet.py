@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flancollect.errors import SourceError
-from flancollect.sources.table import SourceTable, TablePart, table_of_parts
+from flancollect.sources.likeness import FileColumns, joint_schema, unlike_columns
+from flancollect.sources.parts import TablePart, table_of_parts, without_columns
+from flancollect.sources.table import SourceTable
+
+BATCH_ROWS = 256
+"""Rows that are decoded at a time. A dictionary may stand for cells of any size, which the footer does not tell:
+256 cells of 140 KB are 36 MB."""
+BATCH_BYTES = 16 * 1024 * 1024
+WHOLE_CHUNK_BYTES = 32 * 1024 * 1024
+"""Column chunks up to this size are read in one request, which far files are best read in; larger ones bit by bit."""
 
 
 def unreadable(name: str, error: Exception) -> SourceError:
@@ -36,43 +46,72 @@ class ParquetSource:
 def open_parquet(files: Sequence[ParquetSource]) -> SourceTable:
     """One table over Parquet files in order. Reads their footers only.
 
+    Files may store a column differently (`likeness`); one on which they disagree is an error when it is asked for.
+
     Raises:
-        SourceError: a file is damaged, or its columns differ from those of the first; so may `take`.
+        SourceError: a file is damaged; so may `scan`.
     """
-    schema: pa.Schema | None = None
+    footers: list[tuple[str, pq.FileMetaData, pa.Schema]] = []
     parts: list[TablePart] = []
     for file in files:
         with _opened(file) as handle:
             metadata = pq.read_metadata(handle)
             # A schema's metadata is what pandas or `datasets` wrote beside it; files are alike without it.
-            file_schema = metadata.schema.to_arrow_schema().remove_metadata()
-        if len(set(file_schema.names)) < len(file_schema.names):
-            raise SourceError(f"{file.name}: two columns have the same name ({', '.join(file_schema.names)})")
-        schema = file_schema if schema is None else schema
-        refuse_other_schema(files[0].name, schema, file.name, file_schema)
+            schema = metadata.schema.to_arrow_schema().remove_metadata()
+        if len(set(schema.names)) < len(schema.names):
+            raise SourceError(f"{file.name}: two columns have the same name ({', '.join(schema.names)})")
+        footers.append((file.name, metadata, schema))
         for group in range(metadata.num_row_groups):
             read = partial(_read_group, file, metadata, group)
             parts.append(TablePart(rows=metadata.row_group(group).num_rows, read=read))
-    return table_of_parts(parts, schema)
+    # A file without rows disagrees with nobody.
+    footers = [footer for footer in footers if footer[1].num_rows] or footers
+    if all(schema.equals(footers[0][2]) for _, _, schema in footers):
+        return table_of_parts(parts, footers[0][2])
+    columns = [
+        FileColumns(name=name, schema=schema, without_values=_without_values(metadata))
+        for name, metadata, schema in footers
+    ]
+    return without_columns(table_of_parts(parts, joint_schema(columns)), unlike_columns(columns))
 
 
-def refuse_other_schema(first: str, schema: pa.Schema, name: str, own: pa.Schema) -> None:
-    """Raise SourceError, naming both files, when the columns of the second are not those of the first."""
-    if own.equals(schema):
-        return
-    texts = [", ".join(f"{field.name}: {field.type}" for field in each) for each in (schema, own)]
-    raise SourceError(f"{name}: its columns ({texts[1]}) differ from those of {first} ({texts[0]})")
+def _without_values(metadata: pq.FileMetaData) -> frozenset[str]:
+    """The columns of which the footer says that they hold nulls alone: pandas calls those numbers."""
+    nulls, values = Counter[str](), Counter[str]()
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(metadata.num_columns)):
+            values[chunk.path_in_schema] += chunk.num_values
+            if chunk.is_stats_set and chunk.statistics.has_null_count:
+                nulls[chunk.path_in_schema] += chunk.statistics.null_count
+    return frozenset(name for name, count in values.items() if nulls[name] == count)
 
 
 def _read_group(
     file: ParquetSource, metadata: pq.FileMetaData, group: int, columns: Sequence[str]
-) -> pa.Table:
+) -> Iterator[pa.Table]:
     names = list(columns)
+    sizes = [
+        (chunk.total_uncompressed_size, chunk.total_compressed_size)
+        for chunk in map(metadata.row_group(group).column, range(metadata.num_columns))
+        # "a.list.element" is of the column "a"; so seems "a.b", which may be a name, and then counts too much.
+        if any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in names)
+    ]
+    row_bytes = sum(size for size, _ in sizes) // metadata.row_group(group).num_rows + 1
+    largest = max((size for _, size in sizes), default=0)
     with _opened(file) as handle:
         # A buffer read ahead lives in an Arrow thread that may drop the Python file after the interpreter has
         # begun to end, which aborts the process. Whole column chunks are read in one go without it, too.
-        reader = pq.ParquetFile(handle, metadata=metadata, pre_buffer=False)
-        return reader.read_row_group(group, columns=names, use_threads=False).select(names)
+        reader = pq.ParquetFile(
+            handle,
+            metadata=metadata,
+            pre_buffer=False,
+            buffer_size=BATCH_BYTES if largest > WHOLE_CHUNK_BYTES else 0,
+        )
+        batches = reader.iter_batches(
+            min(BATCH_ROWS, BATCH_BYTES // row_bytes + 1), row_groups=[group], columns=names, use_threads=False
+        )
+        for batch in batches:
+            yield pa.Table.from_batches([batch]).select(names)
 
 
 @contextmanager

@@ -13,23 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import SourceLock
 from flancollect.cards.entries import CardSource, Catalog
+from flancollect.draw import Ints
 from flancollect.errors import Problem, SourceError, did_you_mean
-from flancollect.sources import describe, open_table, source_key
+from flancollect.sources import as_source_errors, describe, open_table, source_key
 from flancollect.sources.shapes import SHAPES
 from flancollect.sources.shapes.shape import RowShape
-from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns, table_of_rows
+from flancollect.sources.parts import table_of, take_rows
+from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns
+from flancollect.sources.values import values_of
 
-COUNTED_ROWS = 4096
 MOST_WHOLE_ROWS = 100_000
-
-Ids = npt.NDArray[np.int64]
 
 
 def describe_shaped(source: CardSource, access: SourceAccess, lock: SourceLock | None = None) -> SourceLock:
@@ -48,16 +48,25 @@ def open_shaped(source: CardSource, split: str, access: SourceAccess, lock: Sour
     """Like `sources.open_table`, of the rows that the shape makes. Raises SourceError."""
     table = open_table(source.source, split, source.root, access, lock)
     if source.shape is None:
-        return table
+        return _failing_as_source(table, source)
     name = f"{source_key(source.source)} ({split})"
-    shaped = reshaped(table, source.shape, name)
+    with as_source_errors(source.source):
+        shaped = reshaped(table, source.shape, name)
     locked_rows = lock.splits[split].rows if lock is not None and split in lock.splits else shaped.rows
     if shaped.rows != locked_rows:
         raise SourceError(
             f"{name}: reshaped by {source.shape} it has {shaped.rows} rows, but {locked_rows} when it was locked: "
             f"run `flancollect lock`"
         )
-    return shaped
+    return _failing_as_source(shaped, source)
+
+
+def _failing_as_source(table: SourceTable, source: CardSource) -> SourceTable:
+    def scan(ids: Ints, columns: Sequence[str]) -> Iterator[pa.Table]:
+        with as_source_errors(source.source):
+            yield from table.scan(ids, columns)
+
+    return replace(table, scan=scan)
 
 
 def shape_problems(catalog: Catalog) -> Iterator[Problem]:
@@ -82,25 +91,26 @@ def reshaped(table: SourceTable, shape: str, name: str) -> SourceTable:
         raise SourceError(f"reshape: {_no_shape(shape)}")
     definition = SHAPES[shape]
     if isinstance(definition, RowShape):
-        return _reshaped_by_row(table, definition)
+        return _reshaped_by_row(table, definition, name)
     if table.rows > MOST_WHOLE_ROWS:
         raise SourceError(f"{name}: {table.rows} rows; at most {MOST_WHOLE_ROWS} can be reshaped at once")
-    whole = table.take(np.arange(table.rows, dtype=np.int64), table.schema.names)
+    pieces = table.scan(np.arange(table.rows, dtype=np.int64), table.schema.names)
+    whole = pa.concat_tables([table.schema.empty_table(), *pieces])
     try:
         rows = definition.table(whole)
     except ValueError as error:
         raise SourceError(f"{name}: {error}") from error
-    return replace(table_of_rows(rows, table.doc), schema=definition.adds)
+    return replace(table_of(rows, table.doc), schema=definition.adds)
 
 
-def _reshaped_by_row(table: SourceTable, shape: RowShape) -> SourceTable:
+def _reshaped_by_row(table: SourceTable, shape: RowShape, name: str) -> SourceTable:
     """The rows that a shape makes of each source row, read and reshaped only where they are requested."""
     refuse_unknown_columns(shape.reads, table.schema)
     unchanged = [field for field in table.schema if field.name not in shape.adds.names]
     schema = pa.schema([*unchanged, *shape.adds])
-    starts = _starts(table, shape) if shape.many else None
+    starts = _starts(table, shape, name) if shape.many else None
 
-    def take(ids: Ids, columns: Sequence[str]) -> pa.Table:
+    def scan(ids: Ints, columns: Sequence[str]) -> Iterator[pa.Table]:
         refuse_unknown_columns(columns, schema)
         # Source rows that become 2, 0 and 3 rows have starts [0, 2, 2, 5]. Of ids [0, 1, 4] each belongs to
         # the last start that is not above it: origin [0, 0, 2]. (Source row 1 begins at 2 as well, but becomes
@@ -111,28 +121,51 @@ def _reshaped_by_row(table: SourceTable, shape: RowShape) -> SourceTable:
         unique, place = np.unique(origin, return_inverse=True)
         new_names = [name for name in columns if name in shape.adds.names]
         own_names = [name for name in columns if name not in shape.adds.names]
-        read_names = list(dict.fromkeys([*own_names, *(shape.reads if new_names else ())]))
-        source = table.take(unique, read_names)
-        repeated = source.select(own_names).take(pa.array(place))
-        by_name = dict(zip(own_names, repeated.columns, strict=True))
-        if new_names:
-            shaped = [shape.rows(row) for row in source.select(list(shape.reads)).to_pylist()]
-            rows = [shaped[at][number] for at, number in zip(place.tolist(), within.tolist(), strict=True)]
-            for name in new_names:
-                by_name[name] = pa.array([row[name] for row in rows], shape.adds.field(name).type)
-        return pa.table([by_name[name] for name in columns], names=list(columns))
+        first = 0
+        for piece in table.scan(unique, list(dict.fromkeys([*own_names, *(shape.reads if new_names else ())]))):
+            # A piece of the first source row alone serves the ids whose place is 0: the first two.
+            low, high = np.searchsorted(place, [first, first + piece.num_rows])
+            places = place[low:high] - first
+            repeated = take_rows(piece.select(own_names), places) if own_names else None
+            by_name = dict(zip(own_names, repeated.columns, strict=True)) if repeated is not None else {}
+            if new_names:
+                shaped = _shaped(piece, shape, unique[first : first + piece.num_rows], name)
+                numbers = within[low:high].tolist()
+                rows = [shaped[at][number] for at, number in zip(places.tolist(), numbers, strict=True)]
+                for new in new_names:
+                    by_name[new] = pa.array([row[new] for row in rows], shape.adds.field(new).type)
+            yield pa.table([by_name[column] for column in columns], names=list(columns))
+            first += piece.num_rows
 
     rows = table.rows if starts is None else int(starts[-1])
-    return replace(table, rows=rows, schema=schema, take=take)
+    return replace(table, rows=rows, schema=schema, scan=scan)
 
 
-def _starts(table: SourceTable, shape: RowShape) -> Ids:
+def _shaped(piece: pa.Table, shape: RowShape, ids: Ints, name: str) -> list[list[dict[str, Any]]]:
+    """What the shape makes of each row of a piece of the source; `ids` are the rows' numbers, for messages."""
+    values = values_of([piece], shape.reads, piece.num_rows)
+    for position, reason in values.unreadable.items():
+        raise SourceError(f"{name}: row {ids[position]}: {reason}")
+    shaped = []
+    for row, number in zip(values.rows(), ids.tolist(), strict=True):
+        try:
+            shaped.append(shape.rows(row))
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise SourceError(
+                f"{name}: row {number} is not what the shape is made for: {type(error).__name__}: {error}"
+            ) from error
+    return shaped
+
+
+def _starts(table: SourceTable, shape: RowShape, name: str) -> Ints:
     """Where each source row's rows begin; one more number, the count of all rows, ends it."""
     # counts[i + 1] is how many rows source row i becomes, so that after adding up entry i is where they begin:
     # 2, 0 and 3 rows are counts [0, 2, 0, 3] and starts [0, 2, 2, 5].
     counts = np.zeros(table.rows + 1, dtype=np.int64)
-    for low in range(0, table.rows, COUNTED_ROWS):
-        ids = np.arange(low, min(low + COUNTED_ROWS, table.rows), dtype=np.int64)
-        rows = table.take(ids, list(shape.reads)).to_pylist()
-        counts[ids + 1] = [len(shape.rows(row)) for row in rows]
+    ids = np.arange(table.rows, dtype=np.int64)
+    first = 0
+    for piece in table.scan(ids, shape.reads):
+        of_piece = ids[first : first + piece.num_rows]
+        counts[of_piece + 1] = [len(rows) for rows in _shaped(piece, shape, of_piece, name)]
+        first += piece.num_rows
     return np.cumsum(counts)

@@ -1,47 +1,73 @@
 """What every kind of source opens to: a row count, a schema, and rows by number; and how sources are reached.
 
 Rows are requested by number and column, so that a source reads only the parts it needs; nothing above
-this module knows where rows come from.
+this module knows where rows come from. They come in pieces, so that memory never holds more than a few
+megabytes of what is not asked for, however large the cells are.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import PathLike, SplitLock
+from flancollect.draw import Ints
 from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.sources.digests import DigestCache
 from flancollect.sources.retry import CircuitBreaker, Failure, RetryPolicy, with_retries
+from flancollect.sources.values import JSON, Values, values_of
 
 T = TypeVar("T")
-Take = Callable[[npt.NDArray[np.int64], Sequence[str]], pa.Table]
+Scan = Callable[[Ints, Sequence[str]], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTable:
     """One split of a source. `doc` is the rest of a JSON document around its rows, else empty.
 
-    `take(ids, columns)` returns those rows (ids ascending, 0-based, no repeats) in the order of `ids`, with
-    just those columns; it may read lazily and raises SourceError.
+    `scan(ids, columns)` gives those rows (ids ascending, 0-based, no repeats) in the order of `ids`, with just
+    those columns, in pieces of any size; it reads lazily and raises SourceError. Pieces may differ in the types of
+    a column, of which `schema` has the first. With `sparse` a null is a key that the row does not have.
     """
 
     rows: int
     schema: pa.Schema
-    take: Take
+    scan: Scan
     doc: Mapping[str, Any] = field(default_factory=dict)
+    sparse: bool = False
 
     def lock(self) -> SplitLock:
         """What the lock says of this split. Reads no rows."""
-        columns = {column.name: str(column.type) for column in self.schema}
+        columns = {
+            column.name: "json" if column.type == JSON else str(column.type) for column in self.schema
+        }
         return SplitLock(rows=self.rows, columns=columns)
+
+    def take(self, ids: Ints, columns: Sequence[str]) -> Values:
+        """The values of those rows and columns, as `scan` takes them. Raises SourceError."""
+        return values_of(self.scan(ids, columns), columns, len(ids), sparse=self.sparse)
+
+    def take_usable(
+        self, ids: Ints, columns: Sequence[str], dropped: Counter[str]
+    ) -> tuple[list[int], Values]:
+        """The values of those of the rows (any order, no repeats) that can be read, and their numbers.
+
+        The others are counted in `dropped` by reason.
+        """
+        # Sources read ascending rows, jobs ask in keyed order. For ids [7, 2, 5]: ascending is [1, 2, 0], so rows
+        # 2, 5, 7 are read, and its inverse [2, 0, 1] puts them back as 7, 2, 5.
+        ascending = np.argsort(ids, kind="stable")
+        values = self.take(ids[ascending], columns)
+        inverse = np.argsort(ascending, kind="stable").tolist()
+        positions = values.readable(inverse, dropped)
+        return ids[ascending][positions].tolist(), values.select(positions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,62 +110,8 @@ class SourceAccess:
         return with_retries(call, classify, policy, label=label, breaker=self.breaker, host=host)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TablePart:
-    """Consecutive rows that are read at once, such as a row group. `read` gives just the columns named."""
-
-    rows: int
-    read: Callable[[Sequence[str]], pa.Table]
-
-
-def table_of_parts(parts: Sequence[TablePart], schema: pa.Schema) -> SourceTable:
-    """A SourceTable over parts in order, of which only those are read that hold requested rows."""
-    ends = np.cumsum([part.rows for part in parts], dtype=np.int64)
-
-    def take(ids: npt.NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
-        refuse_unknown_columns(columns, schema)
-        names = list(columns)
-        result_schema = pa.schema([schema.field(name) for name in names])
-        if not len(ids):
-            return result_schema.empty_table()
-        if ids[-1] >= ends[-1]:
-            raise SourceError(
-                f"row {ids[-1]} was asked for, but only {ends[-1]} exist: has the file changed?"
-            )
-        # Parts of 3, 2 and 4 rows have ends [3, 5, 9]. Of ids [1, 4, 5, 8] those below the ends are the first
-        # 1, 2 and 4: so [1] lies in part 0, [4] in part 1 (as its row 4 - 3 = 1), [5, 8] in part 2 (0 and 3).
-        stops = np.searchsorted(ids, ends)
-        pieces, start = [], 0
-        for part, end, stop in zip(parts, ends, stops, strict=True):
-            if stop > start:
-                rows_in_part = pa.array(ids[start:stop] - (end - part.rows))
-                pieces.append(part.read(names).take(rows_in_part).cast(result_schema))
-            start = stop
-        return pa.concat_tables(pieces)
-
-    return SourceTable(rows=int(ends[-1]) if len(ends) else 0, schema=schema, take=take)
-
-
-def table_of_rows(table: pa.Table, doc: Mapping[str, Any]) -> SourceTable:
-    """A SourceTable over decoded rows, piece by piece: a column may be larger than one Arrow array."""
-    # pyarrow's `take` over a chunked column may join its chunks, and one array of text holds 2 GiB at most.
-    pieces = [pa.Table.from_batches([batch]) for batch in table.to_batches()]
-    parts = [TablePart(rows=piece.num_rows, read=piece.select) for piece in pieces]
-    return replace(table_of_parts(parts, table.schema), doc=doc)
-
-
 def refuse_unknown_columns(columns: Sequence[str], schema: pa.Schema) -> None:
     """Raise SourceError for the first column that the schema lacks."""
     for name in columns:
         if name not in schema.names:
             raise SourceError(f'no column "{name}".{did_you_mean(name, schema.names, "Columns")}')
-
-
-def table_of(table: pa.Table, doc: Mapping[str, Any] | None = None) -> SourceTable:
-    """A SourceTable over rows that are already in memory."""
-    return SourceTable(
-        rows=table.num_rows,
-        schema=table.schema,
-        take=lambda ids, columns: table.select(list(columns)).take(pa.array(ids)),
-        doc=doc or {},
-    )

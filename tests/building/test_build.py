@@ -195,7 +195,7 @@ def animals():
 def reversals():
     task = load_catalog([CATALOGUE], EMPTY).tasks["reversals"]
     table = open_table(task.card.source, "train", task.root, SourceAccess(), None)
-    return table.take(np.arange(table.rows), ["items"])["items"].to_pylist()
+    return table.take(np.arange(table.rows), ["items"]).columns["items"]
 
 
 def rivers(*where):

@@ -53,7 +53,7 @@ def looked_up(task: Task, split: str, cache: Path) -> dict[str, list[Any]]:
     access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=cache)
     table = open_shaped(task.source, split, access, None)
     assert column_problems(task, task.card.task, table.schema.names) == []
-    rows = table.take(np.arange(table.rows), columns_read(task.card, table.schema.names)).to_pylist()
+    rows = table.take(np.arange(table.rows), columns_read(task.card, table.schema.names)).rows()
     answer = answer_of(task)
     texts = {
         "targets": answer.text,

@@ -125,7 +125,7 @@ def rows(task: Task, split: str, access: SourceAccess) -> list[Row]:
     slice_ = parse_split(split)
     table = open_shaped(task.source, slice_.name, access, None)
     ids = np.arange(*slice_.bounds(table.rows))
-    taken = table.take(ids, columns_read(task.card, table.schema.names)).to_pylist()
+    taken = table.take(ids, columns_read(task.card, table.schema.names)).rows()
     return normalise(task, ids.tolist(), taken, table.doc, Counter())
 
 

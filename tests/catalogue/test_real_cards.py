@@ -92,7 +92,7 @@ def _looked_at(task: Task, access: SourceAccess) -> Iterator[tuple[str, int, Cou
                 raise
             continue
         ids = np.arange(min(ROWS_LOOKED_AT, table.rows))
-        rows = table.take(ids, table.schema.names).to_pylist()
+        rows = table.take(ids, table.schema.names).rows()
         usable = normalise(task.in_split(split), ids.tolist(), rows, table.doc, dropped)
         if task.card.exemplars is not None:
             usable = usable if document_exemplars(task, table.doc, dropped) else []

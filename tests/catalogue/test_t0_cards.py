@@ -137,7 +137,7 @@ def _looked_at(task: Task, access: SourceAccess) -> Iterator[tuple[str, list[Row
                 raise
             continue
         ids = np.arange(min(ROWS_LOOKED_AT, table.rows))
-        rows = table.take(ids, table.schema.names).to_pylist()
+        rows = table.take(ids, table.schema.names).rows()
         yield split, normalise(task, ids.tolist(), rows, table.doc, dropped), dropped
 
 
@@ -160,7 +160,7 @@ def test_proposed_answers_are_right_where_the_label_says_so(
     task = tasks[name]
     table = open_table(task.card.source, "train", task.root, access, None)
     ids = list(range(table.rows))
-    sources = table.take(np.arange(table.rows), table.schema.names).to_pylist()
+    sources = table.take(np.arange(table.rows), table.schema.names).rows()
     for row in normalise(task, ids, sources, table.doc, Counter()):
         source = sources[row.id]
         if "choices" in source:

@@ -23,7 +23,7 @@ def answer(access: SourceAccess, ask: dict) -> object:
             return describe(source, Path(), access).model_dump()
         lock = SourceLock.model_validate(ask["lock"]) if "lock" in ask else None
         table = open_table(source, ask["split"], Path(), access, lock)
-        rows = table.take(np.array(ask["ids"], dtype=np.int64), ask["columns"]).to_pylist()
+        rows = table.take(np.array(ask["ids"], dtype=np.int64), ask["columns"]).rows()
         return {"rows": table.rows, "columns": table.schema.names, "taken": rows}
     except SourceError as error:
         return {"error": str(error)}

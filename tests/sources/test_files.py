@@ -47,7 +47,7 @@ def read(root, access):
 
     def read(split="train", **source):
         table, _ = open_split(FileSource.model_validate(source), split, root, access, None)
-        return table.take(np.arange(table.rows), table.schema.names).to_pydict()
+        return table.take(np.arange(table.rows), table.schema.names).columns
 
     return read
 
@@ -94,7 +94,7 @@ def test_rows_are_taken_by_number_and_column(write, root, access):
     table, _ = open_split(FileSource(files="f.csv", format="csv"), "train", root, access, None)
     ids = np.array([0, 16_383, 16_384, 39_999])
     assert table.rows == 40_000
-    assert table.take(ids, ["b", "a"]).to_pydict() == {
+    assert table.take(ids, ["b", "a"]).columns == {
         "b": [str(-i) for i in ids],
         "a": [str(i) for i in ids],
     }
@@ -164,11 +164,11 @@ def test_line_files_are_joined_by_row(write, root, access):
     source = FileSource(files="in.txt", format="text", beside={"label": "labels.gz"})
     table, _ = open_split(source, "train", root, access, None)
     assert table.schema.names == ["text", "label"]
-    assert table.take(np.array([1, 2]), ["label", "text"]).to_pydict() == {
+    assert table.take(np.array([1, 2]), ["label", "text"]).columns == {
         "label": ["1", ""],
         "text": ["b", "c"],
     }
-    assert table.take(np.array([0]), ["label"]).to_pydict() == {"label": ["0"]}
+    assert table.take(np.array([0]), ["label"]).columns == {"label": ["0"]}
     with pytest.raises(SourceError, match='no column "labels"'):
         table.take(np.array([0]), ["labels"])
 
@@ -354,7 +354,7 @@ def test_every_natural_instructions_file_opens_with_all_its_instances(tmp_path):
         source = FileSource(files=url, format="json", rows="Instances")
         table, _ = open_split(source, "train", tmp_path, access, None)
         instances = json.loads(path.read_text(encoding="utf-8"))["Instances"]
-        taken = table.take(np.arange(table.rows), ["input", "output"]).to_pylist()
+        taken = table.take(np.arange(table.rows), ["input", "output"]).rows()
         assert taken == [{"input": one["input"], "output": one["output"]} for one in instances]
         assert "Definition" in table.doc
         assert "Instances" not in table.doc

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
 from flancollect.sources.reshape import describe_shaped, open_shaped, reshaped
 from flancollect.sources.shapes.shape import RowShape, TableShape
-from flancollect.sources.table import SourceAccess, SourceTable, table_of
+from flancollect.sources.parts import table_of
+from flancollect.sources.table import SourceAccess, SourceTable
 
 ADDS = pa.schema([("part", pa.string()), ("at", pa.int64())])
 SPLIT = RowShape(
@@ -47,16 +49,15 @@ def watched(rows: Sequence[str | None]) -> tuple[SourceTable, list[list[int]]]:
     table = table_of(pa.table({"words": pa.array(rows, pa.string()), "n": range(len(rows))}))
     read: list[list[int]] = []
 
-    def take(ids: npt.NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+    def scan(ids: npt.NDArray[np.int64], columns: Sequence[str]) -> Iterator[pa.Table]:
         read.append(ids.tolist())
-        return table.take(ids, columns)
+        yield from table.scan(ids, columns)
 
-    return SourceTable(rows=table.rows, schema=table.schema, take=take, doc={"title": "x"}), read
+    return replace(table, scan=scan, doc={"title": "x"}), read
 
 
 def taken(table: SourceTable, ids: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = table.take(np.array(ids, dtype=np.int64), columns).to_pylist()
-    return found
+    return table.take(np.array(ids, dtype=np.int64), columns).rows()
 
 
 def test_rows_are_numbered_by_source_row_and_then_in_the_shapes_order() -> None:

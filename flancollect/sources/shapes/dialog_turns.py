@@ -19,7 +19,7 @@ USER = "USER"
 
 def turns(utterances: Iterable[Mapping[str, Any]]) -> list[str]:
     """What user and assistant say in turn, the user first; empty utterances are none."""
-    spoken = ((one["speaker"] == USER, (one["text"] or "").strip()) for one in utterances)
+    spoken = ((one.get("speaker") == USER, (one.get("text") or "").strip()) for one in utterances)
     # Empty utterances go before the grouping: between two of the user's they would else split one turn in two.
     groups = groupby((pair for pair in spoken if pair[1]), key=lambda pair: pair[0])
     joined = [(user, " ".join(text for _, text in group)) for user, group in groups]

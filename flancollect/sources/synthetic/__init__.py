@@ -43,7 +43,8 @@ from flancollect.sources.synthetic import (
     sums,
     units,
 )
-from flancollect.sources.table import SourceTable, table_of
+from flancollect.sources.parts import table_of
+from flancollect.sources.table import SourceTable
 
 GENERATOR_VERSION = "1"  # part of every key: raise it when any generator changes any row
 SPLITS = ("train", "validation", "test")

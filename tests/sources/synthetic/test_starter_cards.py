@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from flancollect.cards.catalog import load_catalog
@@ -150,7 +151,7 @@ def questions(task, split):
     source = task.card.source.model_copy(update={"rows": 200, "validation_rows": 0, "test_rows": 50})
     table = open_split(source, split)
     fields = [compile_expression(text) for text in task.card.fields.values()]
-    rows = table.take(list(range(table.rows)), table.schema.names).to_pylist()
+    rows = table.take(np.arange(table.rows), table.schema.names).rows()
     return {tuple(field.evaluate(row) for field in fields) for row in rows}
 
 
