@@ -150,6 +150,12 @@ class _KeyHasher:
                 exemplars.lock.revision,
                 rendered_keys(exemplars.task, scoring=settings.scoring),
             ],
+            "published": task.published_source
+            and [
+                task.published_source.source_key,
+                task.published_source.lock.revision,
+                rendered_keys(task.published_source.task, scoring=False),
+            ],
             "hold_out": self._hold_out,
             "needs": dict(task.task.family.needs),
             "options": task.task.family.options,

@@ -15,6 +15,7 @@ from flancollect.errors import FlancollectError, SourceError
 from flancollect.planning.task_plan import HeldOutTask
 from flancollect.render.held_out import HeldOutQuestions
 from flancollect.render.normalise import normalise_columns
+from flancollect.sources.published import with_published
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess
 
@@ -61,7 +62,7 @@ class HoldOut:
         ]
 
     def _questions_of(self, held_out: HeldOutTask) -> Iterator[Mapping[str, Any]]:
-        task, lock = held_out.task, held_out.lock
+        task, lock = with_published(held_out.task, self._access, None), held_out.lock
         assert isinstance(lock, SourceLock)  # noqa: S101  # __init__ refused everything else
         for split in held_out.splits:
             table = open_shaped(task.source, split.name, self._access, lock)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
 from flancollect.building.settings import RenderSettings
 from flancollect.cards.columns import columns_read
+from flancollect.cards.entries import Task
 from flancollect.cards.variants import Variant
 from flancollect.draw import Ints, key, permutation
 from flancollect.planning.task_plan import TaskPlan
@@ -21,6 +23,7 @@ from flancollect.render.held_out import HeldOutQuestions
 from flancollect.render.normalise import NOTHING_HELD_OUT, Row, document_exemplars, normalise_columns
 from flancollect.render.picks import DrawScope
 from flancollect.sources.parts import Spool, merged, table_of
+from flancollect.sources.published import with_published
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess, SourceTable
 from flancollect.sources.values import LARGE_CELL_BYTES, size_of
@@ -54,6 +57,12 @@ class TaskSource:
         self._pool: ExemplarPool | None = None
         self._row_bytes: int | None = None
 
+    @cached_property
+    def task(self) -> Task:
+        """The task with the published texts that its card reads. Raises SourceError where they cannot be read."""
+        task, published = self.plan.task, self.plan.published_source
+        return task if published is None else with_published(task, self.settings.access, published.lock)
+
     def table(self, split: str) -> SourceTable:
         """One source split. Raises SourceError."""
         if split not in self._tables:
@@ -69,7 +78,12 @@ class TaskSource:
             return self
         if self._exemplar_source is None:
             plan = replace(
-                self.plan, task=other.task, source_key=other.source_key, lock=other.lock, exemplar_source=None
+                self.plan,
+                task=replace(other.task, published=self.task.published),
+                source_key=other.source_key,
+                lock=other.lock,
+                exemplar_source=None,
+                published_source=None,
             )
             self._exemplar_source = TaskSource(plan, self.settings)
         return self._exemplar_source
@@ -90,7 +104,7 @@ class TaskSource:
         )
         self._learn_size(values.bytes, len(ids))
         return normalise_columns(
-            self.plan.task,
+            self.task,
             numbers,
             values.columns,
             table.doc,
@@ -151,7 +165,7 @@ class TaskSource:
             source, split = self.exemplar_source(), self.plan.pool.name
             # Natural Instructions bring worked examples in the same file; they go before rows of the split.
             rows, held_out = (
-                document_exemplars(source.plan.task, source.table(split).doc, Counter()),
+                document_exemplars(source.task, source.table(split).doc, Counter()),
                 self.held_out,
             )
             if rows:

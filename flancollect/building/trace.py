@@ -133,7 +133,7 @@ def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Ro
     numbers, pool_source = provenance["exemplars"], source.exemplar_source()
     split = pool_source.plan.pool.name
     if provenance["exemplar_source"] == "card":
-        rows = document_exemplars(pool_source.plan.task, pool_source.table(split).doc, Counter())
+        rows = document_exemplars(pool_source.task, pool_source.table(split).doc, Counter())
         by_number = {row.id: row for row in rows}
         return [by_number[number] for number in numbers if number in by_number]
     return [_read_row(pool_source, split, number) for number in numbers]

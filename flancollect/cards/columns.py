@@ -13,6 +13,8 @@ from flancollect.jinja.expression import compile_expression
 # The JSON document around the rows, and the row as a whole; a column of the same name goes before them.
 DOC = "doc"
 ROW = "row"
+PUBLISHED = "published"
+"""The texts that a card reads from where a prompt is published."""
 
 
 def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
@@ -36,7 +38,7 @@ def column_problems(task: Task, source_key: str, columns: Collection[str]) -> li
 
     And every word of the expression language that is a column, too, such as `none`: nobody could say which is meant.
     """
-    names = {*columns, DOC, ROW}
+    names = {*columns, DOC, ROW} | ({PUBLISHED} if task.card.published is not None else set())
     ambiguous = [
         task.problem(place, f'{word} is a value here, not the column of {source_key}; that is row["{word}"]')
         for place, text in expressions(task.card)

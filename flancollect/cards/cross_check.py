@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,6 +21,8 @@ from flancollect.cards.task_card import (
 )
 from flancollect.errors import Problem, did_you_mean
 from flancollect.jinja.expression import ExpressionError, compile_expression
+
+_PUBLISHED_NAME = re.compile(r"\bpublished\.(\w+)")
 
 _ANSWER_EXPRESSIONS: dict[type, tuple[str, ...]] = {
     ChoicesAnswer: ("index",),
@@ -64,9 +67,22 @@ def task_problems(task: Task) -> Iterator[Problem]:
         if meant := misspelled(name):
             what = f'no license "{name}". Did you mean "{meant}"? Another license is written `other`, or'
             yield task.problem("license", f"{what} `LicenseRef-` and its name.")
-    exemplars = task.exemplar_task
-    if exemplars is not None:
-        yield from task_problems(exemplars)
+    if task.exemplar_task is not None:
+        yield from task_problems(task.exemplar_task)
+    if task.published_task is not None:
+        yield from _expression_problems(task.published_task, expressions(task.published_task.card))
+        yield from _published_problems(task)
+
+
+def _published_problems(task: Task) -> Iterator[Problem]:
+    """Texts that expressions take from `published`, and that it does not read."""
+    texts = task.card.published.texts if task.card.published is not None else {}
+    for reader in (task, task.exemplar_task):
+        for place, text in expressions(reader.card) if reader is not None else ():
+            for name in _PUBLISHED_NAME.findall(text):
+                if name not in texts:
+                    what = f'no text "{name}" under `published`.' + did_you_mean(name, texts, "Texts")
+                    yield (reader or task).problem(place, what)
 
 
 def _expression_problems(task: Task, places: Iterable[tuple[str, str]]) -> Iterator[Problem]:

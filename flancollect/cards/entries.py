@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from flancollect.cards.family import Family
 from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.source_card import Source
 from flancollect.cards.styles import Styles
-from flancollect.cards.task_card import CardSplit, TaskCard
+from flancollect.cards.task_card import CardSplit, RenderedAnswer, TaskCard
 from flancollect.errors import Problem
 
 
@@ -30,7 +30,8 @@ class CardSource:
 class Task:
     """A task card with its family looked up. `root` is the folder that relative files start from.
 
-    `lines` has the 1-based line of every dotted place of the card in its `file`.
+    `lines` has the 1-based line of every dotted place of the card in its `file`. `published` holds the texts that the
+    card's `published` names, once they were read.
     """
 
     card: TaskCard
@@ -38,6 +39,7 @@ class Task:
     root: Path
     file: str
     lines: Mapping[str, int]
+    published: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> CardSource:
@@ -68,6 +70,42 @@ class Task:
         # Its `fields.question` stands at `exemplars_from.fields.question` in the file.
         lines = {place.removeprefix("exemplars_from."): line for place, line in self.lines.items()}
         return replace(self, card=card.model_copy(update=differences), lines={**self.lines, **lines})
+
+    @cached_property
+    def published_task(self) -> Task | None:
+        """The task that reads what the card's `published` names: its fields are those texts, and it has no answer.
+
+        It carries the card's name with an addition, so that its source has a key of its own.
+        """
+        published = self.card.published
+        if published is None:
+            return None
+        differences = {
+            "task": f"{self.card.task} (published)",
+            "source": published.source,
+            "splits": {"train": published.split},
+            "reshape": published.reshape,
+            "where": published.where,
+            "fields": published.texts,
+            "answer": RenderedAnswer(rendered="target"),
+            "split_answers": {},
+            "rows": None,
+            "exemplars": None,
+            "exemplars_from": None,
+            "published": None,
+        }
+        # Its `fields.head` stands at `published.texts.head` in the file.
+        lines = {
+            place.removeprefix("published.").replace("texts", "fields", 1): line
+            for place, line in self.lines.items()
+            if place.startswith("published.")
+        }
+        return replace(self, card=self.card.model_copy(update=differences), lines={**self.lines, **lines})
+
+    @property
+    def readers(self) -> tuple[Task, ...]:
+        """The task, and those that read for it what lies in other sources: exemplars, and published texts."""
+        return tuple(task for task in (self, self.exemplar_task, self.published_task) if task is not None)
 
     def in_split(self, split: CardSplit) -> Task:
         """The task as rows of this split of the card answer it: the same, unless the split has an answer of its own."""

@@ -39,12 +39,16 @@ class Styles:
         return list(getattr(self, kind))
 
     def narrowed(self, names: Mapping[StyleKind, list[str]]) -> Styles:
-        """Only the named styles of the kinds given; other kinds stay whole."""
-        styles = {
-            kind: {n: s for n, s in getattr(self, kind).items() if kind not in names or n in names[kind]}
-            for kind in KINDS
-        }
-        return Styles(**styles)
+        """Only the named styles of the kinds given; of other kinds all that are drawn."""
+        return Styles(
+            options={n: style for n, style in self.options.items() if n in names.get("options", self.options)},
+            shots={
+                n: style
+                for n, style in self.shots.items()
+                if (n in names["shots"] if "shots" in names else style.drawn)
+            },
+            dialogs={n: style for n, style in self.dialogs.items() if n in names.get("dialogs", self.dialogs)},
+        )
 
 
 def merge_styles(files: Sequence[LoadedCard[StylesCard]]) -> tuple[Styles, list[Problem]]:

@@ -84,6 +84,20 @@ class ExemplarSourceCard(Card):
     answer: Answer | None = None
 
 
+class PublishedCard(Card):
+    """Texts of a published prompt, such as its head or the words before an answer, read from where it is published.
+
+    `texts` are expressions over the first row of the source that passes `where`; the card's own expressions see them
+    as `published.NAME`. So nobody types in, or rewords, what a score is to be compared by.
+    """
+
+    source: Source
+    split: str = "train"
+    reshape: Name | None = None
+    where: ExpressionText | None = None
+    texts: Annotated[dict[Name, ExpressionText], Field(min_length=1)]
+
+
 class InvertedShares(Card):
     """Of how many templates of ten the published collection's are inverted, as a share: 0.3 is three of ten."""
 
@@ -103,6 +117,7 @@ class TaskCard(Card):
     `reshape` names a shape of `flancollect/sources/shapes/` that makes other rows of the source's rows; expressions
     see those. `templates` narrows the family's templates to the named ones. `exemplars` gives a list of rows
     inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
+    `published` names texts that are read from another source, for all expressions of the card.
 
     `metric` is how answers are scored. `subject` says what part of a benchmark the task is: a field of study, a
     subtask or a language.
@@ -131,6 +146,7 @@ class TaskCard(Card):
     split_answers: dict[CardSplit, Answer] = Field(default_factory=dict)
     exemplars: ExpressionText | None = None
     exemplars_from: ExemplarSourceCard | None = None
+    published: PublishedCard | None = None
     metric: Metric = "exact_match"
     license: str  # ids as in `cards/licenses.py`; several are joined by ";", and then all hold
     languages: Texts

@@ -23,6 +23,7 @@ from flancollect.render.examples import PLAIN_DIALOG, PLAIN_OPTIONS
 from flancollect.render.normalise import Row, normalise_columns
 from flancollect.render.options import options_text
 from flancollect.render.zero_shot import join_zero_shot, render_examples
+from flancollect.sources.published import with_published
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess
 
@@ -78,6 +79,7 @@ def _read_sample(task: Task, access: SourceAccess) -> Sample:
     card = task.card
     if card.reason is not None:
         raise SourceError(card.reason)
+    task = with_published(task, access, None)
     slice_ = parse_split(card.splits.get("train") or next(iter(card.splits.values())))
     table = open_shaped(task.source, slice_.name, access, None)
     problems = column_problems(task, card.task, table.schema.names)

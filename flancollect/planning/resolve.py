@@ -32,7 +32,7 @@ def resolve(
     Raises UsageError for a lock that cannot be read.
     """
     lock = load_lock(Path(request.lock or embedded_root() / LOCK_FILE))
-    readers = with_exemplar_tasks(tasks)
+    readers = readers_of(tasks)
     keys = source_keys(readers)
     available = _available(readers)
     if request.resolve_from == "declared":
@@ -46,10 +46,9 @@ def resolve(
     return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
 
 
-def with_exemplar_tasks(tasks: Iterable[Task]) -> list[Task]:
-    """Tasks, and after each whose card names `exemplars_from` the task that reads those."""
-    pairs = ((task, task.exemplar_task) for task in tasks)
-    return [task for pair in pairs for task in pair if task is not None]
+def readers_of(tasks: Iterable[Task]) -> list[Task]:
+    """Tasks, and after each those that read exemplars and published texts for it."""
+    return [reader for task in tasks for reader in task.readers]
 
 
 def _available(tasks: Sequence[Task]) -> list[Task]:
@@ -146,7 +145,7 @@ def write_lock(
         )
     path = out or embedded_root() / LOCK_FILE
     previous = load_lock(path) if path.exists() else Lock()
-    available = _available(with_exemplar_tasks(tasks))
+    available = _available(readers_of(tasks))
     sources = _sources_by_key(available, source_keys(available))
     # An empty lock, so that every source is looked at: to write a lock is to find out what sources are now.
     entries = resolve_sources(sources, access, Lock(), progress=progress)

@@ -58,8 +58,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExemplarSource:
-    """Another source that a task's exemplars come from, as the task that reads it."""
+class OtherSource:
+    """Another source that a task's exemplars or published texts come from, as the task that reads it."""
 
     task: Task
     source_key: str
@@ -91,7 +91,8 @@ class TaskPlan:
     lock: SourceLock
     split: SplitSlice
     pool: SplitSlice
-    exemplar_source: ExemplarSource | None
+    exemplar_source: OtherSource | None
+    published_source: OtherSource | None
     rows: int
     weight: Fraction
     capacity: int
@@ -173,6 +174,7 @@ class TaskPlanner:
             split=split,
             pool=_pool(task, split, lock, exemplar_source),
             exemplar_source=exemplar_source,
+            published_source=self._published_source(task),
             rows=rows,
             weight=Fraction(min(rows, cap or rows) if original is None else original),
             capacity=capacity if cap is None else min(capacity, cap * recipe.max_repeat),
@@ -213,7 +215,7 @@ class TaskPlanner:
                 jobs[name] = job
         return tuple(jobs.values())
 
-    def _exemplar_source(self, task: Task, asked: Task, split: SplitSlice) -> ExemplarSource | None:
+    def _exemplar_source(self, task: Task, asked: Task, split: SplitSlice) -> OtherSource | None:
         """What exemplars are read from, if not from the questions' source with the questions' card."""
         reader = task.exemplar_task or task.in_split(_pool_split(task))
         key, lock = self._sources.of(reader)
@@ -221,9 +223,20 @@ class TaskPlanner:
             raise _NotPlannedError("source", f"exemplars: {lock}")
         if task.exemplar_task is None:
             own_answer = reader.card.answer != asked.card.answer and _pool(task, split, lock, None) != split
-            return ExemplarSource(task=reader, source_key=key, lock=lock) if own_answer else None
+            return OtherSource(task=reader, source_key=key, lock=lock) if own_answer else None
         _check_split(reader, parse_split(reader.card.splits["train"]).name, "exemplars_from.split", key, lock)
-        return ExemplarSource(task=reader, source_key=key, lock=lock)
+        return OtherSource(task=reader, source_key=key, lock=lock)
+
+    def _published_source(self, task: Task) -> OtherSource | None:
+        """What the card's published texts are read from."""
+        reader = task.published_task
+        if reader is None:
+            return None
+        key, lock = self._sources.of(reader)
+        if isinstance(lock, FlancollectError):
+            raise _NotPlannedError("source", f"published texts: {lock}")
+        _check_split(reader, parse_split(reader.card.splits["train"]).name, "split", key, lock)
+        return OtherSource(task=reader, source_key=key, lock=lock)
 
 
 def _variant_shares(task: Task, part: PartCard) -> dict[str, Fraction]:
@@ -258,9 +271,7 @@ def _check_split(task: Task, split: str, place: str, source_key: str, lock: Sour
         raise _NotPlannedError("card", "\n".join(map(str, problems)))
 
 
-def _pool(
-    task: Task, split: SplitSlice, lock: SourceLock, exemplar_source: ExemplarSource | None
-) -> SplitSlice:
+def _pool(task: Task, split: SplitSlice, lock: SourceLock, exemplar_source: OtherSource | None) -> SplitSlice:
     """Where exemplars come from: the other source's split, the card's split for them, train, or what is asked."""
     reader = task if exemplar_source is None else exemplar_source.task
     pool = parse_split(reader.card.splits.get(_pool_split(reader), "train"))

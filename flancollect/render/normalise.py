@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeAlias
 
-from flancollect.cards.columns import DOC, ROW
+from flancollect.cards.columns import DOC, PUBLISHED, ROW
 from flancollect.cards.cross_check import expressions
 from flancollect.cards.entries import Task
 from flancollect.cards.task_card import (
@@ -100,7 +100,9 @@ def normalise_columns(
     card says for it, and one whose further answers or choices cannot be worked out falls away too. `whole_rows` gives
     what `row` is in expressions, where that is not every column: rows of JSON have keys of their own.
     """
-    scope = _Scope(columns=_scope_columns(task.card, columns, doc, len(ids), whole_rows), rows=len(ids))
+    scope = _Scope(
+        columns=_scope_columns(task.card, columns, doc, task.published, len(ids), whole_rows), rows=len(ids)
+    )
     reasons = _where_reasons(task.card, scope)
     # Positions within `ids`: rows that `where` leaves out are gone before any field is evaluated, as fields
     # may fail on them. Of ids 7, 3, 9 with row 3 left out, `positions` is [0, 2]; a failure at 1 among these
@@ -162,11 +164,12 @@ def _scope_columns(
     card: TaskCard,
     columns: Mapping[str, Sequence[Any]],
     doc: Mapping[str, Any],
+    published: Mapping[str, str],
     rows: int,
     whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None,
 ) -> dict[str, Sequence[Any]]:
-    """The columns, the document, and, where an expression says so, whole rows."""
-    scope = {DOC: [doc] * rows, **columns}
+    """The columns, the document, published texts, and, where an expression says so, whole rows."""
+    scope = {DOC: [doc] * rows, PUBLISHED: [published] * rows, **columns}
     if ROW not in columns and any(ROW in compile_expression(text).variables for _, text in expressions(card)):
         if whole_rows is not None:
             return scope | {ROW: whole_rows()}

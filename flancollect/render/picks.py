@@ -101,9 +101,10 @@ def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -
 def _draw_exemplars(
     scope: DrawScope, rows: Sequence[Row], pool: Sequence[Row], shots: Shots
 ) -> list[tuple[Row, ...]]:
-    """Different rows of the pool for each row, never the row itself nor one that asks the same thing."""
+    """Rows of the pool for each row, different ones if drawn; never the row itself nor one that asks the same thing."""
     if shots.order == "first":
-        return [_different(row, pool, range(len(pool)), shots.max) for row in rows]
+        # A published prompt shows its rows as they are, also one that stands there twice (MMLU's college physics).
+        return [tuple(each for each in pool if each.content != row.content)[: shots.max] for row in rows]
     # Each row has a stream of numbers of its own: the first says how many exemplars, the others which. With
     # shots 1..5 and a pool of 512, one row's numbers give a count of 3 and positions 17, 402, 17, 88, ...: the
     # second 17 is the same row, so 17, 402 and 88 are shown.

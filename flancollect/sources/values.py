@@ -79,7 +79,9 @@ class Values:
         return [i for i in order if i not in self.unreadable]
 
 
-def values_of(pieces: Iterable[pa.Table], names: Sequence[str], count: int, *, sparse: bool = False) -> Values:
+def values_of(
+    pieces: Iterable[pa.Table], names: Sequence[str], count: int, *, sparse: bool = False
+) -> Values:
     """The values of `count` rows that come in pieces, each with columns of its own types.
 
     With `sparse` a null in Arrow is a key that the row lacks. A piece is let go of before the next one is read.
@@ -189,7 +191,9 @@ def _column_size(column: pa.ChunkedArray) -> int:
     kind = column.type
     if not pa.types.is_dictionary(kind) or not (is_text(kind.value_type) or is_bytes(kind.value_type)):
         return int(column.nbytes)
-    lengths = (pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() for chunk in column.chunks)
+    lengths = (
+        pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() for chunk in column.chunks
+    )
     return sum(length or 0 for length in lengths)
 
 

@@ -26,4 +26,4 @@ def table(lines: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SHAPE.adds)
 
 
-SHAPE = TableShape(adds=texts("subject", "question", "chain", "answer"), table=table)
+SHAPE = TableShape(adds=texts("subject", "head", "question", "opening", "chain", "answer"), table=table)
