@@ -212,7 +212,8 @@ class Manifest(Artifact):
     rows planned minus rows built. `distinct_rows` counts different pairs of input and target, `source_rows` different
     rows of sources; `parts` compares the shares asked for with those of the build. `recipe` is that of
     `planning/recipe.py`, as JSON. `license` is the license that the whole can carry and `license_reason` why;
-    `licenses` says how many rows each source license covers, the most rows first.
+    `licenses` says how many rows each source license covers, the most rows first. `complete` is for benchmarks: every
+    question of every task is asked.
     """
 
     format: Literal[1] = 1
@@ -235,6 +236,7 @@ class Manifest(Artifact):
     tasks: list[TaskRows]
     skipped: list[Skipped] = Field(default_factory=list)
     coverage: Coverage
+    complete: bool = True
     license: str = "unknown"
     license_reason: str = ""
     licenses: list[LicenseRows] = Field(default_factory=list)

@@ -28,7 +28,7 @@ from flancollect.building.doubles import NO_TEXTS
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.manifest import make_manifest, make_report, task_rows
 from flancollect.building.mix import write_shards
-from flancollect.building.refusal import failure_of, refuse_empty
+from flancollect.building.refusal import failure_of, refuse_empty, refuse_incomplete
 from flancollect.building.scheduler import render_all
 from flancollect.building.settings import RenderSettings, render_settings
 from flancollect.building.settle import settle
@@ -53,12 +53,14 @@ WORKER_MODULES = ("flancollect.building.scheduler", "flancollect.building.mix")
 class BuildOptions:
     """How to build. None of these changes a byte of the dataset, save `shard_bytes`.
 
-    `strict` stops at a task that must be skipped, `overwrite` replaces another build in the folder, `discard_work`
-    deletes what a later build could reuse.
+    `strict` stops at a task that must be skipped, `allow_incomplete` builds a benchmark of which tasks are missing (no
+    score of it can be compared), `overwrite` replaces another build in the folder, `discard_work` deletes what a
+    later build could reuse.
     """
 
     workers: int = 1
     strict: bool = False
+    allow_incomplete: bool = False
     overwrite: bool = False
     discard_work: bool = False
     shard_bytes: int = SHARD_BYTES
@@ -105,7 +107,7 @@ def build(
 
     Raises UsageError when the folder cannot be used, CheckError when the license policy takes no task,
     CardError for bad cards and templates, SourceError when no task could be built, or, with `strict`, when
-    any task was skipped. Interrupting leaves the folder ready to resume.
+    any task was skipped, or when a benchmark lacks a task and `allow_incomplete` is not set. Interrupting leaves the folder ready to resume.
     """
     request, out = as_request(request), Path(out)
     started = time.monotonic()
@@ -114,6 +116,8 @@ def build(
         load_early(WORKER_MODULES)
     build_plan = plan(request, progress)
     refuse_empty(build_plan.name, build_plan.skipped, rows=build_plan.rows, strict=options.strict)
+    if not options.allow_incomplete:
+        refuse_incomplete(build_plan.recipe, build_plan.skipped)
     # A template that fails on its family's own example would fail on every row, and after all the work.
     families = {task.task.family.name: task.task.family for task in build_plan.tasks if task.quota}
     check_examples(families.values())
@@ -175,6 +179,8 @@ class _Run:
         self.files, self.outcomes, self.texts = settled.files, settled.outcomes, settled.texts
         built = sum(outcome.skip is None for outcome in self.outcomes)
         refuse_empty(self.plan.name, self.skipped(), rows=built, strict=strict)
+        if not self.options.allow_incomplete:
+            refuse_incomplete(self.plan.recipe, self.skipped())
 
     def skipped(self) -> list[Skip]:
         """The tasks that are not in the build: those that planning skipped or gave no row, and those that failed."""

@@ -73,12 +73,19 @@ def make_manifest(
         shards=list(shards),
         tasks=list(tasks),
         skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
+        complete=plan.recipe.kind == "mixture" or is_complete(plan, tasks, skipped),
         coverage=Coverage(planned_tasks=built + failures, built_tasks=built, skipped_tasks=failures),
         license=whole.id,
         license_reason=whole.reason,
         licenses=license_rows(tasks),
         recipe=recipe,
     )
+
+
+def is_complete(plan: BuildPlan, tasks: Iterable[TaskRows], skipped: Sequence[Skip]) -> bool:
+    """Whether every question that a benchmark has is there: no task missing, none left out, no row fallen away."""
+    capacity = sum(task.capacity for task in plan.tasks)
+    return not skipped and not plan.recipe.only and sum(task.rows for task in tasks) == capacity
 
 
 def part_rows(plan: BuildPlan, tasks: Iterable[TaskRows]) -> list[PartRows]:

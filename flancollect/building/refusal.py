@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flancollect.errors import CheckError, FlancollectError, MisfitError, SourceError, UsageError
+from flancollect.planning.recipe import Recipe
 from flancollect.planning.selection import EXPECTED_SKIPS, Skip
 
 MOST_FAILURES_LISTED = 20
@@ -22,6 +23,23 @@ def refuse_empty(name: str, skipped: Sequence[Skip], *, rows: int, strict: bool)
         reasons = "\n".join(f"{skip.task}: {skip.reason}" for skip in refused[:MOST_FAILURES_LISTED])
         raise CheckError(f"{name}: the license policy leaves nothing to build\n{reasons}")
     raise UsageError(f"{name}: nothing is left to build; every task is held out")
+
+
+def refuse_incomplete(recipe: Recipe, skipped: Sequence[Skip]) -> None:
+    """Raise for a benchmark of which tasks are missing, whatever the reason: its score would be another's.
+
+    What was asked for in part (`--only`) lacks nothing.
+    """
+    if recipe.kind == "benchmark" and skipped:
+        error = failure_of(skipped)
+        raise (
+            type(error)(
+                f"{recipe.name}: {len(skipped)} of its tasks cannot be asked; build it all the same with "
+                f"--allow-incomplete, and compare no score of it\n{error}"
+            )
+            if not isinstance(error, MisfitError)
+            else error
+        )
 
 
 def failure_of(skips: Sequence[Skip]) -> FlancollectError:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from flancollect.cards.card import Card, Count, Name, Positive, Texts
+from flancollect.cards.score_card import Score
 from flancollect.cards.select import Select
 from flancollect.cards.style_card import StyleKind
 from flancollect.cards.variants import VariantName
@@ -35,7 +36,8 @@ class BenchmarkCard(Card):
     """A set of questions. `hold_out`: what of it training mixtures that hold it out must not contain.
 
     `hold_out_tasks` names, by globs, further tasks: those of other submixes that were made from its data.
-    Each answer is scored by the `metric` of the task that asks, so one benchmark may mix several.
+    `score` says how answers are got and scored; without it each question's whole generation is scored by the `metric`
+    of the task that asks.
     """
 
     benchmark: Name
@@ -44,5 +46,6 @@ class BenchmarkCard(Card):
     split: SplitName = "test"
     rows_per_task: Positive | None = None
     ask: Ask = Ask()
+    score: Score | None = None
     hold_out: list[Literal["tasks", "rows", "templates"]] = Field(default_factory=list)
     hold_out_tasks: Texts = Field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from flancollect.cards.card import naming_keys
+from flancollect.cards.score_card import SCORES
 from flancollect.cards.source_card import SOURCES
 from flancollect.cards.strict_yaml import Document
 from flancollect.cards.task_card import ANSWERS
@@ -56,7 +57,7 @@ def _keys_at(model: type[BaseModel], value: Any, loc: Loc) -> list[str]:
         if not models:
             return []
         # Of a union's models, the one whose naming key is written.
-        kinds = {key: kind for key, kind in (SOURCES | ANSWERS).items() if kind in models}
+        kinds = {key: kind for key, kind in (SOURCES | ANSWERS | SCORES).items() if kind in models}
         keys = naming_keys(kinds, value or {})
         model = kinds[keys[0]] if keys else models[0]
     return list(model.model_fields)

@@ -41,13 +41,17 @@ class Styles:
     def narrowed(self, names: Mapping[StyleKind, list[str]]) -> Styles:
         """Only the named styles of the kinds given; of other kinds all that are drawn."""
         return Styles(
-            options={n: style for n, style in self.options.items() if n in names.get("options", self.options)},
+            options={
+                n: style for n, style in self.options.items() if n in names.get("options", self.options)
+            },
             shots={
                 n: style
                 for n, style in self.shots.items()
                 if (n in names["shots"] if "shots" in names else style.drawn)
             },
-            dialogs={n: style for n, style in self.dialogs.items() if n in names.get("dialogs", self.dialogs)},
+            dialogs={
+                n: style for n, style in self.dialogs.items() if n in names.get("dialogs", self.dialogs)
+            },
         )
 
 

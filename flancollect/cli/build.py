@@ -46,6 +46,9 @@ def build(
     only: Only = None,
     license_policy: LicensePolicy = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop when any task must be skipped.")] = False,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Build a benchmark although tasks of it are missing.")
+    ] = False,
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Use the lock as it is; never look at a source first.")
     ] = False,
@@ -82,6 +85,7 @@ def build(
     options = BuildOptions(
         workers=default_workers() if workers is None else workers,
         strict=strict,
+        allow_incomplete=allow_incomplete,
         overwrite=overwrite,
         discard_work=discard_work,
     )
@@ -136,6 +140,8 @@ def _print_result(result: BuildResult, out: Path, json: bool) -> None:
         f"{coverage.skipped_tasks} skipped; "
         f"{report.rendered_jobs} jobs rendered{copied}, {report.reused_jobs} reused"
     )
+    if manifest.kind == "benchmark" and not manifest.complete:
+        print("incomplete: no score of this build can be compared with one of the whole benchmark")
     for line in (*composition_lines(manifest.rows, manifest), *shortage_lines(manifest)):
         print(line)
     for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):

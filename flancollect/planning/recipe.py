@@ -17,6 +17,7 @@ from flancollect.cards.card import NAME, Card, Name, Positive, Texts
 from flancollect.cards.entries import Catalog
 from flancollect.cards.licenses import PolicyName
 from flancollect.cards.mixture_card import Dedup, LicenseRule, MixtureCard, PartCard, Shots
+from flancollect.cards.score_card import Score
 from flancollect.cards.select import Select, select
 from flancollect.cards.style_card import StyleKind
 from flancollect.cards.variants import VARIANTS, VariantName
@@ -47,6 +48,7 @@ class Recipe(Card):
     max_repeat: Positive = 1
     shots: Shots
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
+    score: Score | None = None
     dedup: Dedup = "none"
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None
@@ -139,6 +141,7 @@ def _benchmark_recipe(card: BenchmarkCard, request: BuildRequest) -> Recipe:
         templates=ask.templates,
         shots=Shots(min=shots, max=shots, max_input_bytes=ask.max_input_bytes, order=ask.exemplars),
         styles=ask.styles,
+        score=card.score,
         license_policy=request.license_policy,
     )
 

@@ -1,0 +1,88 @@
+"""How a benchmark is scored, as written in its card: how it asks, how an answer is read, and what is counted.
+
+Nothing here scores: a build carries it to whatever does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from flancollect.cards.card import Card, Metric, Positive, model_by_key
+
+Normalisation = Literal["case", "punctuation", "articles", "spaces", "number"]
+"""What two answers may differ in: letter case, punctuation, English articles, white space, the way a number is written."""
+
+
+def _checked_pattern(pattern: str) -> str:
+    """A pattern that RE2 takes, with one group named `answer`: it never takes more than linear time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        (match,) = pc.extract_regex(pa.array([""]), pattern=pattern)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"not a pattern of RE2 with named groups: {str(error).splitlines()[0]}") from error
+    names = [match.type.field(i).name for i in range(match.type.num_fields)]
+    if names != ["answer"]:
+        raise ValueError("a pattern has one group, (?P<answer>...): what of a generation is the answer")
+    return pattern
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_checked_pattern)]
+
+
+class Extraction(Card):
+    """How the answer is found in a generation: by `pattern`, or by that of the question's language; else there is none.
+
+    Of several matches `take` says which one counts. A generation without one has no answer, and is counted as such.
+    """
+
+    pattern: Pattern | None = None
+    languages: dict[str, Pattern] = Field(default_factory=dict)
+    take: Literal["first", "last"] = "first"
+
+    @model_validator(mode="after")
+    def _check_pattern(self) -> Extraction:
+        if self.pattern is None and not self.languages:
+            raise ValueError("give `pattern`, `languages` or both")
+        return self
+
+
+class ChoicesScore(Card):
+    """The most likely choice is the answer. `choices` says what likelihoods are of: labels ("A") or texts.
+
+    With `per: token` or `per: byte` a log-likelihood is divided by the length of the text that it is of.
+    """
+
+    choices: Literal["labels", "texts"]
+    per: Literal["text", "token", "byte"] = "text"
+    metrics: Annotated[list[Metric], Field(min_length=1)] = Field(default=["accuracy"])
+    average: Literal["tasks", "questions"] = "tasks"
+    chance: Literal["choices"] | Annotated[float, Field(ge=0, le=1)] = "choices"
+
+
+class GenerationScore(Card):
+    """What is generated is read and compared with the accepted answers.
+
+    `generate` is how many tokens at most; `stop` ends a generation, and is no part of it. `strict` reads an answer that is
+    given as exemplars give it, `flexible` one that is given in any way; without them the whole generation is the
+    answer. Answers are equal if they are after `normalise`. Without `metrics` each question has that of its task.
+
+    `average: tasks` is the mean over tasks, each counting alike (MMLU's 57, BBH's 27); `questions` that over all
+    questions. `chance` is what guessing gets: by the number of choices where a question has any, or a share.
+    """
+
+    generate: Positive
+    stop: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    strict: Extraction | None = None
+    flexible: Extraction | None = None
+    normalise: list[Normalisation] = Field(default_factory=list)
+    metrics: list[Metric] = Field(default_factory=list)
+    average: Literal["tasks", "questions"] = "tasks"
+    chance: Literal["choices"] | Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+SCORES: dict[str, type[Card]] = {"choices": ChoicesScore, "generate": GenerationScore}
+Score = Annotated[ChoicesScore | GenerationScore, model_by_key("a score", SCORES)]

@@ -1,0 +1,66 @@
+"""Answers of a model: found in what it generated, and made comparable. Model output is hostile: nothing is evaluated."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flancollect.cards.score_card import Extraction, Normalisation
+
+MAX_DIGITS = 400
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+
+
+def extract(generations: Sequence[str], languages: Sequence[str], extraction: Extraction) -> list[str | None]:
+    """The answer in each generation, None where there is none; `languages` are those of the questions.
+
+    Takes time in proportion to the text (RE2). A language without a pattern of its own has the common one.
+    """
+    answers: list[str | None] = [None] * len(generations)
+    for language in sorted(set(languages)):
+        pattern = extraction.languages.get(language, extraction.pattern)
+        if pattern is None:
+            continue
+        # RE2 takes the first match; behind as much text as can be it is the last one.
+        whole = f"(?s:^.*){pattern}" if extraction.take == "last" else pattern
+        positions = [i for i, of_question in enumerate(languages) if of_question == language]
+        texts = pa.array([generations[i] for i in positions], pa.large_string())
+        matches = pc.extract_regex(texts, pattern=whole).to_pylist()
+        for i, match in zip(positions, matches, strict=True):
+            answers[i] = None if match is None else match["answer"]
+    return answers
+
+
+def comparable(answer: str, normalise: Iterable[Normalisation]) -> str:
+    """The answer without what does not count, in this order: case, number, punctuation, articles, white space.
+
+    As SQuAD's evaluation has it for text. A number loses signs of currency, thousands separators, a closing full stop
+    and zeros behind the point: "$1,234.50." is "1234.5". What is no number stays as it is.
+    """
+    steps = set(normalise)
+    text = unicodedata.normalize("NFKC", answer).strip()
+    if "case" in steps:
+        text = text.casefold()
+    if "number" in steps:
+        text = _plain_number(text)
+    elif "punctuation" in steps:
+        text = "".join(character for character in text if character not in string.punctuation)
+    if "articles" in steps:
+        text = _ARTICLES.sub(" ", text)
+    return " ".join(text.split()) if "spaces" in steps else text
+
+
+def _plain_number(text: str) -> str:
+    digits = text.translate(str.maketrans("", "", "$€£¥,% ")).rstrip(".")
+    if len(digits) > MAX_DIGITS or not _NUMBER.fullmatch(digits):
+        return text
+    whole, _, fraction = digits.removeprefix("+").partition(".")
+    sign, whole = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    number = f"{whole.lstrip('0') or '0'}.{fraction.rstrip('0')}".rstrip(".")
+    return number if number == "0" else f"{sign}{number}"
