@@ -35,7 +35,9 @@ def write_shard(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema
         for batch in batches:
             digest.add(batch)
             writer.write_batch(batch)
-            del batch  # of rows of 200 KB a batch is 200 MB, and the next one is made before the name is used again
+            del (
+                batch
+            )  # of rows of 200 KB a batch is 200 MB, and the next one is made before the name is used again
     temporary.replace(path)
     return ShardInfo(
         file=path.name, rows=digest.rows, bytes=sink.bytes, sha256=sink.sha256(), rows_sha256=digest.hex()

@@ -21,7 +21,9 @@ BATCH_ROWS = 16_384
 BATCH_CHARS = 16 * 1024 * 1024
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
-NumberedRow = tuple[int, Sequence[str]]  # line on which a row ends (1-based), and its values; none of an empty line
+NumberedRow = tuple[
+    int, Sequence[str]
+]  # line on which a row ends (1-based), and its values; none of an empty line
 
 
 def read_delimited(file: LocalFile, source: FileSource) -> Iterator[pa.Table]:
@@ -76,7 +78,9 @@ def _unquoted_rows(file: LocalFile, source: FileSource) -> Iterator[NumberedRow]
         yield number, line.split(delimiter) if line else []
 
 
-def _rectangular(file: LocalFile, rows: Iterable[NumberedRow], names: Sequence[str]) -> Iterator[Sequence[str]]:
+def _rectangular(
+    file: LocalFile, rows: Iterable[NumberedRow], names: Sequence[str]
+) -> Iterator[Sequence[str]]:
     """The values of rows that all have one value for each name."""
     for line, row in rows:
         if len(row) == len(names):

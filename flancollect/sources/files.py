@@ -97,7 +97,9 @@ def open_split(
 
 
 def _no_rows(files: Mapping[str, _SplitFiles]) -> SourceError:
-    return SourceError(f"{', '.join(file.name for of_split in files.values() for file in of_split.rows)}: has no rows")
+    return SourceError(
+        f"{', '.join(file.name for of_split in files.values() for file in of_split.rows)}: has no rows"
+    )
 
 
 def _locate_all(
@@ -186,7 +188,9 @@ def _with_line_columns(
             for name in names:
                 if name in columns:
                     lines = list(columns[name].scan(ids[start:stop], [name]))
-                    by_name[name] = pa.concat_tables(lines)[name] if lines else pa.chunked_array([], pa.string())
+                    by_name[name] = (
+                        pa.concat_tables(lines)[name] if lines else pa.chunked_array([], pa.string())
+                    )
             yield pa.table([by_name[name] for name in names], names=list(names))
             start = stop
 

@@ -23,9 +23,9 @@ from flancollect.sources.hub_errors import HubCall, gated, hub_failure
 from flancollect.sources.locations import digest_of, is_large
 from flancollect.sources.mirror import mirrored_dataset
 from flancollect.sources.parquet import ParquetSource, open_parquet, unreadable
+from flancollect.sources.parts import table_of
 from flancollect.sources.retry import Failure
 from flancollect.sources.shard_names import refuse_incomplete
-from flancollect.sources.parts import table_of
 from flancollect.sources.table import SourceAccess, SourceTable
 from flancollect.sources.urls import host_of
 

@@ -109,7 +109,10 @@ def _read_group(
             buffer_size=BATCH_BYTES if largest > WHOLE_CHUNK_BYTES else 0,
         )
         batches = reader.iter_batches(
-            min(BATCH_ROWS, BATCH_BYTES // row_bytes + 1), row_groups=[group], columns=names, use_threads=False
+            min(BATCH_ROWS, BATCH_BYTES // row_bytes + 1),
+            row_groups=[group],
+            columns=names,
+            use_threads=False,
         )
         for batch in batches:
             yield pa.table([_as_text(batch[name]) for name in names], names=names)

@@ -23,9 +23,9 @@ from flancollect.cards.entries import CardSource, Catalog
 from flancollect.draw import Ints
 from flancollect.errors import Problem, SourceError, did_you_mean
 from flancollect.sources import as_source_errors, describe, open_table, source_key
+from flancollect.sources.parts import table_of, take_rows
 from flancollect.sources.shapes import SHAPES
 from flancollect.sources.shapes.shape import RowShape
-from flancollect.sources.parts import table_of, take_rows
 from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns
 from flancollect.sources.values import values_of
 
@@ -122,7 +122,9 @@ def _reshaped_by_row(table: SourceTable, shape: RowShape, name: str) -> SourceTa
         new_names = [name for name in columns if name in shape.adds.names]
         own_names = [name for name in columns if name not in shape.adds.names]
         first = 0
-        for piece in table.scan(unique, list(dict.fromkeys([*own_names, *(shape.reads if new_names else ())]))):
+        for piece in table.scan(
+            unique, list(dict.fromkeys([*own_names, *(shape.reads if new_names else ())]))
+        ):
             # A piece of the first source row alone serves the ids whose place is 0: the first two.
             low, high = np.searchsorted(place, [first, first + piece.num_rows])
             places = place[low:high] - first

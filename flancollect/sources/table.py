@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,9 +45,7 @@ class SourceTable:
 
     def lock(self) -> SplitLock:
         """What the lock says of this split. Reads no rows."""
-        columns = {
-            column.name: "json" if column.type == JSON else str(column.type) for column in self.schema
-        }
+        columns = {column.name: "json" if column.type == JSON else str(column.type) for column in self.schema}
         return SplitLock(rows=self.rows, columns=columns)
 
     def take(self, ids: Ints, columns: Sequence[str]) -> Values:

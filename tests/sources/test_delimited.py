@@ -84,7 +84,9 @@ def test_a_file_without_a_line_has_neither_columns_nor_rows(read):
     assert read("\n\n") == {}
 
 
-@pytest.mark.parametrize(("format_", "quoting"), [("csv", "csv"), ("csv", "none"), ("tsv", "csv"), ("tsv", "none")])
+@pytest.mark.parametrize(
+    ("format_", "quoting"), [("csv", "csv"), ("csv", "none"), ("tsv", "csv"), ("tsv", "none")]
+)
 def test_an_empty_line_is_a_row_where_there_is_one_column(read, format_, quoting):
     data = "\nq\nfirst\n\nthird\r\n\r\n"
     assert read(data, format=format_, quoting=quoting) == {"q": ["first", "", "third", ""]}

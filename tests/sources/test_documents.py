@@ -35,7 +35,9 @@ def read(file):
     """Read a document; gives its rows and its `doc`."""
 
     def read(data, rows=None):
-        tables, doc = read_json(file(data), FileSource.model_validate({"files": "f", "format": "json", "rows": rows}))
+        tables, doc = read_json(
+            file(data), FileSource.model_validate({"files": "f", "format": "json", "rows": rows})
+        )
         return rows_of(tables)[0], doc
 
     return read
@@ -92,7 +94,9 @@ ROWS = [
 
 @pytest.mark.parametrize("batch", [1, 2, 16_384])
 @pytest.mark.parametrize("rows", ROWS)
-def test_a_row_has_its_own_keys_and_values_whatever_other_rows_have(read, read_lines, monkeypatch, batch, rows):
+def test_a_row_has_its_own_keys_and_values_whatever_other_rows_have(
+    read, read_lines, monkeypatch, batch, rows
+):
     monkeypatch.setattr(delimited, "BATCH_ROWS", batch)
     assert same(read(json.dumps(rows))[0], rows)
     assert same(read_lines("".join(json.dumps(row) + "\n" for row in rows)), rows)
@@ -105,7 +109,9 @@ _json = st.recursive(
 )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "ü"]), _json), min_size=1, max_size=6), st.booleans())
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "b", "ü"]), _json), min_size=1, max_size=6), st.booleans()
+)
 def test_any_rows_come_back_as_they_were(tmp_path_factory, rows, ascii_only):
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_text("".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows), newline="")
@@ -120,7 +126,10 @@ def test_any_rows_come_back_as_they_were(tmp_path_factory, rows, ascii_only):
 
 
 def test_columns_of_one_kind_are_typed_and_others_are_json(file):
-    rows = [{"t": "x", "n": 1, "f": 0.5, "b": True, "l": ["x"], "m": 1}, {"t": "y", "n": 2, "m": "z", "o": None}]
+    rows = [
+        {"t": "x", "n": 1, "f": 0.5, "b": True, "l": ["x"], "m": 1},
+        {"t": "y", "n": 2, "m": "z", "o": None},
+    ]
     table = table_of(read_json(file(json.dumps(rows)), FileSource(files="f", format="json"))[0], sparse=True)
     assert table.lock().columns == {
         "t": "string", "n": "int64", "f": "double", "b": "bool", "l": "json", "m": "json", "o": "json"
@@ -149,7 +158,9 @@ def test_a_key_twice_in_an_object_is_an_error_with_its_line(read_lines, data, me
     ],
 )
 def test_a_key_twice_in_a_document_is_an_error_with_the_line_of_its_object(read, data, rows, line):
-    with pytest.raises(SourceError, match=rf'^f:{line}: the key "\w+" stands twice in the object that begins there'):
+    with pytest.raises(
+        SourceError, match=rf'^f:{line}: the key "\w+" stands twice in the object that begins there'
+    ):
         read(data, rows)
 
 
@@ -169,7 +180,9 @@ def test_half_a_surrogate_pair_makes_its_row_unreadable_and_no_other(file, row, 
 
 
 def test_a_column_named_by_half_a_surrogate_pair_is_an_error(read):
-    with pytest.raises(SourceError, match=r"^f: a key holds half a surrogate pair \('\\ud800'\), no character"):
+    with pytest.raises(
+        SourceError, match=r"^f: a key holds half a surrogate pair \('\\ud800'\), no character"
+    ):
         read(r'[{"a\ud800": "x"}]')
 
 

@@ -106,7 +106,9 @@ def test_urls_that_differ_in_their_query_are_different_files(mirror, tmp_path):
         assert mirrored_url(loaded, f"https://drive.host/uc{query}") == folder / f"uc{query}"
     assert mirrored_url(loaded, "https://drive.host/uc?path=a/b") == folder / "uc?path=a%2Fb"
     for query in ("?export=download&id=C", "?id", "?path=../uc", "?sig=" + "x" * 300):
-        with pytest.raises(SourceError, match=r"https://drive\.host/uc\?\.\.\.: source unavailable: not in mirror"):
+        with pytest.raises(
+            SourceError, match=r"https://drive\.host/uc\?\.\.\.: source unavailable: not in mirror"
+        ):
             mirrored_url(loaded, f"https://drive.host/uc{query}")
 
 
@@ -218,7 +220,9 @@ def test_a_dataset_lies_as_the_tools_of_the_hub_lay_it(hubs, tmp_path, config, f
         path.write_bytes(b"")
     read = mirrored_dataset(hubs, "org/tool", config)
     assert list(read) == splits
-    assert {path for paths in read.values() for path in paths} <= {folder / f"{name}.parquet" for name in files}
+    assert {path for paths in read.values() for path in paths} <= {
+        folder / f"{name}.parquet" for name in files
+    }
     assert [path.stem for path in read[splits[-1]]] == sorted(path.stem for path in read[splits[-1]])
 
 
@@ -233,7 +237,9 @@ def test_a_split_that_lacks_a_file_is_refused(hubs, tmp_path, folder):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     (path.parent / "train-00002-of-00003.parquet").write_bytes(b"")
-    with pytest.raises(SourceError, match=r'org/cut \(default\), split "train" .*: 1 of 3 files are missing: train-00000-of'):
+    with pytest.raises(
+        SourceError, match=r'org/cut \(default\), split "train" .*: 1 of 3 files are missing: train-00000-of'
+    ):
         mirrored_dataset(hubs, "org/cut", "default")
 
 

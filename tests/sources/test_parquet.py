@@ -94,7 +94,7 @@ def _taken(*tables, columns=None):
         (pa.array([["a"]]), pa.array([[]], pa.list_(pa.null())), [["a"], []]),
         (pa.array([["a"]]), pa.array([["b"]], pa.large_list(pa.large_string())), [["a"], ["b"]]),
         (pa.array([{"x": 1}]), pa.array([{"y": "z"}]), [{"x": 1}, {"y": "z"}]),
-        (pa.array([{"x": 1, "y": "a"}]), pa.array([{"y": "z", "x": None}]), [{"x": 1, "y": "a"}, {"x": None, "y": "z"}]),
+        (pa.array([{"x": 1, "y": "a"}]), pa.array([{"y": "z", "x": 2}]), [{"x": 1, "y": "a"}, {"x": 2, "y": "z"}]),
         (pa.array([1], pa.timestamp("s")), pa.array([10**9], pa.timestamp("ns")), [datetime(1970, 1, 1, 0, 0, 1)] * 2),
     ],
 )  # fmt: skip
@@ -122,7 +122,9 @@ def test_files_that_disagree_are_an_error_where_the_column_is_read(first, second
     assert _taken(*tables, columns=["n"]) == {"n": [1, 2]}
     with pytest.raises(SourceError) as caught:
         _taken(*tables, columns=["n", "c"])
-    assert str(caught.value).startswith(f'f1: column "c" is {kinds[0]}, but {kinds[1]} in f0: the files of a split must')
+    assert str(caught.value).startswith(
+        f'f1: column "c" is {kinds[0]}, but {kinds[1]} in f0: the files of a split must'
+    )
 
 
 def test_a_column_that_one_file_lacks_is_an_error_where_it_is_read():
@@ -135,9 +137,9 @@ def test_a_column_that_one_file_lacks_is_an_error_where_it_is_read():
 
 
 def test_a_file_without_rows_disagrees_with_nobody():
-    assert _taken(pa.table({"x": pa.nulls(0)}), pa.table({"c": ["a"]}), pa.table({"c": pa.array([], pa.int8())})) == {
-        "c": ["a"]
-    }
+    assert _taken(
+        pa.table({"x": pa.nulls(0)}), pa.table({"c": ["a"]}), pa.table({"c": pa.array([], pa.int8())})
+    ) == {"c": ["a"]}
 
 
 def test_a_text_that_the_file_calls_json_stays_text():

@@ -18,9 +18,9 @@ import flancollect.sources.reshape
 from flancollect.cards.entries import CardSource
 from flancollect.cards.source_card import FileSource
 from flancollect.errors import SourceError
+from flancollect.sources.parts import table_of
 from flancollect.sources.reshape import describe_shaped, open_shaped, reshaped
 from flancollect.sources.shapes.shape import RowShape, TableShape
-from flancollect.sources.parts import table_of
 from flancollect.sources.table import SourceAccess, SourceTable
 
 ADDS = pa.schema([("part", pa.string()), ("at", pa.int64())])

@@ -49,5 +49,7 @@ def test_whole_sets_pass(stems):
     [["a", "a-0-of-1"], ["a-0-of-1", "a-0-of-2", "a-1-of-2"], ["a-0-of-1-ab", "a-0-of-1-cd"]],
 )
 def test_two_sets_of_one_split_are_refused(stems):
-    with pytest.raises(SourceError, match=r'^org/d: a.* and a.* are both the split "a": delete the files of one'):
+    with pytest.raises(
+        SourceError, match=r'^org/d: a.* and a.* are both the split "a": delete the files of one'
+    ):
         refuse_two_sets(stems, "org/d")

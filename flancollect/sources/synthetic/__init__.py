@@ -19,6 +19,7 @@ from flancollect.artifacts import SourceLock, SplitLock, canonical_json
 from flancollect.cards.source_card import SyntheticSource
 from flancollect.draw import Draws, below, key
 from flancollect.errors import SourceError, did_you_mean
+from flancollect.sources.parts import table_of
 from flancollect.sources.synthetic import (
     arithmetic_chain,
     booleans,
@@ -43,7 +44,6 @@ from flancollect.sources.synthetic import (
     sums,
     units,
 )
-from flancollect.sources.parts import table_of
 from flancollect.sources.table import SourceTable
 
 GENERATOR_VERSION = "1"  # part of every key: raise it when any generator changes any row
