@@ -89,6 +89,9 @@ def render_task(
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
     except SourceError as error:
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=str(error)))
+    except pa.ArrowException as error:
+        reason = f"{plan.source_key}: its rows make no table: {' '.join(str(error).split())}"[:500]
+        return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="source", reason=reason))
 
 
 def render_batches(

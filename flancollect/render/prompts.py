@@ -44,8 +44,8 @@ class ExampleStore:
     """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
     One store serves one pool of exemplars, in which row numbers are unique. Past `MOST_STORED` entries or
-    `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored. `fallbacks` counts, by
-    template, the rows that generated code left to reference Jinja.
+    `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored.
+    `fallbacks` counts, by template, the rows that generated code left to reference Jinja.
     """
 
     def __init__(self, family: Family, styles: Styles) -> None:

@@ -106,7 +106,7 @@ class _PlaceDecoder(json.JSONDecoder):
     def __init__(self) -> None:
         super().__init__(object_pairs_hook=_object, parse_int=_short)
         self.parse_object = self._object_at
-        self.scan_once = json.scanner.py_make_scanner(self)
+        self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined] # the same
 
     @staticmethod
     def _object_at(text_and_start: tuple[str, int], *rest: Any) -> Any:

@@ -82,19 +82,17 @@ def _bare(kind: pa.DataType) -> pa.DataType:
 def _family(kind: pa.DataType) -> str:
     """What a type holds, whatever its width or unit; empty for types that are like themselves alone."""
     types = pa.types
-    if is_text(kind) or is_bytes(kind):
-        return "text"
-    if types.is_integer(kind):
-        return "whole number"
-    if types.is_floating(kind):
-        return "number"
-    if types.is_date(kind):
-        return "date"
+    families = {
+        "text": is_text(kind) or is_bytes(kind),
+        "whole number": types.is_integer(kind),
+        "number": types.is_floating(kind),
+        "date": types.is_date(kind),
+        "time of day": types.is_time(kind),
+        "duration": types.is_duration(kind),
+    }
     if types.is_timestamp(kind):
         return f"time in {kind.tz}"
-    if types.is_time(kind):
-        return "time of day"
-    if types.is_duration(kind):
-        return "duration"
     # 3.80 and 3.8 are different texts, so numbers of other scales are another kind of thing.
-    return f"decimal of scale {kind.scale}" if types.is_decimal(kind) else ""
+    if types.is_decimal(kind):
+        return f"decimal of scale {kind.scale}"
+    return next((name for name, is_one in families.items() if is_one), "")

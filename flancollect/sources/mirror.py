@@ -151,8 +151,8 @@ def _contained(mirror: Mirror, folder: Path, relative: str, name: str) -> Path:
 def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Path]]:
     """The Parquet files of a Hub dataset by split (sorted), from the first Hub folder that holds the dataset.
 
-    Known are the layouts that the Hub and its tools write: `<config>/<split>.parquet`, several files
-    `<split>-00000-of-00002.parquet` (also with a hash behind that) in place of one, and `<config>/<split>/0000.parquet`.
+    Known are the layouts that the Hub and its tools write: `<config>/<split>.parquet`, several files in its place,
+    `<split>-00000-of-00002.parquet`, also with a hash behind that, and `<config>/<split>/0000.parquet`.
     The config `default` needs no folder, or one named `data`. An old id without an owner is looked for below `legacy/`.
 
     Raises:

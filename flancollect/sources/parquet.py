@@ -16,6 +16,7 @@ from flancollect.errors import SourceError
 from flancollect.sources.likeness import FileColumns, joint_schema, unlike_columns
 from flancollect.sources.parts import TablePart, table_of_parts, without_columns
 from flancollect.sources.table import SourceTable
+from flancollect.sources.values import JSON
 
 BATCH_ROWS = 256
 """Rows that are decoded at a time. A dictionary may stand for cells of any size, which the footer does not tell:
@@ -114,7 +115,12 @@ def _read_group(
             use_threads=False,
         )
         for batch in batches:
-            yield pa.Table.from_batches([batch]).select(names)
+            yield pa.table([_as_text(batch[name]) for name in names], names=names)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """The column; of one that the file calls JSON its texts, which the type `JSON` of ours would read as values."""
+    return column.storage if column.type == JSON else column
 
 
 @contextmanager

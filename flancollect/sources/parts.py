@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -144,7 +145,7 @@ class Spool:
     def __init__(self, access: SourceAccess, memory_bytes: int = MEMORY_BYTES) -> None:
         self._folder = Path(access.cache).expanduser() / "spool"
         self._memory_bytes = memory_bytes
-        self._file: IO[bytes] | None = None
+        self._file: _NamelessFile | None = None
 
     def put(self, batch: pa.RecordBatch) -> Iterator[TablePart]:
         """Rows as parts, in their order. Raises SourceError where the file cannot be written."""
@@ -160,18 +161,40 @@ class Spool:
     def _on_disk(self, batch: pa.RecordBatch) -> TablePart:
         try:
             if self._file is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 (parts hold it)
-            start = self._file.tell()
-            with pa.ipc.new_stream(self._file, batch.schema) as writer:
-                writer.write_batch(batch)
-            size = self._file.tell() - start
+                self._file = _NamelessFile(self._folder)
+            start, size = self._file.append(batch)
         except OSError as error:
             raise SourceError(
                 f"{self._folder}: rows that are too many for memory go through the cache, which cannot be "
                 f"written: {error.strerror or error}"
             ) from error
         return TablePart(rows=batch.num_rows, read=partial(_read_back, self._file, start, size))
+
+
+class _NamelessFile:
+    """A temporary file without a name, closed when nobody holds it any more."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._descriptor, name = tempfile.mkstemp(dir=folder)
+        Path(name).unlink()
+        weakref.finalize(self, os.close, self._descriptor)
+        self._end = 0
+
+    def append(self, batch: pa.RecordBatch) -> tuple[int, int]:
+        """Write rows, and say where they begin and how many bytes they take."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        data = memoryview(sink.getvalue())
+        start = self._end
+        while self._end < start + len(data):
+            self._end += os.pwrite(self._descriptor, data[self._end - start :], self._end)
+        return start, len(data)
+
+    def read(self, start: int, size: int) -> bytes:
+        """So many bytes from there on."""
+        return os.pread(self._descriptor, size, start)
 
 
 def _in_memory(batch: pa.RecordBatch) -> TablePart:
@@ -181,9 +204,9 @@ def _in_memory(batch: pa.RecordBatch) -> TablePart:
     return TablePart(rows=batch.num_rows, read=read)
 
 
-def _read_back(file: IO[bytes], start: int, size: int, columns: Sequence[str]) -> Iterator[pa.Table]:
+def _read_back(file: _NamelessFile, start: int, size: int, columns: Sequence[str]) -> Iterator[pa.Table]:
     # Read, not mapped: mapped pages would count as memory of this process for as long as nobody needs them.
-    with pa.ipc.open_stream(os.pread(file.fileno(), size, start)) as reader:
+    with pa.ipc.open_stream(file.read(start, size)) as reader:
         yield _select(reader.read_all(), columns)
 
 

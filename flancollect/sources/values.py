@@ -158,7 +158,7 @@ def _has_utf8(value: Any) -> bool:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column as its plain sibling where Arrow itself can make that; raises where a value has none."""
     kind = column.type
-    if isinstance(kind, pa.BaseExtensionType) and kind != pa.uuid():
+    if _is_extension(kind) and kind != pa.uuid():
         storage = [chunk.storage for chunk in column.chunks]
         return _plain(pa.chunked_array(storage, kind.storage_type))
     if pa.types.is_dictionary(kind):
@@ -173,13 +173,17 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_float32(kind):
         # Arrow writes the shortest decimal number that gives the 32 bits, and reads it as 64.
         return column.cast(pa.string()).cast(pa.float64())
+    microseconds = _microseconds(kind)
+    return column if microseconds is None else column.cast(microseconds)
+
+
+def _microseconds(kind: pa.DataType) -> pa.DataType | None:
+    """Of a type that counts nanoseconds the one that counts microseconds, as Python does; None for any other."""
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        return column.cast(pa.timestamp("us", kind.tz))
+        return pa.timestamp("us", kind.tz)
     if pa.types.is_duration(kind) and kind.unit == "ns":
-        return column.cast(pa.duration("us"))
-    if pa.types.is_time64(kind) and kind.unit == "ns":
-        return column.cast(pa.time64("us"))
-    return column
+        return pa.duration("us")
+    return pa.time64("us") if pa.types.is_time64(kind) and kind.unit == "ns" else None
 
 
 def size_of(piece: pa.Table) -> int:
@@ -199,45 +203,34 @@ def _column_size(column: pa.ChunkedArray) -> int:
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether a type is text of any layout."""
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return _is_any(kind, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether a type is bytes of any layout, which nobody has said to be text."""
     types = pa.types
-    return (
-        types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_fixed_size_binary(kind)
-        or types.is_binary_view(kind)
+    return _is_any(
+        kind, types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view
     )
 
 
 def is_list(kind: pa.DataType) -> bool:
     """Whether a type is a list of any layout."""
     types = pa.types
-    return (
-        types.is_list(kind)
-        or types.is_large_list(kind)
-        or types.is_fixed_size_list(kind)
-        or types.is_list_view(kind)
-        or types.is_large_list_view(kind)
-    )
+    views = (types.is_list_view, types.is_large_list_view)
+    return _is_any(kind, types.is_list, types.is_large_list, types.is_fixed_size_list, *views)
+
+
+def _is_any(kind: pa.DataType, *tests: Callable[[pa.DataType], bool]) -> bool:
+    return any(test(kind) for test in tests)
+
+
+def _is_extension(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
 
 
 def _converter(kind: pa.DataType) -> Convert | None:
     """What makes of Arrow's Python value the one that cards see; None where they are the same."""
-    if is_bytes(kind):
-        return bytes.decode
-    if pa.types.is_float32(kind) or pa.types.is_float16(kind):
-        width = np.float32 if pa.types.is_float32(kind) else np.float16
-        return lambda value: float(str(width(value)))
-    if (
-        pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time64(kind)
-    ) and kind.unit == "ns":
-        return _whole_microseconds
-    if isinstance(kind, pa.BaseExtensionType):
-        return str if kind == pa.uuid() else _converter(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return _converter(kind.value_type)
     if pa.types.is_struct(kind):
@@ -245,12 +238,24 @@ def _converter(kind: pa.DataType) -> Convert | None:
         return _struct_converter(fields) if any(fields.values()) else None
     if pa.types.is_map(kind):
         key, item = _converter(kind.key_type), _converter(kind.item_type)
-        if key is None and item is None:
-            return None
-        return lambda pairs: [(_apply(key, name), _apply(item, value)) for name, value in pairs]
+        pairs = lambda pairs: [(_apply(key, name), _apply(item, value)) for name, value in pairs]  # noqa: E731
+        return pairs if key or item else None
     if is_list(kind):
         inner = _converter(kind.value_type)
         return None if inner is None else lambda items: [_apply(inner, item) for item in items]
+    return _single_converter(kind)
+
+
+def _single_converter(kind: pa.DataType) -> Convert | None:
+    if is_bytes(kind):
+        return bytes.decode
+    if pa.types.is_float32(kind) or pa.types.is_float16(kind):
+        width = np.float32 if pa.types.is_float32(kind) else np.float16
+        return lambda value: float(str(width(value)))
+    if _microseconds(kind) is not None:
+        return _whole_microseconds
+    if _is_extension(kind):
+        return str if kind == pa.uuid() else _converter(kind.storage_type)
     return None
 
 

@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 
 from flancollect.cards.source_card import FileSource
@@ -13,7 +14,8 @@ def read(tmp_path):
         path = tmp_path / "f"
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         file = LocalFile(name="f", path=path, sha256="", packing="", max_bytes=1 << 40)
-        return reader(file, FileSource.model_validate({"files": "f", "format": "csv", **source})).to_pydict()
+        tables = reader(file, FileSource.model_validate({"files": "f", "format": "csv", **source}))
+        return pa.concat_tables(tables).to_pydict()
 
     return read
 
@@ -77,9 +79,22 @@ def test_a_bare_carriage_return_is_an_error_with_its_line(read):
         read("a\nx\ry\n")
 
 
-def test_an_empty_file_has_not_even_a_header(read):
-    with pytest.raises(SourceError, match="f: is empty: not even a line of column names"):
-        read("")
+def test_a_file_without_a_line_has_neither_columns_nor_rows(read):
+    assert read("") == {}
+    assert read("\n\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("format_", "quoting"), [("csv", "csv"), ("csv", "none"), ("tsv", "csv"), ("tsv", "none")]
+)
+def test_an_empty_line_is_a_row_where_there_is_one_column(read, format_, quoting):
+    data = "\nq\nfirst\n\nthird\r\n\r\n"
+    assert read(data, format=format_, quoting=quoting) == {"q": ["first", "", "third", ""]}
+    assert read("x\n\ny", format=format_, quoting=quoting, columns=["q"]) == {"q": ["x", "", "y"]}
+
+
+def test_an_empty_line_between_rows_of_several_values_is_none(read):
+    assert read("\na,b\n\n1,2\n\r\n3,4\n\n") == {"a": ["1", "3"], "b": ["2", "4"]}
 
 
 def test_long_values_are_read(read):
@@ -89,6 +104,17 @@ def test_long_values_are_read(read):
 def test_batches_join_to_the_same_rows(read, monkeypatch):
     monkeypatch.setattr(delimited, "BATCH_ROWS", 3)
     assert read("a\n" + "".join(f"{i}\n" for i in range(10))) == {"a": [str(i) for i in range(10)]}
+
+
+@pytest.mark.parametrize("reader", [read_delimited, read_text])
+def test_tables_end_where_their_text_is_large(read, monkeypatch, reader, tmp_path):
+    monkeypatch.setattr(delimited, "BATCH_CHARS", 5)
+    path = tmp_path / "f"
+    path.write_text("aaaa\nbb\ncccccccc\nd\n")
+    file = LocalFile(name="f", path=path, sha256="", packing="", max_bytes=100)
+    format_ = "text" if reader is read_text else "csv"
+    tables = reader(file, FileSource(files="f", format=format_, columns=["t"]))
+    assert [table["t"].to_pylist() for table in tables] == [[], ["aaaa", "bb"], ["cccccccc"], ["d"]]
 
 
 def test_text_is_one_row_a_line_in_one_column(read):

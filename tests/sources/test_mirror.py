@@ -93,7 +93,23 @@ def test_the_rest_of_a_url_is_the_path_inside(mirror, tmp_path):
     found = lambda rest: mirrored_url(loaded, f"https://raw.host/org/main/tasks/{rest}")  # noqa: E731
     assert found("a.json") == tmp_path / "data/raw/tasks/a.json"
     assert found("a.json?raw=true") == tmp_path / "data/raw/tasks/a.json"
+    assert found("a.json?download=1&dl") == tmp_path / "data/raw/tasks/a.json"
     assert found("deep/b%20c.json") == tmp_path / "data/raw/tasks/deep/b c.json"
+
+
+def test_urls_that_differ_in_their_query_are_different_files(mirror, tmp_path):
+    loaded = mirror('urls: {"https://drive.host/": data/other}')
+    folder = tmp_path / "data/other"
+    for name in ("uc", "uc?export=download&id=A", "uc?export=download&id=B", "uc?path=a%2Fb"):
+        (folder / name).write_text(name)
+    for query in ("?export=download&id=A", "?export=download&id=B"):
+        assert mirrored_url(loaded, f"https://drive.host/uc{query}") == folder / f"uc{query}"
+    assert mirrored_url(loaded, "https://drive.host/uc?path=a/b") == folder / "uc?path=a%2Fb"
+    for query in ("?export=download&id=C", "?id", "?path=../uc", "?sig=" + "x" * 300):
+        with pytest.raises(
+            SourceError, match=r"https://drive\.host/uc\?\.\.\.: source unavailable: not in mirror"
+        ):
+            mirrored_url(loaded, f"https://drive.host/uc{query}")
 
 
 def test_any_scheme_can_be_mapped(mirror, tmp_path):
@@ -180,6 +196,60 @@ def test_the_default_config_needs_no_folder_and_pieces_are_one_split(hubs, tmp_p
     assert mirrored_dataset(hubs, "org/b", "default") == {
         "train": [tmp_path / f"hub2/org/b/train-0000{i}-of-00002.parquet" for i in (0, 1)]
     }
+
+
+@pytest.mark.parametrize(
+    ("config", "files", "splits"),
+    [
+        ("default", ["data/train-00000-of-00001-5e672c5751f060d3"], ["train"]),
+        ("default", ["data/train-00000-of-00002-aa", "data/train-00001-of-00002-bb", "data/test-00000-of-00001-cc"],
+         ["test", "train"]),
+        ("default", ["train-00000-of-00001-5e672c5751f060d3", "dev"], ["dev", "train"]),
+        ("default", ["default/train/0000", "default/train/0001", "default/test/0000"], ["test", "train"]),
+        ("default", ["train/0000", "test/0000"], ["test", "train"]),
+        ("default", ["train-0000-of-0001"], ["train"]),
+        ("en", ["en/train-00000-of-00001-5e672c5751f060d3", "de/train"], ["train"]),
+        ("en", ["en/train/0000", "en/partial-train/0000"], ["partial-train", "train"]),
+    ],
+)  # fmt: skip
+def test_a_dataset_lies_as_the_tools_of_the_hub_lay_it(hubs, tmp_path, config, files, splits):
+    folder = tmp_path / "hub/org/tool"
+    for name in files:
+        path = folder / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    read = mirrored_dataset(hubs, "org/tool", config)
+    assert list(read) == splits
+    assert {path for paths in read.values() for path in paths} <= {
+        folder / f"{name}.parquet" for name in files
+    }
+    assert [path.stem for path in read[splits[-1]]] == sorted(path.stem for path in read[splits[-1]])
+
+
+def test_a_config_is_no_split_of_the_default_config(hubs):
+    with pytest.raises(SourceError, match=r'org/a: no config "default" in mirror .* Configs: rte, wic\.'):
+        mirrored_dataset(hubs, "org/a", "default")
+
+
+@pytest.mark.parametrize("folder", ["", "data/", "default/train/", "default/"])
+def test_a_split_that_lacks_a_file_is_refused(hubs, tmp_path, folder):
+    path = tmp_path / f"hub/org/cut/{folder}train-00001-of-00003.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    (path.parent / "train-00002-of-00003.parquet").write_bytes(b"")
+    with pytest.raises(
+        SourceError, match=r'org/cut \(default\), split "train" .*: 1 of 3 files are missing: train-00000-of'
+    ):
+        mirrored_dataset(hubs, "org/cut", "default")
+
+
+def test_two_sets_of_files_for_one_split_are_refused(hubs, tmp_path):
+    folder = tmp_path / "hub/org/twice/data"
+    folder.mkdir(parents=True)
+    for name in ("train-00000-of-00001-aa", "train-00000-of-00001-bb"):
+        (folder / f"{name}.parquet").write_bytes(b"")
+    with pytest.raises(SourceError, match=r'-bb and .*-aa are both the split "train"'):
+        mirrored_dataset(hubs, "org/twice", "default")
 
 
 def test_an_old_id_without_an_owner_is_below_legacy(hubs, tmp_path):
