@@ -107,7 +107,8 @@ def build(
 
     Raises UsageError when the folder cannot be used, CheckError when the license policy takes no task,
     CardError for bad cards and templates, SourceError when no task could be built, or, with `strict`, when
-    any task was skipped, or when a benchmark lacks a task and `allow_incomplete` is not set. Interrupting leaves the folder ready to resume.
+    any task was skipped, or when a benchmark lacks a task and `allow_incomplete` is not set. Interrupting leaves the
+    folder ready to resume.
     """
     request, out = as_request(request), Path(out)
     started = time.monotonic()

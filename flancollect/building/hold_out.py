@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.columns import columns_read
+from flancollect.cards.columns import PUBLISHED, columns_read
 from flancollect.errors import FlancollectError, SourceError
+from flancollect.jinja.expression import compile_expression
 from flancollect.planning.task_plan import HeldOutTask
 from flancollect.render.held_out import HeldOutQuestions
 from flancollect.render.normalise import normalise_columns
-from flancollect.sources.published import with_published
+from flancollect.sources.published import without_published
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess
 
@@ -62,8 +63,14 @@ class HoldOut:
         ]
 
     def _questions_of(self, held_out: HeldOutTask) -> Iterator[Mapping[str, Any]]:
-        task, lock = with_published(held_out.task, self._access, None), held_out.lock
+        task, lock = without_published(held_out.task), held_out.lock
         assert isinstance(lock, SourceLock)  # noqa: S101  # __init__ refused everything else
+        # What stands in every prompt of the benchmark is no part of a question.
+        content = [
+            name
+            for name, text in task.card.fields.items()
+            if compile_expression(text).variables - {PUBLISHED}
+        ]
         for split in held_out.splits:
             table = open_shaped(task.source, split.name, self._access, lock)
             names = columns_read(task.card, table.schema.names)
@@ -74,4 +81,4 @@ class HoldOut:
                 rows = normalise_columns(
                     task, numbers, values.columns, table.doc, Counter(), whole_rows=values.rows
                 )
-                yield from (row.fields for row in rows)
+                yield from ({name: row.fields[name] for name in content} for row in rows)

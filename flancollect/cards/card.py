@@ -93,8 +93,10 @@ def model_by_key(what: str, kinds: Mapping[str, type[Card]]) -> BeforeValidator:
     """
 
     def validate(value: object) -> object:
-        if isinstance(value, Card) or not isinstance(value, dict):
+        if isinstance(value, Card):
             return value
+        if not isinstance(value, dict):
+            raise ValueError(f"{what} is a mapping with one of the keys: {', '.join(kinds)}")
         keys = naming_keys(kinds, value)
         if len(keys) != 1:
             raise ValueError(f"{what} needs exactly one of the keys: {', '.join(kinds)}")

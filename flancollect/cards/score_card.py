@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import AfterValidator, Field, model_validator
 
 from flancollect.cards.card import Card, Metric, Positive, model_by_key
 
 Normalisation = Literal["case", "punctuation", "articles", "spaces", "number"]
-"""What two answers may differ in: letter case, punctuation, English articles, white space, the way a number is written."""
+"""What two answers may differ in: case, punctuation, English articles, white space, the way a number is written."""
 
 
 def _checked_pattern(pattern: str) -> str:
-    """A pattern that RE2 takes, with one group named `answer`: it never takes more than linear time."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+    """A pattern of RE2, which needs no more than linear time, with one group, named `answer`."""
     try:
         (match,) = pc.extract_regex(pa.array([""]), pattern=pattern)
     except pa.ArrowInvalid as error:
@@ -66,8 +65,8 @@ class ChoicesScore(Card):
 class GenerationScore(Card):
     """What is generated is read and compared with the accepted answers.
 
-    `generate` is how many tokens at most; `stop` ends a generation, and is no part of it. `strict` reads an answer that is
-    given as exemplars give it, `flexible` one that is given in any way; without them the whole generation is the
+    `generate` is how many tokens at most; `stop` ends a generation, and is no part of it. `strict` reads an answer
+    that is given as exemplars give it, `flexible` one given in any way; without them the whole generation is the
     answer. Answers are equal if they are after `normalise`. Without `metrics` each question has that of its task.
 
     `average: tasks` is the mean over tasks, each counting alike (MMLU's 57, BBH's 27); `questions` that over all

@@ -33,6 +33,12 @@ def with_published(task: Task, access: SourceAccess, lock: SourceLock | None) ->
     return replace(task, published=_texts(reader, access, lock))
 
 
+def without_published(task: Task) -> Task:
+    """The task with empty texts in their place: what its questions ask does not hang on them."""
+    published = task.card.published
+    return task if published is None else replace(task, published=dict.fromkeys(published.texts, ""))
+
+
 def _texts(reader: Task, access: SourceAccess, lock: SourceLock | None) -> Mapping[str, str]:
     card = reader.card
     split = parse_split(card.splits["train"])

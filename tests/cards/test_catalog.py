@@ -236,7 +236,30 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
         ("mixture: m\nsize: 10\nshots: {min: 4, max: 2}\nparts: {mine: {}}\n", "min (4) is above max (2)"),
         ("benchmark: b\nselect: {tasks: [colours]}\nask: {templates: [asks]}\n", 'no template "asks"'),
         ("benchmark: b\nselect: {submix: theirs}\n", 'no task has the submix "theirs"'),
-        ("benchmark: b\nselect: {submix: mine}\nscore: number\n", 'unknown key "score"'),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: number\n",
+            "score: a score is a mapping with one of the keys: choices, generate",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {metrics: [f1]}\n",
+            "a score needs exactly one of the keys",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, strict: {pattern: '(a'}}\n",
+            "score.strict.pattern: not a pattern of RE2",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, strict: {pattern: '(a)'}}\n",
+            "score.strict.pattern: ",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, strict: {take: last}}\n",
+            "give `pattern`",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, stops: [Q]}\n",
+            'unknown key "score.stops"',
+        ),
     ],
 )
 def test_mixtures_and_benchmarks_are_checked(tmp_path: Path, empty: Path, card: str, says: str) -> None:

@@ -19,6 +19,8 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 pytestmark = pytest.mark.shared
 
+EXAM = "The following are multiple choice questions (with answers) about"
+
 
 def planned(name: str, task: str, folder: Path) -> tuple[BuildPlan, SourceAccess]:
     access = SourceAccess(mirror=load_mirror(SHARED / "mirror.yaml"), offline=True, cache=folder)
@@ -37,12 +39,20 @@ def prompts(name: str, task: str, folder: Path) -> Iterator[tuple[TaskPlan, dict
 @pytest.mark.parametrize(
     ("benchmark", "task", "shots", "opening", "ending"),
     [
-        ("mmlu", "mmlu_astronomy", 5, "Exam questions on astronomy.", "Answer:"),
-        ("mmlu-cot", "mmlu_cot_astronomy", 5, "Exam questions on astronomy.", "A: Let's think step by step."),
-        ("mmlu-cot", "mmlu_cot_formal_logic", 4, "Exam questions on formal logic.", "step by step."),
-        ("bbh", "bbh_word_sorting", 3, "Sort the words", "A:"),
-        ("bbh-cot", "bbh_cot_word_sorting", 3, "Sort the words", "A: Let's think step by step."),
-        ("mgsm", "mgsm_de", 8, "Q: Roger hat 5", "A:"),
+        ("mmlu", "mmlu_astronomy", 5, f"{EXAM} astronomy.\n\n", "Answer:"),
+        # A row of dev stands there twice.
+        ("mmlu", "mmlu_college_physics", 5, f"{EXAM} college physics.\n\n", "Answer:"),
+        ("mmlu-cot", "mmlu_cot_astronomy", 5, f"{EXAM} astronomy.\n\nQ: ", "A: Let's think step by step."),
+        ("mmlu-cot", "mmlu_cot_formal_logic", 4, f"{EXAM} formal logic.\n\nQ: ", "step by step."),
+        ("bbh", "bbh_word_sorting", 3, "Sort a list of words.\n\nQ: ", "\nA:"),
+        (
+            "bbh-cot",
+            "bbh_cot_word_sorting",
+            3,
+            "Sort a list of words.\n\nQ: ",
+            "A: Let's think step by step.\n",
+        ),
+        ("mgsm", "mgsm_de", 8, "Frage: Roger hat 5", "\nAntwort:"),
         ("mgsm-cot", "mgsm_cot_de", 8, "Frage: Roger hat 5", "Schritt-für-Schritt-Antwort:"),
         ("tydiqa-en", "tydiqa_en", 1, "", "A:"),
     ],

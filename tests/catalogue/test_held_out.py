@@ -24,6 +24,7 @@ from flancollect.planning.request import BuildRequest
 from flancollect.planning.selection import select_tasks
 from flancollect.render.normalise import Row, normalise
 from flancollect.sources.mirror import load_mirror
+from flancollect.sources.published import without_published
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess
 from tests.catalogs import write
@@ -122,7 +123,7 @@ class Questions:
 
 
 def rows(task: Task, split: str, access: SourceAccess) -> list[Row]:
-    slice_ = parse_split(split)
+    task, slice_ = without_published(task), parse_split(split)
     table = open_shaped(task.source, slice_.name, access, None)
     ids = np.arange(*slice_.bounds(table.rows))
     taken = table.take(ids, columns_read(task.card, table.schema.names)).rows()

@@ -156,14 +156,22 @@ def test_a_dialog_is_cut_before_an_answer_drawn_by_its_id() -> None:
     assert dialog_cut.rows({"pid": "1", "utterances": ["Hello", "q1"]})[0]["answer"] is None
 
 
-def test_a_prompt_file_gives_its_exemplars_without_the_words_that_open_reasoning() -> None:
+def test_a_prompt_file_gives_its_head_and_exemplars_and_the_words_that_open_reasoning_apart() -> None:
     assert prompt_file.table(lines(PROMPT)).to_pylist() == [
         {
+            "head": "Add the numbers.",
             "question": "What is 1 + 2?\nOptions:\n(A) 3\n(B) 4",
+            "opening": "Let's think step by step.\n",
             "chain": "One and two\nmake three. So the answer is (A).",
             "answer": "(A)",
         },
-        {"question": "What is 2.5 + 2?", "chain": "The answer is 4.5.", "answer": "4.5"},
+        {
+            "head": "Add the numbers.",
+            "question": "What is 2.5 + 2?",
+            "opening": "",
+            "chain": "The answer is 4.5.",
+            "answer": "4.5",
+        },
     ]
 
 
