@@ -18,9 +18,11 @@ from flancollect.sources.parts import TablePart, table_of_parts, without_columns
 from flancollect.sources.table import SourceTable
 from flancollect.sources.values import JSON
 
-BATCH_ROWS = 256
-"""Rows that are decoded at a time. A dictionary may stand for cells of any size, which the footer does not tell:
-256 cells of 140 KB are 36 MB."""
+BATCH_ROWS = 1_024
+DICTIONARY_BATCH_ROWS = 256
+"""Rows that are decoded at a time where a column chunk is a small dictionary: that may stand for cells of any size,
+which the footer does not tell. 256 cells of 140 KB are 36 MB."""
+DICTIONARY_BYTES = 4 * 1024 * 1024
 BATCH_BYTES = 16 * 1024 * 1024
 WHOLE_CHUNK_BYTES = 32 * 1024 * 1024
 """Column chunks up to this size are read in one request, which far files are best read in; larger ones bit by bit."""
@@ -91,14 +93,21 @@ def _read_group(
     file: ParquetSource, metadata: pq.FileMetaData, group: int, columns: Sequence[str]
 ) -> Iterator[pa.Table]:
     names = list(columns)
-    sizes = [
-        (chunk.total_uncompressed_size, chunk.total_compressed_size)
-        for chunk in map(metadata.row_group(group).column, range(metadata.num_columns))
+    row_group = metadata.row_group(group)
+    chunks = [
+        chunk
+        for chunk in map(row_group.column, range(metadata.num_columns))
         # "a.list.element" is of the column "a"; so seems "a.b", which may be a name, and then counts too much.
         if any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in names)
     ]
-    row_bytes = sum(size for size, _ in sizes) // metadata.row_group(group).num_rows + 1
-    largest = max((size for _, size in sizes), default=0)
+    row_bytes = sum(chunk.total_uncompressed_size for chunk in chunks) // row_group.num_rows + 1
+    large_cells = any(
+        # A cell of 64 KB and less makes 1,024 rows no danger.
+        chunk.has_dictionary_page and 64 * 1024 < chunk.total_uncompressed_size < DICTIONARY_BYTES
+        for chunk in chunks
+    )
+    most_rows = DICTIONARY_BATCH_ROWS if large_cells else BATCH_ROWS
+    whole = all(chunk.total_compressed_size <= WHOLE_CHUNK_BYTES for chunk in chunks)
     with _opened(file) as handle:
         # A buffer read ahead lives in an Arrow thread that may drop the Python file after the interpreter has
         # begun to end, which aborts the process. Whole column chunks are read in one go without it, too.
@@ -106,10 +115,10 @@ def _read_group(
             handle,
             metadata=metadata,
             pre_buffer=False,
-            buffer_size=BATCH_BYTES if largest > WHOLE_CHUNK_BYTES else 0,
+            buffer_size=0 if whole else BATCH_BYTES,
         )
         batches = reader.iter_batches(
-            min(BATCH_ROWS, BATCH_BYTES // row_bytes + 1),
+            min(most_rows, BATCH_BYTES // row_bytes + 1),
             row_groups=[group],
             columns=names,
             use_threads=False,
