@@ -91,9 +91,7 @@ class ExampleStore:
         }
         examples = self.examples(list(missing.values()))
         self._stored.update(zip(missing, examples, strict=True))
-        self._stored_chars += sum(
-            len(example.input) + len(example.target) for example in examples if isinstance(example, Example)
-        )
+        self._stored_chars += sum(len(example.input) for example in examples if isinstance(example, Example))
         return [
             [
                 (row, example)
