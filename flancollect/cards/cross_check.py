@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.licenses import DENIED, LICENSES, OTHER, UNKNOWN, license_ids, misspelled
 from flancollect.cards.mixture_card import LicenseRule
+from flancollect.cards.score_card import ChoicesScore, GenerationScore, Score
 from flancollect.cards.select import Select, matches, select
 from flancollect.cards.splits import parse_split
 from flancollect.cards.styles import unknown_styles
@@ -71,12 +72,11 @@ def task_problems(task: Task) -> Iterator[Problem]:
         yield from task_problems(task.exemplar_task)
     if task.published_task is not None:
         yield from _expression_problems(task.published_task, expressions(task.published_task.card))
-        yield from _published_problems(task)
+        yield from _published_problems(task, task.published_task.card.fields)
 
 
-def _published_problems(task: Task) -> Iterator[Problem]:
-    """Texts that expressions take from `published`, and that it does not read."""
-    texts = task.card.published.texts if task.card.published is not None else {}
+def _published_problems(task: Task, texts: Collection[str]) -> Iterator[Problem]:
+    """Texts that expressions take from `published`, and that it does not read; `texts` are those that it does."""
     for reader in (task, task.exemplar_task):
         for place, text in expressions(reader.card) if reader is not None else ():
             for name in _PUBLISHED_NAME.findall(text):
@@ -220,3 +220,36 @@ def benchmark_problems(catalog: Catalog) -> Iterator[Problem]:
                         name, templates, "Templates"
                     )
                     yield document.problem(("ask", "templates"), what)
+        for path, what in _score_problems(card.score, [catalog.tasks[name].card for name in tasks]):
+            yield document.problem(("score", *path), f"{'.'.join(('score', *path))}: {what}")
+
+
+def _score_problems(score: Score | None, tasks: Sequence[TaskCard]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Tasks that a score cannot serve: they have no choices to compare, or answer in a language that it cannot read."""
+    if isinstance(score, ChoicesScore):
+        for task in tasks:
+            if isinstance(task.answer, RenderedAnswer) or (
+                isinstance(task.answer, TextAnswer) and task.answer.choices is None
+            ):
+                yield (
+                    ("choices",),
+                    f'task "{task.task}" has no choices; give its answer `choices`, or `generate`',
+                )
+                return
+    if not isinstance(score, GenerationScore):
+        return
+    spoken = sorted({task.languages[0] for task in tasks if task.languages})
+    for key, extraction in (("strict", score.strict), ("flexible", score.flexible)):
+        if extraction is None:
+            continue
+        for language in sorted(set(extraction.languages) - set(spoken)):
+            what = f'no task answers in the language "{language}".' + did_you_mean(
+                language, spoken, "Languages"
+            )
+            yield (key, "languages", language), what
+        unread = [language for language in spoken if language not in extraction.languages]
+        if unread and extraction.pattern is None:
+            what = (
+                f"no pattern for the language {', '.join(unread)}; give it one, or `pattern` for all others"
+            )
+            yield (key, "languages"), what

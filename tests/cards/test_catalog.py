@@ -260,6 +260,16 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
             "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, stops: [Q]}\n",
             'unknown key "score.stops"',
         ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, strict: {languages: {de: '(?P<answer>.)'}}}\n",
+            "score.strict.languages: no pattern for the language en; give it one, or `pattern`",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\n"
+            "score: {generate: 9, flexible: {pattern: '(?P<answer>.)', languages: {fr: '(?P<answer>.)'}}}\n",
+            'score.flexible.languages.fr: no task answers in the language "fr". Languages: en.',
+        ),
+        ("benchmark: b\nselect: {submix: mine}\nscore: {choices: letters}\n", "score.choices: "),
     ],
 )
 def test_mixtures_and_benchmarks_are_checked(tmp_path: Path, empty: Path, card: str, says: str) -> None:
