@@ -220,36 +220,37 @@ def benchmark_problems(catalog: Catalog) -> Iterator[Problem]:
                         name, templates, "Templates"
                     )
                     yield document.problem(("ask", "templates"), what)
-        for path, what in _score_problems(card.score, [catalog.tasks[name].card for name in tasks]):
-            yield document.problem(("score", *path), f"{'.'.join(('score', *path))}: {what}")
+        for place, what in _score_problems(card.score, [catalog.tasks[name].card for name in tasks]):
+            yield document.problem(tuple(place.split(".")), f"{place}: {what}")
 
 
-def _score_problems(score: Score | None, tasks: Sequence[TaskCard]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _score_problems(score: Score | None, tasks: Sequence[TaskCard]) -> Iterator[tuple[str, str]]:
     """Tasks that a score cannot serve: they have no choices to compare, or answer in a language that it cannot read."""
     if isinstance(score, ChoicesScore):
-        for task in tasks:
-            if isinstance(task.answer, RenderedAnswer) or (
-                isinstance(task.answer, TextAnswer) and task.answer.choices is None
-            ):
-                yield (
-                    ("choices",),
-                    f'task "{task.task}" has no choices; give its answer `choices`, or `generate`',
-                )
-                return
+        without = [task.task for task in tasks if not _has_choices(task)]
+        if without:
+            yield (
+                "score.choices",
+                f'task "{without[0]}" has no choices; name them in its answer, or `generate`',
+            )
     if not isinstance(score, GenerationScore):
         return
-    spoken = sorted({task.languages[0] for task in tasks if task.languages})
+    languages = sorted({task.languages[0] for task in tasks if task.languages})
     for key, extraction in (("strict", score.strict), ("flexible", score.flexible)):
-        if extraction is None:
-            continue
-        for language in sorted(set(extraction.languages) - set(spoken)):
-            what = f'no task answers in the language "{language}".' + did_you_mean(
-                language, spoken, "Languages"
-            )
-            yield (key, "languages", language), what
-        unread = [language for language in spoken if language not in extraction.languages]
-        if unread and extraction.pattern is None:
-            what = (
-                f"no pattern for the language {', '.join(unread)}; give it one, or `pattern` for all others"
-            )
-            yield (key, "languages"), what
+        patterns = {} if extraction is None else extraction.languages
+        for name in sorted(set(patterns) - set(languages)):
+            what = f'no task answers in the language "{name}".'
+            yield f"score.{key}.languages.{name}", what + did_you_mean(name, languages, "Languages")
+        unread = ", ".join(name for name in languages if name not in patterns)
+        if unread and extraction is not None and extraction.pattern is None:
+            yield f"score.{key}.languages", f"no pattern for {unread}; give one, or `pattern` for all others"
+
+
+def _has_choices(task: TaskCard) -> bool:
+    """Whether scoring knows between what a task's questions choose."""
+    answer = task.answer
+    return (
+        answer.choices is not None
+        if isinstance(answer, TextAnswer)
+        else not isinstance(answer, RenderedAnswer)
+    )
