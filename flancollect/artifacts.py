@@ -171,12 +171,15 @@ class TaskRows(Artifact):
     rows_sha256: str
 
 
+SkipKind = Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable", "quota"]
+
+
 class Skipped(Artifact):
     """A task that is not in the build, and whether its source, its card, its license or the plan is why."""
 
     task: str
     reason: str
-    kind: Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable"]
+    kind: SkipKind
 
 
 class LicenseRows(Artifact):

@@ -26,19 +26,16 @@ def refuse_empty(name: str, skipped: Sequence[Skip], *, rows: int, strict: bool)
 
 
 def refuse_incomplete(recipe: Recipe, skipped: Sequence[Skip]) -> None:
-    """Raise for a benchmark of which tasks are missing, whatever the reason: its score would be another's.
+    """Raise SourceError for a benchmark of which tasks are missing, whatever the reason: its score would be another's.
 
-    What was asked for in part (`--only`) lacks nothing.
+    What was asked for in part (`--only`, `--rows`) lacks nothing.
     """
-    if recipe.kind == "benchmark" and skipped:
-        error = failure_of(skipped)
-        raise (
-            type(error)(
-                f"{recipe.name}: {len(skipped)} of its tasks cannot be asked; build it all the same with "
-                f"--allow-incomplete, and compare no score of it\n{error}"
-            )
-            if not isinstance(error, MisfitError)
-            else error
+    missing = [skip for skip in skipped if skip.kind != "quota"]
+    if recipe.kind == "benchmark" and missing:
+        reasons = "\n".join(f"{skip.task}: {skip.reason}" for skip in missing)
+        raise SourceError(
+            f"{recipe.name}: {len(missing)} of its tasks cannot be asked, so no score of it could be compared with one "
+            f"of the whole benchmark. To build the others all the same: --allow-incomplete\n{reasons}"
         )
 
 

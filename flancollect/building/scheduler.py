@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from flancollect.artifacts import SkipKind
 from flancollect.building.cache_keys import JobFiles
 from flancollect.building.doubles import ACROSS_TASKS, WITHIN_TASK
 from flancollect.building.jobs import JobOutcome, TaskOutcome, finished_job, no_usable_row, render_task
 from flancollect.building.settings import RenderSettings
 from flancollect.building.workers import PeakMemory, map_unordered
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.selection import Skip, SkipKind
+from flancollect.planning.selection import Skip
 from flancollect.planning.task_plan import Job, TaskPlan
 from flancollect.render.normalise import HELD_OUT
 

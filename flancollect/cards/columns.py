@@ -14,7 +14,7 @@ from flancollect.jinja.expression import compile_expression
 DOC = "doc"
 ROW = "row"
 PUBLISHED = "published"
-"""The texts that a card reads from where a prompt is published."""
+"""The texts that a card reads from where a prompt is published; they go before a column of the same name."""
 
 
 def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:

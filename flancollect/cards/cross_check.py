@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.licenses import DENIED, LICENSES, OTHER, UNKNOWN, license_ids, misspelled
 from flancollect.cards.mixture_card import LicenseRule
+from flancollect.cards.score_card import ChoicesScore, GenerationScore, Score
 from flancollect.cards.select import Select, matches, select
 from flancollect.cards.splits import parse_split
 from flancollect.cards.styles import unknown_styles
@@ -71,12 +72,11 @@ def task_problems(task: Task) -> Iterator[Problem]:
         yield from task_problems(task.exemplar_task)
     if task.published_task is not None:
         yield from _expression_problems(task.published_task, expressions(task.published_task.card))
-        yield from _published_problems(task)
+        yield from _published_problems(task, task.published_task.card.fields)
 
 
-def _published_problems(task: Task) -> Iterator[Problem]:
-    """Texts that expressions take from `published`, and that it does not read."""
-    texts = task.card.published.texts if task.card.published is not None else {}
+def _published_problems(task: Task, texts: Collection[str]) -> Iterator[Problem]:
+    """Texts that expressions take from `published`, and that it does not read; `texts` are those that it does."""
     for reader in (task, task.exemplar_task):
         for place, text in expressions(reader.card) if reader is not None else ():
             for name in _PUBLISHED_NAME.findall(text):
@@ -220,3 +220,37 @@ def benchmark_problems(catalog: Catalog) -> Iterator[Problem]:
                         name, templates, "Templates"
                     )
                     yield document.problem(("ask", "templates"), what)
+        for place, what in _score_problems(card.score, [catalog.tasks[name].card for name in tasks]):
+            yield document.problem(tuple(place.split(".")), f"{place}: {what}")
+
+
+def _score_problems(score: Score | None, tasks: Sequence[TaskCard]) -> Iterator[tuple[str, str]]:
+    """Tasks that a score cannot serve: they have no choices to compare, or answer in a language that it cannot read."""
+    if isinstance(score, ChoicesScore):
+        without = [task.task for task in tasks if not _has_choices(task)]
+        if without:
+            yield (
+                "score.choices",
+                f'task "{without[0]}" has no choices; name them in its answer, or `generate`',
+            )
+    if not isinstance(score, GenerationScore):
+        return
+    languages = sorted({task.languages[0] for task in tasks if task.languages})
+    for key, extraction in (("strict", score.strict), ("flexible", score.flexible)):
+        patterns = {} if extraction is None else extraction.languages
+        for name in sorted(set(patterns) - set(languages)):
+            what = f'no task answers in the language "{name}".'
+            yield f"score.{key}.languages.{name}", what + did_you_mean(name, languages, "Languages")
+        unread = ", ".join(name for name in languages if name not in patterns)
+        if unread and extraction is not None and extraction.pattern is None:
+            yield f"score.{key}.languages", f"no pattern for {unread}; give one, or `pattern` for all others"
+
+
+def _has_choices(task: TaskCard) -> bool:
+    """Whether scoring knows between what a task's questions choose."""
+    answer = task.answer
+    return (
+        answer.choices is not None
+        if isinstance(answer, TextAnswer)
+        else not isinstance(answer, RenderedAnswer)
+    )

@@ -9,37 +9,51 @@ from typing import Annotated, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flancollect.cards.card import Card, Metric, Positive, model_by_key
 
 Normalisation = Literal["case", "punctuation", "articles", "spaces", "number"]
 """What two answers may differ in: case, punctuation, English articles, white space, the way a number is written."""
 
-
-def _checked_pattern(pattern: str) -> str:
-    """A pattern of RE2, which needs no more than linear time, with one group, named `answer`."""
-    try:
-        (match,) = pc.extract_regex(pa.array([""]), pattern=pattern)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"not a pattern of RE2 with named groups: {str(error).splitlines()[0]}") from error
-    names = [match.type.field(i).name for i in range(match.type.num_fields)]
-    if names != ["answer"]:
-        raise ValueError("a pattern has one group, (?P<answer>...): what of a generation is the answer")
-    return pattern
+MAX_PATTERN_LENGTH = 500
 
 
-Pattern = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_checked_pattern)]
+def _checked_patterns(patterns: list[str]) -> list[str]:
+    """Patterns of RE2, which needs no more than linear time, each with one group, named `answer`."""
+    for pattern in patterns:
+        if not 1 <= len(pattern) <= MAX_PATTERN_LENGTH:
+            raise ValueError(f"a pattern has 1 to {MAX_PATTERN_LENGTH} characters, not {len(pattern)}")
+        try:
+            (match,) = pc.extract_regex(pa.array([""]), pattern=pattern)
+        except pa.ArrowInvalid as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"not a pattern of RE2 with named groups: {pattern}: {reason}") from error
+        if [match.type.field(i).name for i in range(match.type.num_fields)] != ["answer"]:
+            raise ValueError(
+                f"{pattern}: give it one group, (?P<answer>...): what of a generation is the answer"
+            )
+    return patterns
+
+
+Patterns = Annotated[
+    list[str],
+    # Not `Texts`, which splits a text at semicolons: patterns may hold some.
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(min_length=1),
+    AfterValidator(_checked_patterns),
+]
 
 
 class Extraction(Card):
-    """How the answer is found in a generation: by `pattern`, or by that of the question's language; else there is none.
+    """How the answer is found in a generation: by the pattern of the question's language, or else by `pattern`.
 
-    Of several matches `take` says which one counts. A generation without one has no answer, and is counted as such.
+    Of several patterns the first that matches anywhere counts, of its matches the one that `take` says. A generation
+    without a match has no answer, and is counted as such.
     """
 
-    pattern: Pattern | None = None
-    languages: dict[str, Pattern] = Field(default_factory=dict)
+    pattern: Patterns | None = None
+    languages: dict[str, Patterns] = Field(default_factory=dict)
     take: Literal["first", "last"] = "first"
 
     @model_validator(mode="after")
@@ -67,7 +81,8 @@ class GenerationScore(Card):
 
     `generate` is how many tokens at most; `stop` ends a generation, and is no part of it. `strict` reads an answer
     that is given as exemplars give it, `flexible` one given in any way; without them the whole generation is the
-    answer. Answers are equal if they are after `normalise`. Without `metrics` each question has that of its task.
+    answer. Answers are equal if they are after `normalise`. The first of `metrics` is the one to report; without any
+    each question has that of its task.
 
     `average: tasks` is the mean over tasks, each counting alike (MMLU's 57, BBH's 27); `questions` that over all
     questions. `chance` is what guessing gets: by the number of choices where a question has any, or a share.

@@ -169,6 +169,7 @@ def result_dict(result: BuildResult) -> dict[str, Any]:
         "parts": [part.model_dump() for part in manifest.parts],
         "tasks": manifest.coverage.built_tasks,
         "planned_tasks": manifest.coverage.planned_tasks,
+        "complete": manifest.complete,
         "skipped": [skip.model_dump() for skip in manifest.skipped],
         "dropped": _drops(manifest),
         "license": manifest.license,

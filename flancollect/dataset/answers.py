@@ -14,6 +14,7 @@ from flancollect.cards.score_card import Extraction, Normalisation
 
 MAX_DIGITS = 400
 _MARKS = re.compile("[\x01\x02]")
+_MARKED = re.compile("\x01([^\x02]*)\x02")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
@@ -21,21 +22,21 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 def extract(generations: Sequence[str], languages: Sequence[str], extraction: Extraction) -> list[str | None]:
     """The answer in each generation, None where there is none; `languages` are those of the questions.
 
-    Takes time in proportion to the text (RE2). A language without a pattern of its own has the common one.
+    Takes time in proportion to the text (RE2). A language without patterns of its own has the common ones; an empty
+    answer is none.
     """
     answers: list[str | None] = [None] * len(generations)
     for language in sorted(set(languages)):
-        pattern = extraction.languages.get(language, extraction.pattern)
-        if pattern is None:
-            continue
-        positions = [i for i, of_question in enumerate(languages) if of_question == language]
-        # Arrow has no search for all matches, but it replaces all: "is 3. is 4" becomes "<3>. <4>", with marks that no
-        # text has for the brackets.
-        texts = pa.array([_MARKS.sub(" ", generations[i]) for i in positions], pa.large_string())
-        marked = pc.replace_substring_regex(texts, pattern=pattern, replacement="\x01\\1\x02").to_pylist()
-        for i, text in zip(positions, marked, strict=True):
-            start = text.find("\x01") if extraction.take == "first" else text.rfind("\x01")
-            answers[i] = text[start + 1 : text.index("\x02", start)] if start >= 0 else None
+        for pattern in extraction.languages.get(language, extraction.pattern) or ():
+            positions = [i for i, answer in enumerate(answers) if answer is None and languages[i] == language]
+            # Arrow has no search for all matches, but it replaces all: "is 3. is 4" becomes "<3>. <4>", with marks that
+            # no text has for the brackets.
+            texts = pa.array([_MARKS.sub(" ", generations[i]) for i in positions], pa.large_string())
+            marked = pc.replace_substring_regex(texts, pattern=pattern, replacement="\x01\\1\x02").to_pylist()
+            for i, text in zip(positions, marked, strict=True):
+                matches = [match for match in _MARKED.findall(text) if match.strip()]
+                if matches:
+                    answers[i] = matches[0 if extraction.take == "first" else -1]
     return answers
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
+from flancollect.artifacts import SkipKind
 from flancollect.cards.benchmark_card import TemplateChoice
 from flancollect.cards.entries import Catalog, Task
 from flancollect.cards.family import Template
@@ -19,7 +19,6 @@ from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.errors import UsageError
 from flancollect.planning.recipe import Recipe
 
-SkipKind = Literal["source", "card", "plan", "hold_out", "dedup", "license", "unavailable", "quota"]
 EXPECTED_SKIPS: frozenset[SkipKind] = frozenset({"hold_out", "dedup", "license", "unavailable", "quota"})
 """The kinds of skips that are no failure: what the user asked for, and what a card says beforehand."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from flancollect.artifacts import SourceLock
+from flancollect.artifacts import SkipKind, SourceLock
 from flancollect.cards.columns import column_problems
 from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
@@ -21,7 +21,7 @@ from flancollect.cards.variants import VARIANTS, Variant
 from flancollect.errors import FlancollectError
 from flancollect.planning.quota import weight_of
 from flancollect.planning.recipe import Recipe
-from flancollect.planning.selection import Selection, Skip, SkipKind, serves
+from flancollect.planning.selection import Selection, Skip, serves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

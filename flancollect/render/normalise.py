@@ -169,7 +169,9 @@ def _scope_columns(
     whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None,
 ) -> dict[str, Sequence[Any]]:
     """The columns, the document, published texts, and, where an expression says so, whole rows."""
-    scope = {DOC: [doc] * rows, PUBLISHED: [published] * rows, **columns}
+    scope = {DOC: [doc] * rows, **columns}
+    if card.published is not None:
+        scope[PUBLISHED] = [published] * rows  # a column of this name is row["published"] then
     if ROW not in columns and any(ROW in compile_expression(text).variables for _, text in expressions(card)):
         if whole_rows is not None:
             return scope | {ROW: whole_rows()}

@@ -260,11 +260,37 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
             "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, stops: [Q]}\n",
             'unknown key "score.stops"',
         ),
+        (
+            "benchmark: b\nselect: {submix: mine}\nscore: {generate: 9, strict: {languages: {de: '(?P<answer>.)'}}}\n",
+            "score.strict.languages: no pattern for en; give one, or `pattern`",
+        ),
+        (
+            "benchmark: b\nselect: {submix: mine}\n"
+            "score: {generate: 9, flexible: {pattern: '(?P<answer>.)', languages: {fr: '(?P<answer>.)'}}}\n",
+            'score.flexible.languages.fr: no task answers in the language "fr". Languages: en.',
+        ),
+        ("benchmark: b\nselect: {submix: mine}\nscore: {choices: letters}\n", "score.choices: "),
     ],
 )
 def test_mixtures_and_benchmarks_are_checked(tmp_path: Path, empty: Path, card: str, says: str) -> None:
     messages = problems(write(colours(tmp_path / "mine"), {"mixed.yaml": card}), empty)
     assert any(says in p and "mixed.yaml:" in p for p in messages), messages
+
+
+@pytest.mark.parametrize(("choices", "fits"), [("", False), (', choices: \'["green", "red"]\'', True)])
+def test_a_score_of_choices_needs_tasks_with_choices(
+    tmp_path: Path, empty: Path, choices: str, fits: bool
+) -> None:
+    family = FAMILY.split("options: closed")[0] + "options: none\nexample: {thing: grass, answer: green}\n"
+    family += 'forward:\n  ask: {input: "What colour is {{ thing }}?", target: "{{ answer }}"}\n'
+    task = TASK.replace("{choices: [green, red], index: label | int}", f"{{text: label{choices}}}")
+    card = "benchmark: b\nselect: {submix: mine}\nscore: {choices: texts}\n"
+    folder = write(colours(tmp_path / "mine", family=family, task=task), {"mixed.yaml": card})
+    if fits:
+        load_catalog([folder], embedded=empty)
+    else:
+        (problem,) = problems(folder, empty)
+        assert 'mixed.yaml:3  score.choices: task "colours" has no choices' in problem
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from hashlib import sha256
 
 import pytest
 
+from flancollect.dataset.dataset_files import refresh
 from flancollect.dataset.questions import questions
 from flancollect.dataset.reader import open_build
 from flancollect.errors import CheckError, UsageError
@@ -61,3 +62,17 @@ def test_a_folder_without_a_build_and_a_missing_shard(tmp_path):
 def test_a_benchmark_without_rows_has_no_questions(tmp_path):
     build(tmp_path, {("mmlu", "zs_opt"): question_rows("mmlu", "zs_opt", 0)}, kind="benchmark")
     assert list(questions(tmp_path)) == []
+
+
+def test_a_question_carries_how_the_benchmark_is_scored(tmp_path):
+    score = {"generate": 8, "strict": {"pattern": "is (?P<answer>.+)"}, "metrics": ["f1", "exact_match"]}
+    manifest = build(tmp_path, question_jobs(), kind="benchmark")
+    for recipe, metrics, tokens in (
+        ({"score": score}, {("f1", "exact_match")}, 8),
+        ({"score": {"generate": 9}}, {("accuracy",), ("exact_match",)}, 9),
+        ({"score": None}, {("accuracy",), ("exact_match",)}, None),
+    ):
+        refresh(tmp_path, manifest.model_copy(update={"recipe": recipe}))
+        asked = list(questions(tmp_path))
+        assert {question.metrics for question in asked} == metrics
+        assert {question.score and question.score.generate for question in asked} == {tokens}

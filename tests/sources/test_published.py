@@ -98,6 +98,27 @@ def test_a_word_that_the_card_does_not_read_is_refused_at_its_line(tmp_path: Pat
         built(tmp_path, task=task)
 
 
+def test_the_words_go_before_a_column_of_that_name(tmp_path: Path) -> None:
+    folder = catalogue(
+        tmp_path / "cards", TASK.replace("published.cue ~ question", "row.published ~ question")
+    )
+    write(folder, {"sums.csv": "question,answer,published\n1+1,2,1999\n2+2,4,2001\n"})
+    with nothing_embedded():
+        fc.build(fc.BuildRequest("exam", catalogs=(folder,)), tmp_path / "out")
+    prompts = {row["inputs"] for row in fc.open_build(tmp_path / "out")}
+    assert prompts == {"Add.\n\n20012+2 4\n\n19991+1", "Add.\n\n19991+1 2\n\n20012+2"}
+
+
+def test_a_card_without_such_words_reads_the_column_of_that_name(tmp_path: Path) -> None:
+    start, end = TASK.index("    published:"), TASK.index("    fields:")
+    task = TASK[:start] + TASK[end:].replace("published.head", "published").replace("published.cue ~ ", "")
+    folder = catalogue(tmp_path / "cards", task)
+    write(folder, {"sums.csv": "question,answer,published\n1+1,2,1999\n2+2,4,2001\n"})
+    with nothing_embedded():
+        fc.build(fc.BuildRequest("exam", catalogs=(folder,)), tmp_path / "out")
+    assert {row["inputs"][:4] for row in fc.open_build(tmp_path / "out")} == {"1999", "2001"}
+
+
 def test_a_shape_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     task = TASK.replace('where: subject == "sums"', "reshape: nothing")
     with pytest.raises(fc.FlancollectError, match="nothing"):

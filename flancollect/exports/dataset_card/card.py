@@ -86,7 +86,8 @@ def title_of(manifest: Manifest) -> str:
 def _summary(manifest: Manifest, listing: ExportListing) -> str:
     tasks = {task.task for task in manifest.tasks if task.rows}
     questions = (
-        " `question` holds what scoring needs: choices, accepted answers, metric and subject."
+        " `question` holds what scoring needs: choices, accepted answers, metric and subject; how answers are asked "
+        "for, read out and counted is the `score` of the recipe below."
         if "question" in listing.schema.names
         else ""
     )
@@ -186,8 +187,14 @@ def rebuild_command(manifest: Manifest) -> str:
     words += [word for glob in recipe.get("only", ()) for word in ("--only", glob)]
     policy = recipe.get("license_policy")
     words += ["--license-policy", policy] if policy else []
+    words += ["--allow-incomplete"] if _lacks_tasks(manifest) else []
     # Globs of --only hold stars, which a shell would expand.
     return f"{shlex.join(words)} --out DIR"
+
+
+def _lacks_tasks(manifest: Manifest) -> bool:
+    """Whether a benchmark was built although tasks of it are missing."""
+    return manifest.kind == "benchmark" and any(skip.kind != "quota" for skip in manifest.skipped)
 
 
 def _without_empty(value: Any) -> Any:
@@ -212,6 +219,10 @@ def _sources(manifest: Manifest) -> str:
 def _gaps(manifest: Manifest) -> list[str]:
     coverage = manifest.coverage
     lines = [f"{coverage.built_tasks:,} of the {coverage.planned_tasks:,} tasks asked for are in it."]
+    if not manifest.complete:
+        lines.append(
+            "Questions of the benchmark are missing: no score here can be compared with one of the whole."
+        )
     if manifest.rows < manifest.rows_asked:
         lines.append(f"{manifest.rows_asked:,} rows were asked for; {manifest.rows:,} are there.")
     if manifest.short:

@@ -155,6 +155,16 @@ def test_the_rebuild_command_is_exact(manifest):
     assert command in card_of(manifest)
 
 
+def test_an_incomplete_benchmark_says_so_and_is_rebuilt_as_one(manifest):
+    changes = {"kind": "benchmark", "complete": False}
+    card = card_of(manifest, **changes)
+    assert "--license-policy commercial --allow-incomplete --out DIR" in card
+    assert "Questions of the benchmark are missing" in card
+    # Where only some of its questions were asked for, no task is missing.
+    assert "--allow-incomplete" not in card_of(manifest, **changes, skipped=[])
+    assert "Questions of the benchmark are missing" not in card_of(manifest)
+
+
 def test_the_card_holds_the_recipe_as_yaml(manifest):
     (block,) = re.findall(r"```yaml\n(.*?)\n```", card_of(manifest), re.DOTALL)
     assert yaml.safe_load(block) == manifest.recipe

@@ -1,0 +1,133 @@
+"""A benchmark of which tasks are missing is refused, with their names and why; or built, and says it is not whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flancollect.dataset.reader import open_build
+from flancollect.errors import SourceError
+from tests.catalogs import DATA, TASK, colours, write
+from tests.small import Ran, built, command, request
+
+BENCHMARK = """\
+benchmark: exam
+select: {submix: mine}
+split: train
+score: {generate: 8}
+"""
+OTHER = TASK.replace("task: colours", "task: shades").replace("colours.csv", "shades.csv")
+
+# What is wrong with the second of two tasks, and what the refusal says of it.
+MISSING = {
+    "source": (OTHER, None, "Files there: colour.yaml"),
+    "rows": (OTHER + 'where: thing == "sky"\n', DATA, "none of 8 rows is usable (8 rows: where)"),
+    "card": (OTHER.replace("{thing: thing}", "{thing: object}"), DATA, 'no column "object"'),
+    "unavailable": (
+        OTHER + "status: unavailable\nreason: withdrawn by its authors\n",
+        DATA,
+        "withdrawn by its authors",
+    ),
+    "license": (OTHER.replace("license: mit", "license: cc-by-nc-4.0"), DATA, "not for commercial use"),
+}
+
+
+def catalogue(folder: Path, other: str = OTHER, data: str | None = DATA) -> Path:
+    """A benchmark of two tasks, the second as given."""
+    colours(folder, more=BENCHMARK)
+    return write(folder, {"shades.yaml": other} | ({} if data is None else {"shades.csv": data}))
+
+
+def build_exam(folder: Path, out: Path, *options: str) -> Ran:
+    return command(
+        "build", "exam", "--out", out, "--license-policy", "commercial", *options, catalogue=folder
+    )
+
+
+@pytest.mark.parametrize("why", MISSING)
+def test_a_benchmark_that_lacks_a_task_is_refused_and_names_it(why: str, tmp_path: Path) -> None:
+    other, data, says = MISSING[why]
+    refused = build_exam(catalogue(tmp_path / "cards", other, data), tmp_path / "out")
+    assert refused.code == 4
+    assert "exam: 1 of its tasks cannot be asked" in refused.err
+    assert "--allow-incomplete" in refused.err
+    assert "\nshades: " in refused.err
+    assert says in refused.err
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("why", MISSING)
+def test_it_is_built_all_the_same_when_told_to_and_says_so(why: str, tmp_path: Path) -> None:
+    other, data, _ = MISSING[why]
+    folder = catalogue(tmp_path / "cards", other, data)
+    said = build_exam(folder, tmp_path / "out", "--allow-incomplete", "--json")
+    assert (said.code, json.loads(said.out)["complete"]) == (0, False)
+    manifest = open_build(tmp_path / "out").manifest
+    assert (manifest.complete, manifest.rows, [skip.task for skip in manifest.skipped]) == (
+        False,
+        8,
+        ["shades"],
+    )
+
+
+def test_a_script_is_refused_as_the_command_is(tmp_path: Path) -> None:
+    folder = catalogue(tmp_path / "cards", data=None)
+    with pytest.raises(SourceError, match=r"(?s)1 of its tasks.*shades: "):
+        built(tmp_path / "out", request("exam", folder))
+    assert not built(tmp_path / "out", request("exam", folder), allow_incomplete=True).manifest.complete
+
+
+def test_every_missing_task_is_named(tmp_path: Path) -> None:
+    folder = catalogue(tmp_path / "cards")
+    names = [f"shade_{number}" for number in range(30)]
+    for name in names:
+        write(
+            folder,
+            {f"{name}.yaml": OTHER.replace("task: shades", f"task: {name}").replace("shades.csv", "no.csv")},
+        )
+    refused = build_exam(folder, tmp_path / "out")
+    assert refused.code == 4
+    assert all(f"\n{name}: " in refused.err for name in names)
+
+
+def test_a_whole_benchmark_is_complete(tmp_path: Path) -> None:
+    said = build_exam(catalogue(tmp_path / "cards"), tmp_path / "out", "--json")
+    assert (said.code, json.loads(said.out)["complete"]) == (0, True)
+    assert open_build(tmp_path / "out").manifest.complete
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"), [(("--only", "colours"), 8), (("--rows", "1"), 1), (("--rows", "9"), 9)]
+)
+def test_what_is_asked_for_in_part_is_built_and_is_not_complete(
+    options: tuple[str, ...], rows: int, tmp_path: Path
+) -> None:
+    said = build_exam(catalogue(tmp_path / "cards"), tmp_path / "out", *options, "--json")
+    assert said.code == 0
+    answer = json.loads(said.out)
+    assert (answer["rows"], answer["complete"]) == (rows, False)
+
+
+def test_a_question_that_falls_away_leaves_it_incomplete(tmp_path: Path) -> None:
+    folder = catalogue(tmp_path / "cards", data=DATA.replace("grass,0", "grass,x"))
+    said = build_exam(folder, tmp_path / "out")
+    assert said.code == 0
+    assert "incomplete: no score of this build" in said.out
+    manifest = open_build(tmp_path / "out").manifest
+    assert (manifest.complete, manifest.rows, manifest.short) == (False, 15, 1)
+
+
+def test_a_mixture_may_lack_tasks(tmp_path: Path) -> None:
+    folder = catalogue(tmp_path / "cards", data=None)
+    said = command("build", "mine", "--out", tmp_path / "out", "--json", catalogue=folder)
+    assert (said.code, len(json.loads(said.out)["skipped"])) == (0, 1)
+
+
+def test_a_task_whose_share_rounds_to_nothing_is_in_the_manifest(tmp_path: Path) -> None:
+    folder = catalogue(tmp_path / "cards")
+    assert command("build", "mine", "--rows", 1, "--out", tmp_path / "out", catalogue=folder).code == 0
+    (skip,) = open_build(tmp_path / "out").manifest.skipped
+    assert skip.kind == "quota"
+    assert "rounds to 0; ask for more rows" in skip.reason
