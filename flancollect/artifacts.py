@@ -48,10 +48,14 @@ class SplitLock(Artifact):
 
 
 class SourceLock(Artifact):
-    """What a source was when it was looked at. `revision`: Hub commit, or `sha256:` over its content."""
+    """What a source was when it was looked at. `revision`: Hub commit, or `sha256:` over its content.
+
+    `counts` has how many rows of a slice pass the `where` of a card, by both: `train where label == 1`.
+    """
 
     revision: str
     splits: dict[str, SplitLock]
+    counts: dict[str, int] = Field(default_factory=dict)
 
 
 class Lock(Artifact):

@@ -97,8 +97,8 @@ def below(number: int, n: int) -> int:
     return (number * n) >> 64
 
 
-def belows(numbers: npt.NDArray[np.uint64], n: int) -> npt.NDArray[np.uint64]:
-    """`below` for many numbers: equal to it number by number, for n below 2**32."""
+def belows(numbers: npt.NDArray[np.uint64], n: int | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """`below` for many numbers: equal to it number by number, for one n or one each, all below 2**32."""
     # numbers * n has up to 96 bits, and uint64 keeps the low 64 of them: the wrong end. So by hand, in two halves of
     # 32 bits: number = high * 2**32 + low, and (number * n) >> 64 = (high * n + (low * n >> 32)) >> 32, where high * n
     # is below 2**64, and what `low` carries into it is below n. With 0xE220A8397B1DCDAF and n = 10:

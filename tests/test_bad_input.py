@@ -326,7 +326,7 @@ def test_two_catalogues_of_one_name_are_refused(mine, tmp_path):
         (b"said,heard\nhey,ey,y\n", "echoes.csv:2: 3 values for 2 columns"),
         (b"said,heard\nh\xe9,e\n", "echoes.csv:2: byte 0xe9 at offset 12 is not utf-8"),
         (b"said,heard\nh\xe9,e\n", "for example `encoding: latin-1`"),
-        (b"", "echoes.csv: is empty"),
+        (b"", "echoes.csv: has no rows"),
         (b"said,heard\n", "echoes.csv: has no rows"),
         (b'said,heard\n"hey,ey\n', "echoes.csv:"),
         (b"said,said\nhey,ey\n", 'two columns are named "said"'),

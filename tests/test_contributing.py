@@ -454,10 +454,10 @@ from flancollect.cards.source_card import FileSource
 from flancollect.sources.decode import lines_of
 
 
-def read_blocks(file: Any, source: FileSource) -> pa.Table:
+def read_blocks(file: Any, source: FileSource) -> list[pa.Table]:
     """Read a file of blocks."""
     blocks = "\\n".join(lines_of(file, source.encoding)).split("\\n\\n")
-    return pa.Table.from_pylist([dict(line.split(": ") for line in block.splitlines()) for block in blocks])
+    return [pa.Table.from_pylist([dict(line.split(": ") for line in block.splitlines()) for block in blocks])]
 '''
 
 

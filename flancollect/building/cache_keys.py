@@ -161,6 +161,7 @@ class _KeyHasher:
             "options": task.task.family.options,
             "variant": job.variant.name,
             "shots": settings.shots.model_dump() if few_shot else None,
+            "limits": settings.limits.model_dump(),
             "styles": self._styles_hash(task, job),
         }
 

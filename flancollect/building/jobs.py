@@ -216,7 +216,7 @@ class RunningJob:
         rows = source.read(split, ids, self.dropped, source.held_out, scoring=settings.scoring)
         picks = pick_rows(scope, rows, self._job.templates, self._store.styles, pool.rows, settings.shots)
         picked = list(zip(rows, picks, strict=True))
-        prompts = render_prompts(picked, self._store, settings.shots.max_input_bytes, self.dropped)
+        prompts = render_prompts(picked, self._store, settings.shots, settings.limits, self.dropped)
         styles = self._store.styles
         batch = to_batch(prompts, scope, card, split, pool.source, scoring=settings.scoring, styles=styles)
         return encode(batch)

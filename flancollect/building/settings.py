@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import BuildKind
 from flancollect.building.hold_out import HoldOut
-from flancollect.cards.mixture_card import Shots
+from flancollect.cards.mixture_card import Limits, Shots
 from flancollect.cards.styles import Styles
 from flancollect.dataset.schemas import schema_of
 from flancollect.planning.plan import BuildPlan
@@ -27,6 +27,7 @@ class RenderSettings:
     seed: int
     max_repeat: int
     shots: Shots
+    limits: Limits
     styles: Styles
     dedup: bool
     hold_out: HoldOut
@@ -52,6 +53,7 @@ def render_settings(plan: BuildPlan, access: SourceAccess, work: Path) -> Render
         seed=recipe.seed,
         max_repeat=recipe.max_repeat,
         shots=recipe.shots,
+        limits=recipe.limits,
         styles=plan.styles,
         dedup=recipe.dedup == "exact",
         hold_out=HoldOut(plan.held_out, access),

@@ -124,8 +124,8 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
     # The very renderer that built the row, on decisions that were recorded and not drawn again: if the text differs,
     # card, template, style or source has changed since.
     store = ExampleStore(family, plan.styles)
-    most_bytes = plan.recipe.shots.max_input_bytes
-    return row, render_prompts([(row, pick)], store, most_bytes, Counter())
+    shots, limits = plan.recipe.shots, plan.recipe.limits
+    return row, render_prompts([(row, pick)], store, shots, limits, Counter())
 
 
 def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Row]:

@@ -21,7 +21,10 @@ from flancollect.jinja.expression import ExpressionError, compile_template
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 # What a template sees beside its family's needs, and what Jinja itself defines.
+TURNS_FORM = "turns_form"
+"""How a row's dialog style writes turns, with dots for what is said: what a prompt asks a dialog to look like."""
 RESERVED = (
+    TURNS_FORM,
     *("answer", "options", "choices", "range", "dict", "zip", "namespace"),
     *("self", "loop", "super", "caller", "varargs", "kwargs"),
     *("none", "None", "true", "True", "false", "False"),
@@ -203,6 +206,8 @@ def _misfit(value: Any, kind: str) -> str | None:
 def _template_problems(template: Template, family: Family, document: Document) -> Iterator[Problem]:
     # `choices` is there in every family, and empty where the options are none.
     variables = [*family.needs, "answer", "choices"] + (["options"] if family.options != "none" else [])
+    if "turns" in family.needs.values():
+        variables.append(TURNS_FORM)
     for part, text in (("intro", template.intro), ("input", template.input), ("target", template.target)):
         if text is None:
             continue

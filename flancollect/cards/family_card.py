@@ -16,8 +16,9 @@ class TemplateCard(Card):
     """One template. `intro` is said once at the head of a prompt, before exemplars.
 
     Variables: the family's `needs`, `answer`, `options` (the rendered list, or empty) and `choices` (the
-    option texts). `options: required` keeps the template out of variants without options, `never` out of
-    those with. A `hold_out` template is never trained on; benchmarks ask with it.
+    option texts); where a need is `turns`, `turns_form` shows how the row's style writes them ("A: ...", "B: ...").
+    `options: required` keeps the template out of variants without options, `never` out of those with. A `hold_out`
+    template is never trained on; benchmarks ask with it.
     """
 
     intro: str | None = None

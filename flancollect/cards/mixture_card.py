@@ -33,6 +33,16 @@ class Shots(Card):
         return self
 
 
+class Limits(Card):
+    """How long a row may be, in bytes of UTF-8 (about four to a token of English); longer ones are left out, counted.
+
+    Few-shot prompts show fewer exemplars first (`shots.max_input_bytes`); this bounds prompts without any, and targets.
+    """
+
+    input_bytes: Positive | None = None
+    target_bytes: Positive | None = None
+
+
 class PartCard(Card):
     """One part of a mixture: which tasks, how much of the whole, in which variants.
 
@@ -86,8 +96,9 @@ class MixtureCard(Card):
 
     `hold_out` names benchmarks whose tasks, rows or templates (as each benchmark says) never enter.
     `styles` narrows the option, shot and dialog styles to the named ones. `license` keeps out tasks whose
-    licenses it does not take. With `dedup: exact` no two rows have the same input and target: of doubles, the row
-    of the first task by name stays, and other rows are drawn in place of the rest.
+    licenses it does not take. `limits` leaves out rows that are longer than a model could read. With `dedup: exact`
+    no two rows have the same input and target: of doubles, the row of the first task by name stays, and other rows are
+    drawn in place of the rest.
     """
 
     mixture: Name
@@ -95,6 +106,7 @@ class MixtureCard(Card):
     size: Positive
     max_repeat: Positive = 1
     shots: Shots = Shots()
+    limits: Limits = Limits()
     dedup: Dedup = "exact"
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None

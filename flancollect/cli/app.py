@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "preview": inspect.preview,
     "why": inspect.why,
     "stats": inspect.stats,
+    "lint": inspect.lint,
     "verify": inspect.verify,
     "diff": inspect.diff,
     "export": export.export,

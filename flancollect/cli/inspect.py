@@ -104,6 +104,41 @@ def stats(out: Folder, json: Json = False) -> None:
     print("\n".join(stats_lines(statistics)))
 
 
+def lint(
+    out: Folder,
+    most: Annotated[
+        float | None,
+        typer.Option("--most", min=0, help="Fail where more rows per 100 have one fault in a submix."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Read every row of a build for doubled cues, labels and stops, options twice, and wrong decoding."""
+    from flancollect.dataset.reader import open_build
+    from flancollect.errors import CheckError
+    from flancollect.lint.rendered import lint_build
+
+    report = lint_build(open_build(out))
+    if json:
+        print_json(
+            {
+                part: {
+                    "rows": rows,
+                    "per_100": {kind: report.rate(part, kind) for p, kind in report.counts if p == part},
+                }
+                for part, rows in report.rows.items()
+            }
+        )
+    else:
+        print("\n".join(report.lines()))
+    above = [
+        f"{part} {kind}"
+        for part, kind in report.counts
+        if most is not None and report.rate(part, kind) > most
+    ]
+    if above:
+        raise CheckError(f"{out}: more than {most} rows per 100: {', '.join(sorted(above))}")
+
+
 def verify(out: Folder, json: Json = False) -> None:
     """Read every byte of a build and compare it with the manifest; exit code 5 if anything differs."""
     # Imported here, like all that a command needs: `flancollect --help` must not wait for pyarrow.

@@ -25,10 +25,12 @@ from xxhash import xxh3_64_intdigest
 from flancollect.dataset.arrow_layout import tidy
 from flancollect.dataset.schemas import BENCHMARK, MIXTURE, check_rows, rendered_schema
 from flancollect.draw import Ints
+from flancollect.errors import FlancollectError
 
 TEXT, TEXTS, INTS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int64())
 SOURCE_ROW, REPEAT = "provenance.source_row", "provenance.repeat"
 TEXT_HASH = "text_hash"
+MOST_TEXT_BYTES = (1 << 31) - 1  # of one array: Arrow's offsets of text are 32-bit numbers
 NULL = -1
 """The length of a cell that is null."""
 
@@ -257,6 +259,11 @@ def _binary(offsets: Ints, data: npt.NDArray[np.uint8]) -> pa.Array:
 
 
 def _texts(offsets: Ints, data: npt.NDArray[np.uint8], null: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    if offsets[-1] > MOST_TEXT_BYTES:
+        # Narrower numbers would begin again at 0, and give rows the text of others.
+        raise FlancollectError(
+            f"{offsets[-1]:,} bytes of text in one batch, where {MOST_TEXT_BYTES:,} can be: give a smaller shard_bytes"
+        )
     nulls = 0 if null is None else int(np.count_nonzero(null))
     mask = pa.py_buffer(np.packbits(~null, bitorder="little")) if null is not None and nulls else None
     buffers = [mask, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]

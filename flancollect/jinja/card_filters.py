@@ -1,7 +1,8 @@
-"""What cards need of filters beyond Jinja's: `one`, `many`, `numbered`, `para` and `line`."""
+"""What cards need of filters beyond Jinja's: `one`, `many`, `numbered`, `para`, `line`, `clause` and `label`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ from jinja2 import Undefined
 
 from flancollect.jinja import bounds
 from flancollect.jinja.formatting import as_text
+
+_LABEL = re.compile(r"\s*[A-Z][\w'-]*( [\w'-]+){0,3}( \d+)? ?:\s")
+"""What looks like a label: one to four words at the head of a text, and a colon."""
 
 
 def one(value: Any) -> Any:
@@ -42,6 +46,18 @@ def para(value: Any) -> str:
 def line(value: Any) -> str:
     """A new line and the text; nothing for an empty text."""
     return _prefixed("\n", value, "line")
+
+
+def clause(value: Any) -> str:
+    """A sentence without the signs that end it, to stand within another: "It rained." becomes "It rained"."""
+    text = as_text(value).rstrip()
+    return text if text.endswith("...") else text.rstrip(".?!")
+
+
+def label(value: Any, word: str) -> str:
+    """The text behind a label, unless it brings one of its own: "Input: 3 + 4", but "Question: 3 + 4" as it is."""
+    text = as_text(value)
+    return text if _LABEL.match(text) else f"{word}{text}"
 
 
 def _prefixed(gap: str, value: Any, name: str) -> str:

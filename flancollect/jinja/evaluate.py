@@ -29,7 +29,7 @@ Reference = Callable[[Mapping[str, Any]], Any]
 Kinds = tuple[tuple[str, str], ...]
 """The kind of each column, by name, as something that a cache can look up."""
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
 """Raised by every change that alters a rendered byte; part of the name of all cached work."""
 
 

@@ -306,6 +306,8 @@ _OWN: dict[str, Function] = {
     "numbered": card_filters.numbered,
     "para": card_filters.para,
     "line": card_filters.line,
+    "clause": card_filters.clause,
+    "label": card_filters.label,
     **dict.fromkeys(sorted(KEYED_FILTERS), choice),
     "batch": bounded_batch,
     "center": bounded_center,

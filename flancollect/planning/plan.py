@@ -124,7 +124,9 @@ def plan_recipe(
     selection = select_tasks(catalog, recipe)
     tasks = {task.card.task: task for task in selection.tasks}
     tasks |= {name: catalog.tasks[name] for name in selection.hold_out.rows}
-    return make_plan(catalog, recipe, selection, resolve(list(tasks.values()), request, progress))
+    return make_plan(
+        catalog, recipe, selection, resolve(list(tasks.values()), request, recipe.split, progress)
+    )
 
 
 def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: ResolvedSources) -> BuildPlan:

@@ -16,7 +16,7 @@ from flancollect.cards.benchmark_card import BenchmarkCard, SplitName, TemplateC
 from flancollect.cards.card import NAME, Card, Name, Positive, Texts
 from flancollect.cards.entries import Catalog
 from flancollect.cards.licenses import PolicyName
-from flancollect.cards.mixture_card import Dedup, LicenseRule, MixtureCard, PartCard, Shots
+from flancollect.cards.mixture_card import Dedup, LicenseRule, Limits, MixtureCard, PartCard, Shots
 from flancollect.cards.score_card import Score
 from flancollect.cards.select import Select, select
 from flancollect.cards.style_card import StyleKind
@@ -47,6 +47,7 @@ class Recipe(Card):
     templates: TemplateChoice = "trained"
     max_repeat: Positive = 1
     shots: Shots
+    limits: Limits = Limits()
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
     score: Score | None = None
     dedup: Dedup = "none"
@@ -116,6 +117,7 @@ def recipe_of_card(card: MixtureCard | BenchmarkCard, request: BuildRequest) -> 
         parts=parts,
         max_repeat=card.max_repeat,
         shots=card.shots,
+        limits=card.limits,
         styles=card.styles,
         dedup=card.dedup,
         hold_out=card.hold_out,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from flancollect.artifacts import Lock, Progress, SourceLock, SplitLock, write_artifact
@@ -11,12 +12,13 @@ from flancollect.cards.entries import CardSource, Task
 from flancollect.cards.select import matches
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
-from flancollect.cards.task_card import TaskCard
+from flancollect.cards.task_card import CardSplit, TaskCard
 from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import ResolvedSources
 from flancollect.sources import source_key
-from flancollect.sources.lock import frozen_sources, load_lock, resolve_sources, update_lock
+from flancollect.sources.counts import count_key, count_passing, counted, with_count
+from flancollect.sources.lock import Resolution, frozen_sources, load_lock, resolve_sources, update_lock
 from flancollect.sources.table import SourceAccess
 
 LOCK_FILE = "sources.lock.json"
@@ -25,9 +27,9 @@ DECLARED = "declared"
 
 
 def resolve(
-    tasks: Sequence[Task], request: BuildRequest, progress: Progress | None = None
+    tasks: Sequence[Task], request: BuildRequest, split: CardSplit, progress: Progress | None = None
 ) -> ResolvedSources:
-    """What the sources of these tasks and of their exemplars are; a failure is an entry.
+    """What the sources of these tasks and of their exemplars are; a failure is an entry. Sizes are those of `split`.
 
     Raises UsageError for a lock that cannot be read.
     """
@@ -36,14 +38,47 @@ def resolve(
     keys = source_keys(readers)
     available = _available(readers)
     if request.resolve_from == "declared":
-        sizes = _declared_sizes(available, lock.sources, keys)
-        return ResolvedSources(keys=keys, entries=_declared(available, keys, lock), sizes=sizes)
+        entries = _declared(available, keys, lock)
+        sizes = _declared_sizes(available, lock.sources, keys) | _counts(
+            tasks, split, keys, entries, lock, None
+        )
+        return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
     sources = _sources_by_key(available, keys)
     sizes = _declared_sizes(available, sources, keys)
     if request.resolve_from == "frozen":
-        return ResolvedSources(keys=keys, entries=frozen_sources(sources, lock), sizes=sizes)
+        entries = frozen_sources(sources, lock)
+        sizes |= _counts(tasks, split, keys, entries, lock, None)
+        return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
     entries = resolve_sources(sources, request.access, lock, progress=progress)
+    sizes |= _counts(tasks, split, keys, entries, lock, request.access)
     return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
+
+
+def _counts(
+    tasks: Iterable[Task],
+    split: CardSplit,
+    keys: Mapping[str, str],
+    entries: Mapping[str, Resolution],
+    lock: Lock,
+    access: SourceAccess | None,
+) -> dict[str, int]:
+    """By task name how many rows pass the card's `where`: by the lock, or counted where the source is on this disk.
+
+    Nothing is counted without `access`. A source that cannot be read is told by whoever reads it next.
+    """
+    counts: dict[str, int] = {}
+    for task in tasks:
+        card, entry = task.card, entries.get(keys[task.card.task])
+        if card.where is None or split not in card.splits or not isinstance(entry, SourceLock):
+            continue
+        part = parse_split(card.splits[split])
+        count = counted(task, part, entry, lock.sources.get(keys[card.task]))
+        if count is None and access is not None and part.name in entry.splits:
+            with suppress(SourceError):
+                count = count_passing(task, part, access, entry)
+        if count is not None:
+            counts[card.task] = count
+    return counts
 
 
 def readers_of(tasks: Iterable[Task]) -> list[Task]:
@@ -146,9 +181,21 @@ def write_lock(
     path = out or embedded_root() / LOCK_FILE
     previous = load_lock(path) if path.exists() else Lock()
     available = _available(readers_of(tasks))
-    sources = _sources_by_key(available, source_keys(available))
+    keys = source_keys(available)
+    sources = _sources_by_key(available, keys)
     # An empty lock, so that every source is looked at: to write a lock is to find out what sources are now.
     entries = resolve_sources(sources, access, Lock(), progress=progress)
+    for task in available:
+        # Counted here, so that no plan has to.
+        key = keys[task.card.task]
+        entry = entries[key]
+        for split in task.card.splits.values() if task.card.where is not None else ():
+            part = parse_split(split)
+            if isinstance(entry, SourceLock) and part.name in entry.splits:
+                with suppress(SourceError):
+                    count = count_passing(task, part, access, entry)
+                    if count is not None:
+                        entry = entries[key] = with_count(entry, {count_key(task, part): count})
     try:
         write_artifact(path, update_lock(previous, entries))
     except OSError as error:

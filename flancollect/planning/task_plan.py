@@ -162,6 +162,10 @@ class TaskPlanner:
         few_shot = any(job.variant.few_shot for job in jobs)
         exemplar_source = self._exemplar_source(task, asked, split) if few_shot else None
         rows = min(self._sources.sizes.get(card.task, high - low), high - low)
+        if not rows:
+            raise _NotPlannedError(
+                "source", f"{key}: no row of {card.splits[recipe.split]} passes `where: {card.where}`"
+            )
         # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
         # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
         capacity = rows * recipe.max_repeat * len(jobs)

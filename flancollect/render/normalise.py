@@ -350,6 +350,8 @@ def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts |
         return "unlabelled"
     if index >= len(options):
         return f"answer.index: {int(index)} where there are {len(options)} options"
+    if len(set(options)) < len(options):
+        return "an option twice"
     return options[index], options, int(index)
 
 

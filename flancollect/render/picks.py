@@ -14,6 +14,7 @@ from flancollect.cards.styles import Styles
 from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, Ints, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
+from flancollect.render.pairing import styles_for
 
 TEMPLATE_PURPOSE = "\x77ording"
 """The purpose under which templates are drawn: an older word for them, in escapes so that searches for words that
@@ -77,7 +78,7 @@ def pick_rows(
     row_templates = [templates[number] for number in draw_templates(scope, ids, templates).tolist()]
     option_styles = draw_styles("style of options", list(styles.options))
     dialog_styles = draw_styles("style of dialogs", list(styles.dialogs))
-    shot_styles = draw_styles("style of shots", list(styles.shots) if few_shot else [])
+    shot_styles = _draw_shot_styles(scope, ids, row_templates, styles) if few_shot else [None] * len(ids)
     exemplars = _draw_exemplars(scope, rows, pool, shots) if few_shot else [()] * len(rows)
     return [
         Pick(
@@ -91,6 +92,22 @@ def pick_rows(
             rows, row_templates, option_styles, dialog_styles, shot_styles, exemplars, strict=True
         )
     ]
+
+
+def _draw_shot_styles(
+    scope: DrawScope, ids: Ints, templates: Sequence[Template], styles: Styles
+) -> Sequence[str | None]:
+    """For each row one of the shot styles that go with its template; None where there are no styles."""
+    if not styles.shots:
+        return [None] * len(ids)
+    names = {
+        template.id: styles_for(template, styles.shots, options=scope.variant.options)
+        for template in templates
+    }
+    numbers = draws(scope.key("style of shots"), ids)
+    counts = np.array([len(names[template.id]) for template in templates], dtype=np.uint64)
+    positions = belows(numbers, counts).tolist()
+    return [names[template.id][i] for template, i in zip(templates, positions, strict=True)]
 
 
 def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:

@@ -10,6 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from flancollect.cards.family import Family
+from flancollect.cards.mixture_card import Limits, Shots
 from flancollect.cards.styles import Styles
 from flancollect.errors import CardError
 from flancollect.render.few_shot import ShotSelection, few_shot_prompts
@@ -90,9 +91,7 @@ class ExampleStore:
         }
         examples = self.examples(list(missing.values()))
         self._stored.update(zip(missing, examples, strict=True))
-        self._stored_chars += sum(
-            len(example.input) + len(example.target) for example in examples if isinstance(example, Example)
-        )
+        self._stored_chars += sum(len(example.input) for example in examples if isinstance(example, Example))
         return [
             [
                 (row, example)
@@ -119,17 +118,22 @@ def _example_or_reason(row: Row, example: Example | CardError) -> ExampleOrReaso
 def render_prompts(
     picked: Sequence[tuple[Row, Pick]],
     store: ExampleStore,
-    max_input_bytes: int,
+    shots: Shots,
+    limits: Limits,
     dropped: Counter[str],
 ) -> list[Prompt]:
-    """Render picked rows, in order; those without texts, or few-shot without an exemplar, are dropped and counted."""
-    questions = store.examples(picked)
+    """Render picked rows, in order.
+
+    Dropped and counted are those without texts, those longer than the limits, and few-shot ones without an exemplar.
+    """
+    questions = [_within(question, limits) for question in store.examples(picked)]
+    most_bytes = min(shots.max_input_bytes, limits.input_bytes or shots.max_input_bytes)
     few_shot = {
         i: question
         for i, ((_, pick), question) in enumerate(zip(picked, questions, strict=True))
         if pick.shot_style is not None and isinstance(question, Example)
     }
-    outcomes: dict[int, Prompt | str] = dict(_few_shot(few_shot, picked, store, max_input_bytes))
+    outcomes: dict[int, Prompt | str] = dict(_few_shot(few_shot, picked, store, most_bytes))
     prompts = []
     for i, ((row, pick), question) in enumerate(zip(picked, questions, strict=True)):
         outcome = outcomes.get(i, "")
@@ -146,6 +150,21 @@ def render_prompts(
         else:
             count_dropped(dropped, outcome)
     return prompts
+
+
+def _within(question: ExampleOrReason, limits: Limits) -> ExampleOrReason:
+    """The texts, or that they are too long."""
+    if isinstance(question, str):
+        return question
+    texts = (
+        (join_zero_shot(question), limits.input_bytes, "prompt"),
+        (question.target, limits.target_bytes, "target"),
+    )
+    for text, most, what in texts:
+        # A character has four bytes at most, so most texts need no encoding.
+        if most is not None and len(text) * 4 > most and len(text.encode()) > most:
+            return f"a {what} longer than {most:,} bytes"
+    return question
 
 
 def _few_shot(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from flancollect.cards.family import Family, Template
+from flancollect.cards.family import TURNS_FORM, Family, Template
 from flancollect.cards.style_card import DialogStyle, OptionStyle
 from flancollect.errors import CardError, Problem
 from flancollect.jinja.evaluate import render_columns, render_rows
@@ -145,11 +145,16 @@ class TemplateColumns:
         if name == "options":
             return _styled(options_texts, self._option_styles, [row.options for row in self._rows])
         if name not in self._family.needs:
-            return None
+            return self._turns_form() if name == TURNS_FORM else None
         values = [row.fields[name] for row in self._rows]
         if self._family.needs[name] != "turns" or any(style is None for style in self._dialog_styles):
             return values
         return _styled(turns_texts, self._dialog_styles, [tuple(turns) for turns in values])
+
+    def _turns_form(self) -> list[Any] | None:
+        if "turns" not in self._family.needs.values():
+            return None
+        return _styled(turns_texts, self._dialog_styles, [("...", "...")] * len(self._rows))
 
 
 S = TypeVar("S", OptionStyle, DialogStyle)

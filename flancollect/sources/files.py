@@ -5,7 +5,7 @@ Parquet is read by row group; every other format is decoded whole, and what is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -28,7 +28,7 @@ from flancollect.sources.parts import Spool, table_of, without_columns
 from flancollect.sources.table import SourceAccess, SourceTable, refuse_unknown_columns
 from flancollect.sources.urls import redact
 
-Decoded = tuple[Iterator[pa.Table], Mapping[str, Any]]  # rows, and the document around them
+Decoded = tuple[Iterable[pa.Table], Mapping[str, Any]]  # rows, and the document around them
 
 _READERS: dict[str, Callable[[LocalFile, FileSource], Decoded]] = {
     "json": read_json,

@@ -26,6 +26,11 @@ JSON = pa.json_(pa.large_string())
 LARGE_CELL_BYTES = 4096
 """From here on it counts that Python keeps a text at up to four bytes a character."""
 
+_PLAIN_IDS = {
+    kind.id for kind in (pa.string(), pa.large_string(), pa.int64(), pa.int32(), pa.float64(), pa.bool_())
+}
+"""Most columns are of these types, which are looked at no further."""
+
 Convert = Callable[[Any], Any]
 
 
@@ -108,18 +113,18 @@ def values_of(
 
 def _cells(name: str, column: pa.ChunkedArray) -> tuple[list[Any], dict[int, str], int]:
     """The values of a column, why some cannot be read, by position, and the size of all."""
-    if column.type == JSON:
+    kind = column.type
+    if kind == JSON:
         texts = pa.chunked_array([chunk.storage for chunk in column.chunks], JSON.storage_type)
         return *_parsed(name, texts.to_pylist()), column.nbytes
-    convert = _converter(column.type)
     try:
-        plain = _plain(column)
-        convert = _converter(plain.type)
+        plain = column if kind.id in _PLAIN_IDS else _plain(column)
         cells = plain.to_pylist()
+        convert = _converter(plain.type)
         if convert is not None:
             cells = [None if cell is None else convert(cell) for cell in cells]
     except Exception:  # noqa: BLE001, RUF100 (whatever it is, the value at fault is looked for below)
-        return *_one_by_one(name, column, convert), column.nbytes
+        return *_one_by_one(name, column, _converter(kind)), column.nbytes
     size = plain.nbytes
     if size > LARGE_CELL_BYTES * len(cells):
         size = max(size, sum(map(sys.getsizeof, cells)))
@@ -231,6 +236,8 @@ def _is_extension(kind: pa.DataType) -> bool:
 
 def _converter(kind: pa.DataType) -> Convert | None:
     """What makes of Arrow's Python value the one that cards see; None where they are the same."""
+    if kind.id in _PLAIN_IDS:
+        return None
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return _converter(kind.value_type)
     if pa.types.is_struct(kind):

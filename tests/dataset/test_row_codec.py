@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flancollect.dataset import row_codec
 from flancollect.dataset.arrow_layout import tidy_batch
 from flancollect.dataset.row_codec import Block, Decoder, concat, encode, gather, part, row_layout, take
 from flancollect.dataset.schemas import BENCHMARK, MIXTURE, rendered_schema
@@ -164,3 +165,9 @@ def test_a_null_where_every_row_needs_a_value_is_refused():
     rows[5]["question"]["subject"] = None
     with pytest.raises(FlancollectError, match=r"needs a value: question\.subject"):
         encode(batch_of(rows))
+
+
+def test_more_text_than_one_array_can_hold_is_an_error_and_no_other_text(monkeypatch):
+    monkeypatch.setattr(row_codec, "MOST_TEXT_BYTES", 100)
+    with pytest.raises(FlancollectError, match="bytes of text in one batch, where 100 can be"):
+        Decoder(encode(ROWS)).rows(np.arange(20))

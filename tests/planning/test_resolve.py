@@ -22,7 +22,7 @@ def test_a_lock_says_revision_rows_and_columns_of_every_split(tmp_path):
     (entry,) = load_lock(path).sources.values()
     assert isinstance(entry, SourceLock)
     assert {split: found.rows for split, found in entry.splits.items()} == {"train": 12, "test": 3}
-    columns = {"q": "string", "the options": "list<item: string>", "gold": "int64"}
+    columns = {"q": "string", "the options": "json", "gold": "int64"}
     assert entry.splits["train"] == SplitLock(rows=12, columns=columns)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from flancollect.cards.catalog import load_catalog
-from flancollect.cards.mixture_card import Shots
+from flancollect.cards.mixture_card import Limits, Shots
 from flancollect.cards.style_card import ShotStyle
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
@@ -54,7 +54,7 @@ def prompts(tmp_path: Path, variant: str, dropped: Counter[str]) -> list[Prompt]
     names = DrawScope(seed=0, task="chosen", variant=VARIANTS[variant], repeat=0)
     templates = task.family.templates
     picked = [(row, pick(names, row, templates, STYLES, rows, Shots(min=4, max=4))) for row in rows]
-    return render_prompts(picked, ExampleStore(task.family, STYLES), 1000, dropped)
+    return render_prompts(picked, ExampleStore(task.family, STYLES), Shots(), Limits(), dropped)
 
 
 def test_rows_that_a_template_cannot_serve_are_dropped_with_the_reason(tmp_path: Path) -> None:

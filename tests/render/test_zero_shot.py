@@ -67,6 +67,8 @@ def test_every_embedded_template_renders_as_plain_jinja_does() -> None:
     reference.filters |= {
         "para": lambda text: f"\n\n{text}" if text else "",
         "line": lambda text: f"\n{text}" if text else "",
+        "clause": lambda text: text.rstrip(".?!"),
+        "label": lambda text, word: text if ": " in text[:20] else word + text,
         "one": lambda value: value if isinstance(value, str) else value[0],
         "many": lambda value: [value] if isinstance(value, str) else value,
         "numbered": lambda items: "\n".join(f"{i}. {item}" for i, item in enumerate(items, 1)),
@@ -80,3 +82,15 @@ def test_every_embedded_template_renders_as_plain_jinja_does() -> None:
             shown = render_example(spec, found, None)
             assert shown.input == reference.from_string(found.input).render(values), found.id
             assert shown.target == reference.from_string(found.target).render(values), found.id
+
+
+@pytest.mark.parametrize(
+    ("turn", "between", "form"),
+    [("{{ speaker }}: {{ text }}", "\n", "A: ...\nB: ..."), ("- {{ text }}", "\n\n", "- ...\n\n- ...")],
+)
+def test_a_template_can_say_how_turns_are_written(turn: str, between: str, form: str) -> None:
+    family = next(family for family in load_catalog().families.values() if family.name == "dialog_answer")
+    style = DialogStyle(speakers=["A", "B"], turn=turn, between=between)
+    template = next(each for each in family.templates if each.name == "find_conversation")
+    (example,) = render_examples([example_row(family)], template, family, None, style)
+    assert example.input.endswith(f"in this form.\n{form}")

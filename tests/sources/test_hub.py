@@ -62,6 +62,7 @@ def hub():
         "org/gated": {OLD: _files("old")},
         "org/scripted": {SCRIPT: {"README.md": b"", "scripted.py": b"raise SystemExit", "a.csv": b"x\n1\n"}},
         "org/lines": {LINES: {"train.jsonl": b'{"a": "x"}\n{"a": "y"}\n', "README.md": b"# plain\n"}},
+        "org/cut": {LINES: {"data/train-00001-of-00002.parquet": _parquet(0, 5), "README.md": b"# cut\n"}},
         "org/nothing": {LINES: {"README.md": b"# nothing here\n"}},
     }
     known = {name: repo_of(name, commits, gated=name == "org/gated") for name, commits in repos.items()}
@@ -113,6 +114,7 @@ def answers(hub, tmp_path_factory):
         "script": {**open_, "hub": "org/scripted"},
         "jsonl": {**open_, "hub": "org/lines", "ids": [1], "columns": ["a"]},
         "jsonl described": {"do": "describe", "hub": "org/lines"},
+        "cut": {**open_, "hub": "org/cut"},
         "no data": {**open_, "hub": "org/nothing"},
     }
     cache = tmp_path_factory.mktemp("cache")
@@ -152,6 +154,7 @@ def test_a_locked_commit_is_read_although_main_moved_on(answers):
         ("no dataset", "org/none (default): no such dataset on the Hub, or it is private"),
         ("gated", "org/gated (rte): access is gated"),
         ("script", "`revision: refs/convert/parquet`"),
+        ("cut", 'org/cut (default), split "train": 1 of 2 files are missing: train-00000-of-00002'),
         ("no data", "org/nothing (default): no data files at commit dddddddddddd"),
     ],
 )

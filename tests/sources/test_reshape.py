@@ -98,6 +98,35 @@ def test_a_shape_of_one_row_each_needs_no_counting() -> None:
     assert taken(made, [1], ["upper", "words"]) == [{"upper": "B", "words": "b"}]
 
 
+def test_pieces_of_a_source_are_reshaped_one_by_one() -> None:
+    table = table_of(
+        [pa.table({"words": ["a b", "c"], "n": [0, 1]}), pa.table({"n": [2, 3], "words": ["", "d e f"]})]
+    )
+    made = reshaped(table, "split", "it")
+    assert [(row["n"], row["part"]) for row in taken(made, range(6), ["n", "part"])] == [
+        (0, "a"), (0, "b"), (1, "c"), (3, "d"), (3, "e"), (3, "f")
+    ]  # fmt: skip
+    assert taken(made, [1, 5], ["at", "words"]) == [{"at": 1, "words": "a b"}, {"at": 2, "words": "d e f"}]
+    assert taken(made, [1, 2, 3], ["n"]) == [{"n": 0}, {"n": 1}, {"n": 3}]
+
+
+@pytest.mark.parametrize("value", [None, 7, ["a"]])
+def test_a_row_that_a_shape_cannot_be_made_of_is_an_error_with_its_number(value: object) -> None:
+    other = "a" if value is None else value
+    table = table_of([pa.table({"words": ["a"]}), pa.table({"words": [other, value]})])
+    with pytest.raises(
+        SourceError, match=r"^it: row [12] is not what the shape is made for: AttributeError: "
+    ):
+        taken(reshaped(table, "upper", "it"), [0, 2] if value is None else [0, 1], ["upper"])
+
+
+def test_bytes_that_are_no_text_are_an_error_with_their_row() -> None:
+    table = table_of(pa.table({"words": [b"a", b"\xff"]}))
+    assert taken(reshaped(table, "upper", "it"), [0], ["upper"]) == [{"upper": "A"}]
+    with pytest.raises(SourceError, match=r"^it: row 1: words: bytes that are not UTF-8 text$"):
+        reshaped(table, "split", "it")
+
+
 def test_unknown_shapes_and_columns_are_named() -> None:
     table, _ = watched(["a"])
     with pytest.raises(SourceError, match=r'no shape "spilt".*Did you mean "split"'):

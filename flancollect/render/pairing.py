@@ -1,0 +1,66 @@
+"""Which shot styles a template goes with: one cue before the answer, neither two nor none. Pure.
+
+A template may ask by itself for the answer ("Answer:"), end in a question or an instruction, or end in the row's own
+text. A style may put a cue of its own between question and answer. Two cues read `Correct letter:` and then `A:`, and
+after the row's own text nothing says where the answer begins if there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from flancollect.cards.family import Template
+from flancollect.cards.style_card import ShotStyle
+
+Ending = Literal["cue", "words", "data"]
+"""How a prompt ends before the answer: in a cue such as "Answer:", in words of the template, or in the row's text."""
+Cue = Literal["label", "mark", "none"]
+"""What a style puts before the answer: a label such as "A:", a mark such as "=>", or nothing but white space."""
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OPTIONS = re.compile(r"\{\{-? *options\b[^}]*\}\}\Z")
+_LABEL = re.compile(r"\W*[\w' ]{1,40}:\s*\Z")
+_OPENING_LABEL = re.compile(r"\s*[\w' ]{1,40}:")
+
+
+@cache
+def ending(text: str, *, options: bool = True) -> Ending:
+    """How a template's input ends, where options are listed or where they are not."""
+    text = text.rstrip()
+    if not options:
+        text = _OPTIONS.sub("", text).rstrip()
+    if text.endswith(("}}", "%}")):
+        return "data"
+    return "cue" if text.endswith((":", "=>", "->", "=")) else "words"
+
+
+@cache
+def cue_of(exemplar: str) -> Cue:
+    """What a style's exemplar has between input and target."""
+    *_, before_target = _JINJA.split(exemplar[: exemplar.rindex("{{")])
+    between = before_target.strip()
+    if not between:
+        return "none"
+    return "label" if _LABEL.fullmatch(between) else "mark"
+
+
+def pairs(template: Template, style: ShotStyle, *, options: bool = True) -> bool:
+    """Whether a prompt of this template in this style has one cue before its answer."""
+    cue = cue_of(style.exemplar)
+    if _OPENING_LABEL.match(template.target) and cue == "label":
+        return False  # "A: Answer: yes"
+    match ending(template.input, options=options):
+        case "cue":
+            return cue == "none"
+        case "data":
+            return cue != "none"
+        case "words":
+            return True
+
+
+def styles_for(template: Template, styles: Mapping[str, ShotStyle], *, options: bool = True) -> list[str]:
+    """The styles to draw from for a template: those that it pairs with; all of them if there is none such."""
+    return [name for name, style in styles.items() if pairs(template, style, options=options)] or list(styles)

@@ -1,0 +1,72 @@
+"""One cue before the answer, neither two nor none."""
+
+from __future__ import annotations
+
+import pytest
+
+from flancollect.cards.catalog import load_catalog
+from flancollect.cards.family import Template
+from flancollect.cards.style_card import ShotStyle
+from flancollect.render.pairing import cue_of, ending, pairs, styles_for
+
+
+def template(text: str, target: str = "{{ answer }}") -> Template:
+    return Template(
+        id="f/forward/t", direction="forward", name="t", intro=None, input=text, target=target, options="either",
+        shows_options="options" in text, hold_out=False, file="f.yaml", line=1,
+    )  # fmt: skip
+
+
+BARE = ShotStyle(exemplar="{{ input }}\n{{ target }}", query="{{ input }}")
+LABEL = ShotStyle(exemplar="Q: {{ input }}\nA: {{ target }}", query="Q: {{ input }}\nA:")
+MARK = ShotStyle(exemplar="{{ input }}\n=> {{ target }}", query="{{ input }}\n=>")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ review }}\nSentiment:", "cue"),
+        ("Who wrote {{ book }}?", "words"),
+        ("{{ text }}\nAnswer with one word.\n", "words"),
+        ("Summarise: {{ text }}", "data"),
+        ("{% if x %}{{ x }}{% endif %}", "data"),
+        ("Goal: {{ goal }}\nSolution:{{ options | line }}", "data"),
+    ],
+)
+def test_how_a_prompt_ends(text: str, expected: str) -> None:
+    assert ending(text) == expected
+
+
+def test_without_options_a_prompt_ends_before_their_list() -> None:
+    assert ending("Goal: {{ goal }}\nSolution:{{ options | line }}", options=False) == "cue"
+
+
+@pytest.mark.parametrize(("style", "cue"), [(BARE, "none"), (LABEL, "label"), (MARK, "mark")])
+def test_what_a_style_puts_before_an_answer(style: ShotStyle, cue: str) -> None:
+    assert cue_of(style.exemplar) == cue
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "bare", "label", "mark"),
+    [
+        ("{{ x }}\nAnswer:", "{{ answer }}", True, False, False),
+        ("Summarise: {{ x }}", "{{ answer }}", False, True, True),
+        ("Who wrote {{ x }}?", "{{ answer }}", True, True, True),
+        ("Who wrote {{ x }}?", "Answer: {{ answer }}", True, False, True),
+    ],
+)
+def test_which_styles_go_with_a_template(text: str, target: str, bare: bool, label: bool, mark: bool) -> None:
+    assert [pairs(template(text, target), style) for style in (BARE, LABEL, MARK)] == [bare, label, mark]
+
+
+def test_styles_that_are_named_alone_are_used_whatever_the_template() -> None:
+    assert styles_for(template("Summarise: {{ x }}"), {"bare": BARE}) == ["bare"]
+
+
+def test_every_template_of_the_collection_has_a_choice_of_styles() -> None:
+    catalog = load_catalog()
+    drawn = catalog.styles.narrowed({}).shots
+    for family in catalog.families.values():
+        for each in family.templates:
+            fitting = [name for name, style in drawn.items() if pairs(each, style)]
+            assert len(fitting) >= 3, each.id
