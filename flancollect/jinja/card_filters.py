@@ -56,7 +56,7 @@ def clause(value: Any) -> str:
 
 def label(value: Any, word: str) -> str:
     """The text behind a label, unless it brings one of its own: "Input: 3 + 4", but "Question: 3 + 4" as it is."""
-    text = as_text(value)
+    text = value if type(value) is str else as_text(value)
     return text if _LABEL.match(text) else f"{word}{text}"
 
 

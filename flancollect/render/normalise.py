@@ -224,8 +224,9 @@ def _usable(
     usable = [i for i in range(scope.rows) if i not in reasons]
     values = [{name: column[i] for name, column in fields.items()} for i in usable]
     rows = []
+    some_held_out = bool(held_out)
     for i, row_fields, content in zip(usable, values, contents_of(values), strict=True):
-        if held_out and held_out.asked_by(row_fields):
+        if some_held_out and held_out.asked_by(row_fields):
             reasons[i] = HELD_OUT
             continue
         answer, options, index = answers[i]

@@ -115,9 +115,10 @@ def _draw_shot_styles(
     """For each row one of the shot styles that go with its template; None where there are no styles."""
     if not styles.shots:
         return [None] * len(ids)
+    distinct = {template.id: template for template in templates}
     names = {
-        template.id: styles_for(template, styles.shots, options=scope.variant.options)
-        for template in templates
+        name: styles_for(template, styles.shots, options=scope.variant.options)
+        for name, template in distinct.items()
     }
     numbers = draws(scope.key("style of shots"), ids)
     counts = np.array([len(names[template.id]) for template in templates], dtype=np.uint64)

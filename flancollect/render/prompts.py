@@ -23,6 +23,8 @@ NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
 EMPTY_PROMPT = "the prompt comes out empty"
 EMPTY_TARGET = "the target comes out empty"
 
+NO_LIMITS = Limits()
+
 MOST_STORED = 50_000  # examples of some hundred bytes each
 MOST_STORED_CHARS = 64 * 1024 * 1024
 
@@ -134,7 +136,9 @@ def render_prompts(
 
     Dropped and counted are those without texts, those longer than the limits, and few-shot ones without an exemplar.
     """
-    questions = [_within(question, limits) for question in store.examples(picked)]
+    questions = store.examples(picked)
+    if limits != NO_LIMITS:
+        questions = [_within(question, limits) for question in questions]
     most_bytes = min(shots.max_input_bytes, limits.input_bytes or shots.max_input_bytes)
     few_shot = {
         i: question
