@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.score_card import Extraction, GenerationScore, Normalisation
-from flancollect.dataset.answers import comparable, extract
+from flancollect.dataset.answers import comparable, extract, score_of
+from flancollect.dataset.dataset_files import refresh
+from tests.builds import build, question_jobs
 
 BENCHMARKS = {name: loaded.card for name, loaded in load_catalog().benchmarks.items()}
 SCORES = {name: card.score for name, card in BENCHMARKS.items() if isinstance(card.score, GenerationScore)}
@@ -116,3 +119,13 @@ def test_a_number_is_the_same_however_it_is_written(number) -> None:
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_every_benchmark_of_the_collection_says_how_it_is_scored(name: str) -> None:
     assert BENCHMARKS[name].score is not None
+
+
+def test_a_build_carries_how_its_answers_are_scored(tmp_path: Path) -> None:
+    manifest = build(tmp_path, question_jobs(), kind="benchmark")
+    assert score_of(tmp_path) is None
+    for name, card in BENCHMARKS.items():
+        assert card.score is not None, name
+        recipe = {"score": card.score.model_dump(mode="json")}
+        refresh(tmp_path, manifest.model_copy(update={"recipe": recipe}))
+        assert score_of(tmp_path) == card.score
