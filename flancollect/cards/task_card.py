@@ -159,6 +159,11 @@ class TaskCard(Card):
     differs: str | None = None
     lint: LintRules | None = None
 
+    @property
+    def counted_split(self) -> str:
+        """The split, as written in the card, whose size `rows` is: that of training, or the first where there is none."""
+        return self.splits.get("train") or next(iter(self.splits.values()))
+
     @model_validator(mode="after")
     def _check_reason(self) -> TaskCard:
         if (self.status == "unavailable") != (self.reason is not None):
