@@ -161,7 +161,7 @@ class TaskCard(Card):
 
     @property
     def counted_split(self) -> str:
-        """The split, as written in the card, whose size `rows` is: that of training, or the first where there is none."""
+        """The split, as the card writes it, whose size `rows` is: that of training, or else the first."""
         return self.splits.get("train") or next(iter(self.splits.values()))
 
     @model_validator(mode="after")
