@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flancollect.building.trace import Trace, why
     from flancollect.cards.catalog import load_catalog
     from flancollect.cards.entries import Catalog
-    from flancollect.dataset.answers import score_of
     from flancollect.dataset.diff import diff
     from flancollect.dataset.questions import Question, questions
     from flancollect.dataset.reader import Build, open_build
@@ -68,7 +67,6 @@ __all__ = [
     "publish",
     "pull",
     "questions",
-    "score_of",
     "stats",
     "verify",
     "why",
@@ -81,7 +79,6 @@ _MODULES = {
     "building.trace": ["Trace", "why"],
     "cards.catalog": ["load_catalog"],
     "cards.entries": ["Catalog"],
-    "dataset.answers": ["score_of"],
     "dataset.diff": ["diff"],
     "dataset.questions": ["Question", "questions"],
     "dataset.reader": ["Build", "open_build"],

@@ -9,27 +9,14 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter
 
-from flancollect.artifacts import PathLike
-from flancollect.cards.score_card import Extraction, Normalisation, Score
-from flancollect.dataset.reader import Build, open_build
+from flancollect.cards.score_card import Extraction, Normalisation
 
 MAX_DIGITS = 400
 _MARKS = re.compile("[\x01\x02]")
 _MARKED = re.compile("\x01([^\x02]*)\x02")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
-_SCORE = TypeAdapter[Score | None](Score | None)
-
-
-def score_of(build: Build | PathLike) -> Score | None:
-    """How the answers to a benchmark's questions are scored, as its card says; None where it does not.
-
-    Raises as `open_build`.
-    """
-    score: Score | None = _SCORE.validate_python(open_build(build).manifest.recipe.get("score"))
-    return score
 
 
 def extract(generations: Sequence[str], languages: Sequence[str], extraction: Extraction) -> list[str | None]:

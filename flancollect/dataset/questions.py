@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from flancollect.artifacts import PathLike
+from flancollect.cards.score_card import Score
 from flancollect.dataset.reader import Build, open_build
 from flancollect.errors import UsageError
 
@@ -18,7 +21,7 @@ class Question:
     `answer` is the 0-based position of the right choice, -1 where there are no choices or the published answer is
     none of them; `labels` are as many as `choices`. `accepted` holds every right answer and is never empty. `id` is
     the same in every variant of the benchmark, `prompt_sha256` is of this very prompt. `metric` is the task's own word;
-    `metrics` is what is counted of an answer, the one to report first: by the benchmark's score, or else by that word.
+    `score`, equal for all questions of a build, is what the benchmark's card says, None where it says nothing.
     """
 
     id: str
@@ -34,7 +37,12 @@ class Question:
     languages: tuple[str, ...]
     subject: str
     prompt_sha256: str
-    metrics: tuple[str, ...]
+    score: Score | None = field(hash=False)  # it holds lists
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is counted of an answer, the one to report first."""
+        return tuple(self.score.metrics if self.score is not None else ()) or (self.metric,)
 
 
 def questions(build: Build | PathLike) -> Iterator[Question]:
@@ -53,7 +61,7 @@ def questions(build: Build | PathLike) -> Iterator[Question]:
 
 
 def _read(build: Build) -> Iterator[Question]:
-    score = build.manifest.recipe.get("score") or {}
+    score = TypeAdapter[Score | None](Score | None).validate_python(build.manifest.recipe.get("score"))
     for batch in build.batches(["inputs", "targets", "task_name", "question"]):
         for row in batch.to_pylist():
             # Arrow gives lists; a question that is frozen holds tuples.
@@ -62,9 +70,5 @@ def _read(build: Build) -> Iterator[Question]:
                 for name, value in row["question"].items()
             }
             yield Question(
-                task=row["task_name"],
-                prompt=row["inputs"],
-                target=row["targets"],
-                metrics=tuple(score.get("metrics") or [facts["metric"]]),
-                **facts,
+                task=row["task_name"], prompt=row["inputs"], target=row["targets"], score=score, **facts
             )

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.score_card import Extraction, GenerationScore, Normalisation
-from flancollect.dataset.answers import comparable, extract, score_of
+from flancollect.dataset.answers import comparable, extract
 from flancollect.dataset.dataset_files import refresh
+from flancollect.dataset.questions import questions
 from tests.builds import build, question_jobs
 
 BENCHMARKS = {name: loaded.card for name, loaded in load_catalog().benchmarks.items()}
@@ -121,11 +122,13 @@ def test_every_benchmark_of_the_collection_says_how_it_is_scored(name: str) -> N
     assert BENCHMARKS[name].score is not None
 
 
-def test_a_build_carries_how_its_answers_are_scored(tmp_path: Path) -> None:
+def test_a_question_carries_how_its_answer_is_scored(tmp_path: Path) -> None:
     manifest = build(tmp_path, question_jobs(), kind="benchmark")
-    assert score_of(tmp_path) is None
+    assert {question.score for question in questions(tmp_path)} == {None}
     for name, card in BENCHMARKS.items():
         assert card.score is not None, name
         recipe = {"score": card.score.model_dump(mode="json")}
         refresh(tmp_path, manifest.model_copy(update={"recipe": recipe}))
-        assert score_of(tmp_path) == card.score
+        asked = list(questions(tmp_path))
+        assert all(question.score == card.score for question in asked)
+        assert len(set(asked)) == len(asked)

@@ -64,12 +64,15 @@ def test_a_benchmark_without_rows_has_no_questions(tmp_path):
     assert list(questions(tmp_path)) == []
 
 
-def test_a_question_is_counted_by_the_metrics_of_the_benchmark_or_else_by_that_of_its_task(tmp_path):
+def test_a_question_carries_how_the_benchmark_is_scored(tmp_path):
+    score = {"generate": 8, "strict": {"pattern": "is (?P<answer>.+)"}, "metrics": ["f1", "exact_match"]}
     manifest = build(tmp_path, question_jobs(), kind="benchmark")
-    for score, metrics in (
-        ({"generate": 8, "metrics": ["f1", "exact_match"]}, {("f1", "exact_match")}),
-        ({"generate": 8, "metrics": []}, {("accuracy",), ("exact_match",)}),
-        (None, {("accuracy",), ("exact_match",)}),
+    for recipe, metrics, tokens in (
+        ({"score": score}, {("f1", "exact_match")}, 8),
+        ({"score": {"generate": 9}}, {("accuracy",), ("exact_match",)}, 9),
+        ({"score": None}, {("accuracy",), ("exact_match",)}, None),
     ):
-        refresh(tmp_path, manifest.model_copy(update={"recipe": {"score": score}}))
-        assert {question.metrics for question in questions(tmp_path)} == metrics
+        refresh(tmp_path, manifest.model_copy(update={"recipe": recipe}))
+        asked = list(questions(tmp_path))
+        assert {question.metrics for question in asked} == metrics
+        assert {question.score and question.score.generate for question in asked} == {tokens}
