@@ -28,6 +28,7 @@ from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.schemas import columns_of, schema_of
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan
+from flancollect.planning.recipe import Recipe
 from flancollect.planning.selection import EXPECTED_SKIPS, Skip
 from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.batch import TASK_SOURCES
@@ -83,9 +84,25 @@ def make_manifest(
 
 
 def is_complete(plan: BuildPlan, tasks: Iterable[TaskRows], skipped: Sequence[Skip]) -> bool:
-    """Whether every question that a benchmark has is there: no task missing, none left out, no row fallen away."""
+    """Whether every question that a benchmark has is there.
+
+    No task is missing or left out, no row fell away, and no source has fewer rows than its card says.
+    """
     capacity = sum(task.capacity for task in plan.tasks)
-    return not skipped and not plan.recipe.only and sum(task.rows for task in tasks) == capacity
+    return (
+        not skipped
+        and not plan.recipe.only
+        and sum(task.rows for task in tasks) == capacity
+        and all(_has_all_rows(task, plan.recipe) for task in plan.tasks)
+    )
+
+
+def _has_all_rows(task: TaskPlan, recipe: Recipe) -> bool:
+    """Whether a source has the questions that the card says there are, as far as it speaks of the split asked for."""
+    card, cap = task.task.card, recipe.parts[task.part].cap
+    if card.rows is None or card.splits[recipe.split] != card.counted_split:
+        return True
+    return task.capacity >= (card.rows if cap is None else min(card.rows, cap))
 
 
 def part_rows(plan: BuildPlan, tasks: Iterable[TaskRows]) -> list[PartRows]:

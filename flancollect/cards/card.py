@@ -45,7 +45,7 @@ Name = Annotated[
     Field(json_schema_extra={"pattern": NAME, "minLength": 1, "maxLength": NAME_BYTES}),
 ]
 ExpressionText = Annotated[str, Field(min_length=1, max_length=2000)]
-Texts = Annotated[list[str], BeforeValidator(_split_cell)]
+Texts = Annotated[list[str], BeforeValidator(_split_cell, json_schema_input_type=str | list[str])]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 # inf would pass `gt=0`, and leave nothing for the other shares.

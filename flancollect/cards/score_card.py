@@ -39,7 +39,9 @@ def _checked_patterns(patterns: list[str]) -> list[str]:
 Patterns = Annotated[
     list[str],
     # Not `Texts`, which splits a text at semicolons: patterns may hold some.
-    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value, json_schema_input_type=str | list[str]
+    ),
     Field(min_length=1),
     AfterValidator(_checked_patterns),
 ]

@@ -161,6 +161,11 @@ class TaskCard(Card):
     differs: str | None = None
     lint: LintRules | None = None
 
+    @property
+    def counted_split(self) -> str:
+        """The split, as the card writes it, whose size `rows` is: that of training, or else the first."""
+        return self.splits.get("train") or next(iter(self.splits.values()))
+
     @model_validator(mode="after")
     def _check_reason(self) -> TaskCard:
         if (self.status == "unavailable") != (self.reason is not None):

@@ -141,7 +141,9 @@ def _print_result(result: BuildResult, out: Path, json: bool) -> None:
         f"{report.rendered_jobs} jobs rendered{copied}, {report.reused_jobs} reused"
     )
     if manifest.kind == "benchmark" and not manifest.complete:
-        print("incomplete: no score of this build can be compared with one of the whole benchmark")
+        print(
+            "incomplete: questions of the benchmark are missing; compare no score of this build with one of the whole"
+        )
     for line in (*composition_lines(manifest.rows, manifest), *shortage_lines(manifest)):
         print(line)
     for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):

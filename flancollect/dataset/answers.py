@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 def extract(generations: Sequence[str], languages: Sequence[str], extraction: Extraction) -> list[str | None]:
-    """The answer in each generation, None where there is none; `languages` are those of the questions.
+    """The answer in each generation, None where there is none; `languages` has the (first) language of each question.
 
     Takes time in proportion to the text (RE2). A language without patterns of its own has the common ones; an empty
     answer is none.

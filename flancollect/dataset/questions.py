@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -37,7 +37,7 @@ class Question:
     languages: tuple[str, ...]
     subject: str
     prompt_sha256: str
-    score: Score | None
+    score: Score | None = field(hash=False)  # it holds lists
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from flancollect.cards.entries import CardSource, Task
 from flancollect.cards.select import matches
 from flancollect.cards.source_card import FileSource
 from flancollect.cards.splits import parse_split
-from flancollect.cards.task_card import CardSplit, TaskCard
+from flancollect.cards.task_card import CardSplit
 from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import ResolvedSources
@@ -129,7 +129,7 @@ def _declared(
         declared = sizes.setdefault(keys[task.card.task], {})
         if task.card.rows is not None:
             # Cards may each count their own rows of one source; the split has as many as the largest at least.
-            split = _counted_split(task.card)
+            split = parse_split(task.card.counted_split).name
             rows = max(task.card.rows, declared[split].rows if split in declared else 0)
             declared[split] = SplitLock(rows=rows, columns={})
     unknown = SourceError(
@@ -139,11 +139,6 @@ def _declared(
         key: lock.sources.get(key) or (SourceLock(revision=DECLARED, splits=splits) if splits else unknown)
         for key, splits in sizes.items()
     }
-
-
-def _counted_split(card: TaskCard) -> str:
-    """The source split that a card's `rows` counts: that of training, or the first one named where there is none."""
-    return parse_split(card.splits.get("train") or next(iter(card.splits.values()))).name
 
 
 def _declared_sizes(

@@ -114,9 +114,38 @@ def test_a_question_that_falls_away_leaves_it_incomplete(tmp_path: Path) -> None
     folder = catalogue(tmp_path / "cards", data=DATA.replace("grass,0", "grass,x"))
     said = build_exam(folder, tmp_path / "out")
     assert said.code == 0
-    assert "incomplete: no score of this build" in said.out
+    assert "incomplete: questions of the benchmark are missing" in said.out
     manifest = open_build(tmp_path / "out").manifest
     assert (manifest.complete, manifest.rows, manifest.short) == (False, 15, 1)
+
+
+@pytest.mark.parametrize(
+    ("splits", "rows", "complete"),
+    [
+        ("train: train", 8, True),
+        ("train: train", 9, False),
+        ("validation: train", 9, False),
+        # What the card counts is another split than the one that is asked.
+        ("train: 'train[:4]', validation: train", 9, True),
+    ],
+)
+def test_a_source_with_fewer_questions_than_its_card_says_is_no_whole_benchmark(
+    splits: str, rows: int, complete: bool, tmp_path: Path
+) -> None:
+    task = TASK.replace("{train: train}", f"{{{splits}}}") + f"rows: {rows}\n"
+    card = BENCHMARK.replace("split: train", f"split: {'validation' if 'validation' in splits else 'train'}")
+    folder = colours(tmp_path / "cards", task=task, more=card)
+    assert build_exam(folder, tmp_path / "out").code == 0
+    manifest = open_build(tmp_path / "out").manifest
+    assert (manifest.complete, manifest.rows) == (complete, 8)
+
+
+def test_a_benchmark_that_asks_some_questions_of_a_task_is_complete_with_those(tmp_path: Path) -> None:
+    card = BENCHMARK + "rows_per_task: 5\n"
+    folder = colours(tmp_path / "cards", task=TASK + "rows: 9\n", more=card)
+    assert build_exam(folder, tmp_path / "out").code == 0
+    manifest = open_build(tmp_path / "out").manifest
+    assert (manifest.complete, manifest.rows) == (True, 5)
 
 
 def test_a_mixture_may_lack_tasks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.score_card import Extraction, GenerationScore, Normalisation
 from flancollect.dataset.answers import comparable, extract
+from flancollect.dataset.dataset_files import refresh
+from flancollect.dataset.questions import questions
+from tests.builds import build, question_jobs
 
 BENCHMARKS = {name: loaded.card for name, loaded in load_catalog().benchmarks.items()}
 SCORES = {name: card.score for name, card in BENCHMARKS.items() if isinstance(card.score, GenerationScore)}
@@ -116,3 +120,15 @@ def test_a_number_is_the_same_however_it_is_written(number) -> None:
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_every_benchmark_of_the_collection_says_how_it_is_scored(name: str) -> None:
     assert BENCHMARKS[name].score is not None
+
+
+def test_a_question_carries_how_its_answer_is_scored(tmp_path: Path) -> None:
+    manifest = build(tmp_path, question_jobs(), kind="benchmark")
+    assert {question.score for question in questions(tmp_path)} == {None}
+    for name, card in BENCHMARKS.items():
+        assert card.score is not None, name
+        recipe = {"score": card.score.model_dump(mode="json")}
+        refresh(tmp_path, manifest.model_copy(update={"recipe": recipe}))
+        asked = list(questions(tmp_path))
+        assert all(question.score == card.score for question in asked)
+        assert len(set(asked)) == len(asked)
