@@ -214,9 +214,9 @@ class RunningJob:
         card, split = source.plan.task.card, source.plan.split.name
         pool = source.pool(scope.variant)
         rows = source.read(split, ids, self.dropped, source.held_out, scoring=settings.scoring)
-        picks = pick_rows(scope, rows, self._job.templates, self._store.styles, pool.rows, settings.shots)
+        picks = pick_rows(scope, rows, self._job.templates, self._store.styles, pool, settings.shots)
         picked = list(zip(rows, picks, strict=True))
         prompts = render_prompts(picked, self._store, settings.shots, settings.limits, self.dropped)
         styles = self._store.styles
-        batch = to_batch(prompts, scope, card, split, pool.source, scoring=settings.scoring, styles=styles)
+        batch = to_batch(prompts, scope, card, split, scoring=settings.scoring, styles=styles)
         return encode(batch)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ from flancollect.draw import Ints, key, permutation
 from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.held_out import HeldOutQuestions
 from flancollect.render.normalise import NOTHING_HELD_OUT, Row, document_exemplars, normalise_columns
-from flancollect.render.picks import DrawScope
+from flancollect.render.picks import DrawScope, ExemplarPool
 from flancollect.sources.parts import Spool, merged, table_of
 from flancollect.sources.published import with_published
 from flancollect.sources.reshape import open_shaped
@@ -36,14 +36,6 @@ FIRST_ROWS = 1_024
 """Rows of the first morsel where none has been read, so that nobody knows their size."""
 MANY_ROWS = 64
 CACHED_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExemplarPool:
-    """Rows that may serve as exemplars. `source` says what their numbers count: "card" or "pool"."""
-
-    rows: list[Row]
-    source: str
 
 
 class TaskSource:
@@ -164,17 +156,18 @@ class TaskSource:
         if self._pool is None:
             source, split = self.exemplar_source(), self.plan.pool.name
             # Natural Instructions bring worked examples in the same file; they go before rows of the split.
-            rows, held_out = (
-                document_exemplars(source.task, source.table(split).doc, Counter()),
-                self.held_out,
-            )
-            if rows:
-                usable = [row for row in rows if not held_out.asked_by(row.fields)]
-                self._pool = ExemplarPool(rows=usable, source="card")
+            worked = [row for row in source.worked_examples() if not self.held_out.asked_by(row.fields)]
+            if worked and not self.settings.shots.explained:
+                self._pool = ExemplarPool(rows=worked, source="card")
             else:
-                rows = source.read(split, source.pool_ids(), Counter(), held_out)
-                self._pool = ExemplarPool(rows=rows, source="pool")
+                rows = source.read(split, source.pool_ids(), Counter(), self.held_out)
+                self._pool = ExemplarPool(rows=rows, source="pool", worked=worked)
         return self._pool
+
+    def worked_examples(self) -> list[Row]:
+        """The examples that the card takes from the document; explained where the mixture shows explanations."""
+        rows = document_exemplars(self.task, self.table(self.plan.pool.name).doc, Counter())
+        return rows if self.settings.shots.explained else [replace(row, explanation="") for row in rows]
 
     def keyed_order(self, scope: DrawScope) -> Ints:
         """Row numbers of the task's slice in the keyed order of one variant and repeat."""

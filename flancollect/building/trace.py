@@ -20,7 +20,7 @@ from flancollect.planning.plan import BuildPlan, plan_again
 from flancollect.planning.recipe import Recipe
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import TaskPlan
-from flancollect.render.normalise import Row, document_exemplars
+from flancollect.render.normalise import Row
 from flancollect.render.picks import Pick
 from flancollect.render.prompts import ExampleStore, Prompt, render_prompts
 
@@ -120,6 +120,7 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
         dialog_style=provenance["dialog_style"],
         shot_style=provenance["shot_style"],
         exemplars=tuple(_exemplars(source, provenance)),
+        exemplar_source=provenance["exemplar_source"] or "pool",
     )
     # The very renderer that built the row, on decisions that were recorded and not drawn again: if the text differs,
     # card, template, style or source has changed since.
@@ -133,7 +134,7 @@ def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Ro
     numbers, pool_source = provenance["exemplars"], source.exemplar_source()
     split = pool_source.plan.pool.name
     if provenance["exemplar_source"] == "card":
-        rows = document_exemplars(pool_source.task, pool_source.table(split).doc, Counter())
+        rows = pool_source.worked_examples()
         by_number = {row.id: row for row in rows}
         return [by_number[number] for number in numbers if number in by_number]
     return [_read_row(pool_source, split, number) for number in numbers]

@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from flancollect.cards.strict_yaml import Document
+if TYPE_CHECKING:
+    # Whoever only reads builds needs cards for their `score`, and no YAML.
+    from flancollect.cards.strict_yaml import Document
 
 # Names become folders and configurations of exports, parts of messages and CSV cells: no slash, no quotation mark, no
 # line break, no dot or blank at either end, and no longer than a file's name may be with a variant's name behind it.

@@ -20,12 +20,12 @@ PUBLISHED = "published"
 def columns_read(card: TaskCard, available: Collection[str]) -> list[str]:
     """The columns that a card's expressions read, in source order; all of them when one says `row`.
 
-    `exemplars` does not count: it sees the document alone.
+    `exemplars` does not count, which sees the document alone, nor what is said of its rows.
     """
     used = {
         name
         for place, text in expressions(card)
-        if place != "exemplars"
+        if not place.startswith("exemplar")
         for name in compile_expression(text).variables
     }
     if ROW in used and ROW not in available:
@@ -51,5 +51,6 @@ def column_problems(task: Task, source_key: str, columns: Collection[str]) -> li
             place, f'no column "{name}" in {source_key}.' + did_you_mean(name, list(columns), "Columns", 30)
         )
         for place, text in expressions(task.card)
+        if place != "exemplar_explanation"
         for name in sorted(compile_expression(text).variables - names)
     ]

@@ -46,6 +46,8 @@ def expressions(card: TaskCard) -> Iterator[tuple[str, str]]:
             yield f"answer.{name}", text
     if card.exemplars is not None:
         yield "exemplars", card.exemplars
+    if card.exemplar_explanation is not None:
+        yield "exemplar_explanation", card.exemplar_explanation
 
 
 def task_problems(task: Task) -> Iterator[Problem]:

@@ -17,6 +17,9 @@ class Shots(Card):
 
     `pool` is how many rows of a task serve as exemplars; with `disjoint` they are never asked themselves.
     With `order: first` nothing is drawn: every prompt shows the first `max` of the pool, in the source's order.
+    `explained` is for tasks whose cards have worked examples (Natural Instructions): that share of their prompts shows
+    one of these with its explanation, the others two rows of the task, as in Flan 2022; without it all prompts show
+    worked examples, and no explanation.
     """
 
     min: Positive = 1
@@ -25,6 +28,7 @@ class Shots(Card):
     pool: Positive = 512
     disjoint: bool = False
     order: Literal["drawn", "first"] = "drawn"
+    explained: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @model_validator(mode="after")
     def _check_range(self) -> Shots:

@@ -34,8 +34,8 @@ class OptionStyle(Card):
 class ShotStyle(Card):
     """How exemplars and the question stand in one prompt. All see `number` (1-based position).
 
-    `exemplar` sees input and target; `query` sees input. `intro` sees intro, the template's own opening. A style with
-    `drawn: false` serves only who names it.
+    `exemplar` sees input, target and explanation (empty for most exemplars); `query` sees input. `intro` sees intro,
+    the template's own opening. A style with `drawn: false` serves only who names it.
     """
 
     intro: str = "{{ intro }}"

@@ -19,7 +19,7 @@ _VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "options": {"header": (), "item": ("text", *ENUMERATORS), "label": ENUMERATORS},
     "shots": {
         "intro": ("intro", "number"),
-        "exemplar": ("input", "target", "number"),
+        "exemplar": ("input", "target", "number", "explanation"),
         "query": ("input", "number"),
     },
     "dialogs": {"turn": ("speaker", "text")},

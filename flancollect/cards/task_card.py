@@ -127,6 +127,7 @@ class TaskCard(Card):
     `reshape` names a shape of `flancollect/sources/shapes/` that makes other rows of the source's rows; expressions
     see those. `templates` narrows the family's templates to the named ones. `exemplars` gives a list of rows
     inside the document, `exemplars_from` another source: few-shot prompts then take their exemplars there.
+    `exemplar_explanation` is why an exemplar of the document has its answer, for mixtures that show it.
     `published` names texts that are read from another source, for all expressions of the card.
 
     `metric` is how answers are scored. `subject` says what part of a benchmark the task is: a field of study, a
@@ -156,6 +157,7 @@ class TaskCard(Card):
     answer: Answer
     split_answers: dict[CardSplit, Answer] = Field(default_factory=dict)
     exemplars: ExpressionText | None = None
+    exemplar_explanation: ExpressionText | None = None
     exemplars_from: ExemplarSourceCard | None = None
     published: PublishedCard | None = None
     metric: Metric = "exact_match"

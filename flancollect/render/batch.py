@@ -33,15 +33,11 @@ def to_batch(
     scope: DrawScope,
     card: TaskCard,
     split: str,
-    exemplar_source: str,
     *,
     scoring: bool,
     styles: Styles,
 ) -> pa.RecordBatch:
-    """The rows of a mixture, or with `scoring` those of a benchmark, with their `order` before them.
-
-    `exemplar_source` says what exemplar numbers count: "pool" or "card".
-    """
+    """The rows of a mixture, or with `scoring` those of a benchmark, with their `order` before them."""
     ids = np.array([prompt.row.id for prompt in prompts], dtype=np.int64)
     columns = {
         "order": draws(scope.key("order"), ids),
@@ -51,7 +47,7 @@ def to_batch(
         "task_name": pa.repeat(scope.task, len(prompts)),
         "template_type": pa.repeat(scope.variant.name, len(prompts)),
         "template_id": [prompt.pick.template.id for prompt in prompts],
-        "provenance": _provenance(prompts, ids, scope, split, exemplar_source),
+        "provenance": _provenance(prompts, ids, scope, split),
     }
     if scoring:
         columns["question"] = _questions(prompts, card, split, styles)
@@ -61,9 +57,7 @@ def to_batch(
     )
 
 
-def _provenance(
-    prompts: Sequence[Prompt], ids: Ints, scope: DrawScope, split: str, exemplar_source: str
-) -> pa.StructArray:
+def _provenance(prompts: Sequence[Prompt], ids: Ints, scope: DrawScope, split: str) -> pa.StructArray:
     columns = {
         "split": pa.repeat(split, len(prompts)),
         "source_row": ids,
@@ -71,7 +65,7 @@ def _provenance(
         "option_style": [prompt.pick.option_style for prompt in prompts],
         "shot_style": [prompt.pick.shot_style for prompt in prompts],
         "dialog_style": [prompt.pick.dialog_style for prompt in prompts],
-        "exemplar_source": [exemplar_source if prompt.exemplars else None for prompt in prompts],
+        "exemplar_source": [prompt.pick.exemplar_source if prompt.exemplars else None for prompt in prompts],
         "exemplars": [[row.id for row in prompt.exemplars] for prompt in prompts],
         "options": [prompt.row.options if prompt.pick.option_style else () for prompt in prompts],
         "answer": [prompt.row.answer or prompt.targets for prompt in prompts],

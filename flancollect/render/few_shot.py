@@ -91,6 +91,7 @@ def _pieces(
     columns: dict[str, list[Any]] = {
         "input": [exemplar.input for exemplar in written],
         "target": [exemplar.target for exemplar in written],
+        "explanation": [exemplar.explanation for exemplar in written],
         "number": (distinct % most + 1).tolist(),
     }
     return _texts(render_columns(style.exemplar, columns, len(written)), style.between), piece_of

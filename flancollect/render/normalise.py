@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import Any, TypeAlias
 
@@ -64,6 +64,7 @@ class Row:
     index: int | None
     content: Content
     scoring: Scoring | None = None
+    explanation: str = ""
 
 
 def normalise(
@@ -124,7 +125,7 @@ def count_dropped(dropped: Counter[str], reason: str) -> None:
 
 
 def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]) -> list[Row]:
-    """The rows that the card's `exemplars` expression gives of the document, numbered from 0."""
+    """The rows that the card's `exemplars` expression gives of the document, numbered from 0, with explanations."""
     if task.card.exemplars is None:
         return []
     try:
@@ -133,7 +134,19 @@ def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]
         dropped[f"exemplars: {error}"[:200]] += 1
         return []
     rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
-    return normalise(task, range(len(rows)), rows, doc, dropped)
+    usable = normalise(task, range(len(rows)), rows, doc, dropped)
+    return [replace(row, explanation=_explanation(task, rows[row.id], doc)) for row in usable]
+
+
+def _explanation(task: Task, row: Mapping[str, Any], doc: Mapping[str, Any]) -> str:
+    """Why an exemplar has its answer; empty where that is not said."""
+    if task.card.exemplar_explanation is None:
+        return ""
+    try:
+        text = compile_expression(task.card.exemplar_explanation).evaluate({DOC: doc, **row})
+    except ExpressionError:
+        return ""
+    return text.strip() if isinstance(text, str) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ Cue = Literal["label", "mark", "none"]
 """What a style puts before the answer: a label such as "A:", a mark such as "=>", or nothing but white space."""
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_TARGET = re.compile(r"\{\{-?\s*target\b")
 _OPTIONS = re.compile(r"\{\{-? *options\b[^}]*\}\}\Z")
 _LABEL = re.compile(r"\W*[\w' ]{1,40}:\s*\Z")
 _OPENING_LABEL = re.compile(r"\s*[\w' ]{1,40}:")
@@ -40,7 +41,9 @@ def ending(text: str, *, options: bool = True) -> Ending:
 @cache
 def cue_of(exemplar: str) -> Cue:
     """What a style's exemplar has between input and target."""
-    *_, before_target = _JINJA.split(exemplar[: exemplar.rindex("{{")])
+    # A style of somebody's own may write its target in any way, so the last variable stands for it.
+    target = _TARGET.search(exemplar)
+    *_, before_target = _JINJA.split(exemplar[: target.start() if target else exemplar.rindex("{{")])
     between = before_target.strip()
     if not between:
         return "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates 
 class Pick:
     """The decisions for one prompt. Style names are None where the style has nothing to do.
 
-    `exemplars` are rows in the order shown; the renderer may use fewer, to keep within the budget.
+    `exemplars` are rows in the order shown; the renderer may use fewer, to keep within the budget. `exemplar_source`
+    says what their numbers count: rows of the "pool", or the worked examples of the "card".
     """
 
     template: Template
@@ -36,6 +37,19 @@ class Pick:
     dialog_style: str | None
     shot_style: str | None
     exemplars: tuple[Row, ...]
+    exemplar_source: str = "pool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemplarPool:
+    """Rows that may serve as exemplars. `source` says what their numbers count: "card" or "pool".
+
+    `worked` are examples of the card with explanations, for prompts that show one of these in place of rows.
+    """
+
+    rows: list[Row]
+    source: str
+    worked: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +71,10 @@ def pick_rows(
     rows: Sequence[Row],
     templates: Sequence[Template],
     styles: Styles,
-    pool: Sequence[Row],
+    pool: ExemplarPool,
     shots: Shots,
 ) -> list[Pick]:
-    """Draw the decisions for rows of a job; `pool` holds the rows that may serve as exemplars.
+    """Draw the decisions for rows of a job, with exemplars of a pool.
 
     Each row's decisions depend on its own number alone.
     """
@@ -79,7 +93,7 @@ def pick_rows(
     option_styles = draw_styles("style of options", list(styles.options))
     dialog_styles = draw_styles("style of dialogs", list(styles.dialogs))
     shot_styles = _draw_shot_styles(scope, ids, row_templates, styles) if few_shot else [None] * len(ids)
-    exemplars = _draw_exemplars(scope, rows, pool, shots) if few_shot else [()] * len(rows)
+    exemplars = _exemplars_of(scope, rows, pool, shots) if few_shot else [((), pool.source)] * len(rows)
     return [
         Pick(
             template=template,
@@ -87,8 +101,9 @@ def pick_rows(
             dialog_style=dialog,
             shot_style=shot,
             exemplars=row_exemplars,
+            exemplar_source=exemplar_source,
         )
-        for row, template, option, dialog, shot, row_exemplars in zip(
+        for row, template, option, dialog, shot, (row_exemplars, exemplar_source) in zip(
             rows, row_templates, option_styles, dialog_styles, shot_styles, exemplars, strict=True
         )
     ]
@@ -113,6 +128,24 @@ def _draw_shot_styles(
 def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:
     """The number of the template that each row is rendered with."""
     return belows(draws(scope.key(TEMPLATE_PURPOSE), ids), len(templates)).astype(np.int64)
+
+
+def _exemplars_of(
+    scope: DrawScope, rows: Sequence[Row], pool: ExemplarPool, shots: Shots
+) -> list[tuple[tuple[Row, ...], str]]:
+    """The exemplars of each row, and what their numbers count."""
+    if not pool.worked:
+        return [(exemplars, pool.source) for exemplars in _draw_exemplars(scope, rows, pool.rows, shots)]
+    # Of 2**64 numbers those below half of them are half: with `explained` 0.5 a draw of 2**62 shows a worked example.
+    most = int(shots.explained * 2**64)
+    numbers = draws(scope.key("explained"), np.array([row.id for row in rows], dtype=np.int64)).tolist()
+    one, two = (shots.model_copy(update={"min": count, "max": count}) for count in (1, 2))
+    worked = _draw_exemplars(scope, rows, pool.worked, one)
+    plain = _draw_exemplars(scope, rows, pool.rows, two)
+    return [
+        (explained, "card") if number < most else (unexplained, pool.source)
+        for number, explained, unexplained in zip(numbers, worked, plain, strict=True)
+    ]
 
 
 def _draw_exemplars(

@@ -44,8 +44,8 @@ class Prompt:
 class ExampleStore:
     """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
-    One store serves one pool of exemplars, in which row numbers are unique. Past `MOST_STORED` entries or
-    `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored.
+    One store serves one pool of exemplars, in which row numbers are unique by their source. Past `MOST_STORED` entries
+    or `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored.
     `fallbacks` counts, by template, the rows that generated code left to reference Jinja.
     """
 
@@ -80,7 +80,10 @@ class ExampleStore:
         # One key per exemplar of each pick. Picks of 5 shots from a pool of 512 soon repeat each other: what is
         # missing is rendered in one call, each row once, and the rest is looked up.
         keys = [
-            [(row.id, pick.template.id, pick.option_style, pick.dialog_style) for row in pick.exemplars]
+            [
+                (pick.exemplar_source, row.id, pick.template.id, pick.option_style, pick.dialog_style)
+                for row in pick.exemplars
+            ]
             for _, pick in picked
         ]
         missing = {
@@ -89,7 +92,12 @@ class ExampleStore:
             for row, key in zip(pick.exemplars, pick_keys, strict=True)
             if key not in self._stored
         }
-        examples = self.examples(list(missing.values()))
+        examples = [
+            example._replace(explanation=row.explanation)
+            if row.explanation and isinstance(example, Example)
+            else example
+            for (row, _), example in zip(missing.values(), self.examples(list(missing.values())), strict=True)
+        ]
         self._stored.update(zip(missing, examples, strict=True))
         self._stored_chars += sum(len(example.input) for example in examples if isinstance(example, Example))
         return [

@@ -17,11 +17,12 @@ from flancollect.render.options import answer_text, options_texts
 
 
 class Example(NamedTuple):
-    """A row's texts. `intro` is empty where the template has none."""
+    """A row's texts. `intro` is empty where the template has none, `explanation` where an exemplar has none to show."""
 
     intro: str
     input: str
     target: str
+    explanation: str = ""
 
 
 def render_examples(

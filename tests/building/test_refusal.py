@@ -23,7 +23,7 @@ OTHER = TASK.replace("task: colours", "task: shades").replace("colours.csv", "sh
 # What is wrong with the second of two tasks, and what the refusal says of it.
 MISSING = {
     "source": (OTHER, None, "Files there: colour.yaml"),
-    "rows": (OTHER + 'where: thing == "sky"\n', DATA, "none of 8 rows is usable (8 rows: where)"),
+    "rows": (OTHER + 'where: thing == "sky"\n', DATA, 'no row of train passes `where: thing == "sky"`'),
     "card": (OTHER.replace("{thing: thing}", "{thing: object}"), DATA, 'no column "object"'),
     "unavailable": (
         OTHER + "status: unavailable\nreason: withdrawn by its authors\n",

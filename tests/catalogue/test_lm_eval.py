@@ -1,12 +1,16 @@
 """Prompts of benchmarks are those that lm-evaluation-harness makes of the same rows, wherever it asks as published.
 
-lm_eval formats them itself: only its datasets are read from files on this disk.
+Where it does not, how the two differ is told here, and in task_cards/benchmarks/README.md. lm_eval formats its prompts
+itself: only its datasets are read from files on this disk.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,10 @@ from flancollect.sources.mirror import load_mirror
 from flancollect.sources.table import SourceAccess
 
 lm_eval_task = pytest.importorskip(
-    "lm_eval.api.task", reason="lm_eval is not installed: pip install torch==2.13.0 lm_eval==0.4.13"
+    "lm_eval.api.task", reason="lm_eval is not installed: pip install -c constraints.txt -e '.[dev,lmeval]'"
 )
 lm_eval_tasks = pytest.importorskip("lm_eval.tasks")
+lm_eval_tydiqa = pytest.importorskip("lm_eval.tasks.tydiqa.utils")
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
@@ -28,13 +33,14 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 Prompts = dict[str, dict[int, str]]
 """By task the prompts of its rows."""
 
-# Benchmark: shots, the names of its tasks here and there, and the folder of the rows.
+# Of benchmarks that both ask as published: shots, lm_eval's name of a task, and the folder of its rows.
 BENCHMARKS = {
-    "mmlu-test": (5, "mmlu_", "mmlu_{}", "cais/mmlu/{}"),
-    "bbh": (3, "bbh_", "bbh_fewshot_{}", "lukaemon/bbh/{}"),
-    "bbh-cot": (3, "bbh_cot_", "bbh_cot_fewshot_{}", "lukaemon/bbh/{}"),
-    "mgsm-cot": (8, "mgsm_cot_", "mgsm_native_cot_{}", "juletxara/mgsm/{}"),
+    "mmlu-test": (5, "mmlu_{}", "cais/mmlu/{}"),
+    "bbh": (3, "bbh_fewshot_{}", "lukaemon/bbh/{}"),
+    "bbh-cot": (3, "bbh_cot_fewshot_{}", "lukaemon/bbh/{}"),
+    "mgsm-cot": (8, "mgsm_native_cot_{}", "juletxara/mgsm/{}"),
 }
+PREFIX = re.compile("(mmlu|bbh|mgsm|tydiqa)_(cot_)?")
 # Where the two differ, lm_eval is not as published.
 DIFFERENT = {
     # The prompt file has a blank after "step by step.", lm_eval a line break, as in the other 26.
@@ -53,20 +59,28 @@ def lm_eval_index() -> Any:
 
 def theirs(benchmark: str, subject: str) -> dict[int, str]:
     """What lm_eval asks of every row of the test split."""
-    shots, _, name, folder = BENCHMARKS[benchmark]
-    paths = sorted((SHARED / "hub" / folder.format(subject)).glob("*.parquet"))
-    files = {path.stem: str(path) for path in paths}
-    config = dict(lm_eval_index()[name.format(subject)].cfg)
+    shots, name, folder = BENCHMARKS[benchmark]
+    return contexts(name.format(subject), folder.format(subject), shots)
+
+
+def contexts(
+    name: str, folder: str, shots: int, *, rows: int | None = None, **settings: object
+) -> dict[int, str]:
+    """The prompts of a task of lm_eval, with at most so many exemplars, over the (first) rows of a folder."""
+    files = {path.stem: str(path) for path in sorted((SHARED / "hub" / folder).glob("*.parquet"))}
+    config = {**lm_eval_index()[name].cfg, **settings}
     config["custom_dataset"] = lambda **_: load_dataset("parquet", data_files=files)
     # Of MGSM it draws exemplars; the paper's prompts show all eight in their order.
     config.setdefault("fewshot_config", {"sampler": "first_n"})
+    shots = min(shots, len(config["fewshot_config"].get("samples", shots * [""])))
     task = lm_eval_task.ConfigurableTask(config=config)
-    return {number: task.fewshot_context(doc, shots) for number, doc in enumerate(task.test_docs())}
+    docs = task.test_docs() if task.has_test_docs() else task.validation_docs()
+    return {number: task.fewshot_context(doc, shots) for number, doc in enumerate(islice(docs, rows))}
 
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prompts]:
-    """What we ask, of a benchmark that is built once."""
+    """What we ask, by subject and row, of a benchmark that is built once."""
     folder = tmp_path_factory.mktemp("benchmarks")
 
     @cache
@@ -80,7 +94,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prompts]:
         prompts: Prompts = {}
         for question in fc.questions(folder / benchmark):
             task, _, number = question.id.split("/")
-            prompts.setdefault(task.removeprefix(BENCHMARKS[benchmark][1]), {})[int(number)] = question.prompt
+            prompts.setdefault(PREFIX.sub("", task), {})[int(number)] = question.prompt
         return prompts
 
     return prompts_of
@@ -114,3 +128,53 @@ def test_the_prompt_file_of_sports_understanding_has_a_blank_there(ours: Callabl
     file = SHARED / "data" / "bbh" / "cot-prompts" / "sports_understanding.txt"
     published = file.read_text(encoding="utf-8").split("-----\n")[1].strip()
     assert all(prompt.startswith(published) for prompt in ours("bbh-cot")["sports_understanding"].values())
+
+
+# Of lm_eval's exemplars some have blank lines behind them or other white space, and some have the word "question" where
+# the published ones, and those of its own MMLU, have "input".
+OTHER_BLANKS = {
+    *("anatomy", "business_ethics", "college_chemistry", "college_mathematics", "conceptual_physics"),
+    *("formal_logic", "high_school_chemistry", "professional_law"),
+}
+OTHER_WORDS = {"computer_security", "electrical_engineering", "machine_learning"}
+
+
+def test_mmlu_step_by_step_has_the_blank_line_below_its_head_that_lm_eval_lacks(
+    ours: Callable[[str], Prompts],
+) -> None:
+    other_words, other_blanks = set(), set()
+    for subject, rows in ours("mmlu-test-cot").items():
+        asked = contexts(f"mmlu_flan_cot_fewshot_{subject}", f"cais/mmlu/{subject}", 5, rows=1)[0]
+        asked = asked.replace(".Q: ", ".\n\nQ: ", 1)
+        if asked.split() != rows[0].split():
+            other_words.add(subject)
+            assert asked.replace("question", "input").split() == rows[0].replace("question", "input").split()
+        elif asked != rows[0]:
+            other_blanks.add(subject)
+    assert (other_words, other_blanks) == (OTHER_WORDS, OTHER_BLANKS)
+
+
+# In the other seven languages lm_eval asks for the "Answer:" in English.
+@pytest.mark.parametrize(("language", "cue"), [("de", "Antwort:"), ("es", "Respuesta:"), ("fr", "Réponse :")])
+def test_mgsm_has_a_blank_before_a_number_that_lm_eval_lacks(
+    ours: Callable[[str], Prompts], language: str, cue: str
+) -> None:
+    asked = contexts(f"mgsm_direct_{language}", f"juletxara/mgsm/{language}", 8)
+    for number, prompt in ours("mgsm")[language].items():
+        assert prompt.replace(f"{cue} ", cue) == asked[number]
+
+
+def test_tydiqa_asks_the_same_of_the_same_passages_in_other_words(ours: Callable[[str], Prompts]) -> None:
+    prompts = ours("tydiqa-en")["en"].values()
+    of_language = {"process_docs": lm_eval_tydiqa.process_docs_en, "process_results": None}
+    folder = "google-research-datasets/tydiqa/secondary_task"
+    asked = contexts("tydiqa_goldp_en", folder, 0, **of_language).values()
+    ends = Counter()
+    for text in asked:
+        passage, question = (
+            text.removeprefix("Context: ").removesuffix("\n\nAnswer:").rsplit("\n\nQuestion: ", 1)
+        )
+        ends[f"\n\n{passage.strip()}\n\nQ: {question.strip()}\nA:"] += 1
+    assert len(prompts) == ends.total() == 440
+    for end, count in ends.items():
+        assert sum(prompt.endswith(end) for prompt in prompts) == count

@@ -201,6 +201,9 @@ def test_reading_loads_little():
     loaded = set(json.loads(ran.stdout))
     assert {name for name in loaded if name.startswith("flancollect.")} == {
         "flancollect.artifacts",
+        "flancollect.cards",
+        "flancollect.cards.card",
+        "flancollect.cards.score_card",
         "flancollect.dataset",
         "flancollect.dataset.questions",
         "flancollect.dataset.reader",

@@ -11,7 +11,7 @@ from flancollect.cards.mixture_card import Shots
 from flancollect.cards.styles import ShotStyle, Styles
 from flancollect.render.few_shot import ShotSelection, few_shot_prompts
 from flancollect.render.normalise import Row
-from flancollect.render.picks import DrawScope, Pick, pick_rows
+from flancollect.render.picks import DrawScope, ExemplarPool, Pick, pick_rows
 from flancollect.render.zero_shot import Example
 
 
@@ -24,7 +24,7 @@ def pick(
     shots: Shots,
 ) -> Pick:
     """Draw the decisions for one row of a job; `pool` holds the rows that may serve as exemplars."""
-    return pick_rows(scope, [row], templates, styles, pool, shots)[0]
+    return pick_rows(scope, [row], templates, styles, ExemplarPool(rows=list(pool), source="pool"), shots)[0]
 
 
 def few_shot_prompt(

@@ -13,7 +13,7 @@ from flancollect.cards.style_card import OptionStyle, ShotStyle
 from flancollect.cards.styles import Styles
 from flancollect.cards.variants import VARIANTS
 from flancollect.render.normalise import Row
-from flancollect.render.picks import DrawScope, Pick, pick_rows
+from flancollect.render.picks import DrawScope, ExemplarPool, Pick, pick_rows
 from tests.render.single import pick
 
 STYLES = Styles(
@@ -94,7 +94,9 @@ def test_many_rows_are_picked_as_one_by_one() -> None:
         names = DrawScope(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
         rows = [row(i) for i in (*range(40), 10**12)]
         shots = Shots(min=1, max=4)
-        together = pick_rows(names, rows, TEMPLATES, STYLES, pool, shots)
+        together = pick_rows(
+            names, rows, TEMPLATES, STYLES, ExemplarPool(rows=list(pool), source="pool"), shots
+        )
         assert together == [pick(names, one, TEMPLATES, STYLES, pool, shots) for one in rows]
 
 

@@ -3,7 +3,8 @@
 The text holds exemplars that begin with `Q: ` and `A: ` at the head of a line. `head` is what stands before the
 first, behind a line of hyphens if there is one: what is above that is a warning not to train on the file. `opening` is
 the words that open the reasoning with the blanks after them, `chain` the rest, up to and with the answer; `answer` is
-what follows the last "the answer is", without the closing full stop.
+what follows the last "the answer is", without the closing full stop. A `question` keeps the blanks around it, so that a
+prompt put together again is the published one.
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ def exemplars(prompt: str) -> list[dict[str, str]]:
         if len(parts) < 2 or not answer:
             raise ValueError(f"not a question and an answer: {text[:60]!r}")
         opening = _OPENING.match(parts[1])
-        row = {"head": head, "question": parts[0].strip(), "opening": opening[0] if opening else ""}
-        chain = parts[1][len(row["opening"]) :].strip()
+        row = {
+            "head": head,
+            "question": parts[0].removesuffix("\n"),
+            "opening": opening[0] if opening else "",
+        }
+        chain = parts[1][len(row["opening"]) :].rstrip()
         rows.append({**row, "chain": chain, "answer": answer["answer"].strip()})
     return rows
 

@@ -175,6 +175,13 @@ def test_a_prompt_file_gives_its_head_and_exemplars_and_the_words_that_open_reas
     ]
 
 
+def test_a_prompt_file_keeps_the_blanks_around_a_question() -> None:
+    # So Flan's file of MMLU has them in formal logic and in professional law.
+    (row,) = prompt_file.exemplars("Head.\n\nQ: \nWhich? \n(A) 3 \nA: It is 3. The answer is (A).\n\n")
+    assert row["question"] == "\nWhich? \n(A) 3 "
+    assert row["chain"] == "It is 3. The answer is (A)."
+
+
 @pytest.mark.parametrize("text", ["Q: What?", "Q: What?\nA: It depends."])
 def test_a_prompt_file_with_a_question_left_open_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a question and an answer"):
