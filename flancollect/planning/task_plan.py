@@ -18,7 +18,7 @@ from flancollect.cards.mixture_card import PartCard
 from flancollect.cards.splits import SplitSlice, parse_split
 from flancollect.cards.task_card import CardSplit, TaskCard
 from flancollect.cards.variants import VARIANTS, Variant
-from flancollect.errors import FlancollectError
+from flancollect.errors import FlancollectError, SourceError
 from flancollect.planning.quota import weight_of
 from flancollect.planning.recipe import Recipe
 from flancollect.planning.selection import Selection, Skip, serves
@@ -29,12 +29,13 @@ class ResolvedSources:
     """What every source is now: `keys` by task name (`Task.exemplar_task` included), `entries` by source key.
 
     An entry is a lock entry, or the error that says why there is none. `sizes` has by task name how many rows of the
-    recipe's split pass the card's `where`, for tasks of which that is known: cards that share a source differ in it.
+    recipe's split pass the card's `where`, or why none does, for tasks of which that is known: cards that share a
+    source differ in it.
     """
 
     keys: Mapping[str, str]
     entries: Mapping[str, SourceLock | FlancollectError]
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int | SourceError] = field(default_factory=dict)
 
     def of(self, task: Task) -> tuple[str, SourceLock | FlancollectError]:
         """Key and entry of a task's source."""
@@ -152,13 +153,12 @@ class TaskPlanner:
         asked = task.in_split(recipe.split)
         _check_split(asked, split.name, place, key, lock)
         low, high = split.bounds(lock.splits[split.name].rows)
-        if high == low:
-            raise _NotPlannedError("source", f"{key}: the split {card.splits[recipe.split]} has no rows")
-        rows = min(self._sources.sizes.get(card.task, high - low), high - low)
+        passing = self._sources.sizes.get(card.task, high - low)
+        if isinstance(passing, SourceError):
+            raise _NotPlannedError("source", str(passing))
+        rows = min(passing, high - low)
         if not rows:
-            raise _NotPlannedError(
-                "source", f"{key}: no row of {card.splits[recipe.split]} passes `where: {card.where}`"
-            )
+            raise _NotPlannedError("source", f"{key}: the split {card.splits[recipe.split]} has no rows")
         templates = self._templates(task, part)
         if not templates:
             reason = f"family {task.family.name} has no template for any variant asked for"
