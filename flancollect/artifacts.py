@@ -14,7 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from flancollect.errors import FlancollectError
 
@@ -56,6 +63,12 @@ class SourceLock(Artifact):
     revision: str
     splits: dict[str, SplitLock]
     counts: dict[str, int] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_counts(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The entry as it is written; most sources are read whole."""
+        entry: dict[str, Any] = serialise(self)
+        return entry if self.counts else {key: value for key, value in entry.items() if key != "counts"}
 
 
 class Lock(Artifact):

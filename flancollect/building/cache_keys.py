@@ -35,6 +35,7 @@ _NOT_RENDERED = {
     "reason",
     "substitute",
     "original_rows",
+    "original_few_shot_rows",
     "original_inverted",
     "differs",
     "split_answers",

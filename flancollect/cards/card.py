@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -64,10 +65,11 @@ C = TypeVar("C", bound=Card)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedCard(Generic[C]):
-    """A card as written, and the document that it came from, which knows the line of each of its keys."""
+    """A card as written, the document that it came from, which knows the line of each of its keys, and its file."""
 
     card: C
     document: Document
+    path: Path
 
 
 class LintRules(Card):

@@ -16,6 +16,7 @@ from typing import TypeVar
 from flancollect.artifacts import PathLike
 from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.card import Card, LoadedCard
+from flancollect.cards.cases import Cases, read_cases
 from flancollect.cards.check_model import check_model
 from flancollect.cards.cross_check import benchmark_problems, mixture_problems, name_problems, task_problems
 from flancollect.cards.entries import Catalog, Task
@@ -82,12 +83,15 @@ def load_catalog(extra: Sequence[PathLike] = (), embedded: Path | None = None) -
     families |= {name: _BROKEN for name in written_families if name not in families}
     styles, style_problems = merge_styles(_loaded(files, "styles", StylesCard, problems))
     problems += family_problems + style_problems
+    tasks = _tasks(files, families, problems)
+    mixtures = _cards(files, "mixture", MixtureCard, problems)
     catalog = Catalog(
-        tasks=_tasks(files, families, problems),
+        tasks=tasks,
         families=families,
-        mixtures=_cards(files, "mixture", MixtureCard, problems),
+        mixtures=mixtures,
         benchmarks=_cards(files, "benchmark", BenchmarkCard, problems),
         styles=styles,
+        cases={} if problems else _cases(mixtures, tasks, problems),
     )
     if not problems:  # names are compared only when all of them are known
         problems += name_problems(catalog)
@@ -138,7 +142,7 @@ def _loaded(
             card, card_problems = check_model(model, file.document.value, file.document)
             problems += card_problems
             if card is not None:
-                loaded.append(LoadedCard(card=card, document=file.document))
+                loaded.append(LoadedCard(card=card, document=file.document, path=file.path))
     return loaded
 
 
@@ -155,6 +159,27 @@ def _cards(
             what = f'{kind} "{name}" exists already at {place}; rename one'
             problems.append(loaded.document.problem((kind,), what))
     return dict(sorted(cards.items()))
+
+
+def _cases(
+    mixtures: Mapping[str, LoadedCard[MixtureCard]], tasks: Mapping[str, Task], problems: list[Problem]
+) -> dict[str, Mapping[str, Cases]]:
+    """The published cases by the name of each mixture whose card names a file of them."""
+    files: dict[Path, Mapping[str, Cases]] = {}  # twelve mixtures share one file
+    cases = {}
+    for name, loaded in mixtures.items():
+        if loaded.card.cases is None:
+            continue
+        path = loaded.path.parent / loaded.card.cases
+        if path not in files:
+            file = f"{loaded.document.file.rpartition('/')[0]}/{loaded.card.cases}".lstrip("/")
+            try:
+                files[path] = read_cases(loaded.path.parent, loaded.card.cases, file, tasks)
+            except CardError as error:
+                problems += error.problems
+                files[path] = {}
+        cases[name] = files[path]
+    return cases
 
 
 def _tasks(

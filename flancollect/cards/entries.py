@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flancollect.cards.benchmark_card import BenchmarkCard
 from flancollect.cards.card import LoadedCard
+from flancollect.cards.cases import Cases
 from flancollect.cards.family import Family
 from flancollect.cards.mixture_card import MixtureCard
 from flancollect.cards.source_card import Source
@@ -131,13 +132,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Catalog:
-    """All cards by name, names sorted; styles in file order."""
+    """All cards by name, names sorted; styles in file order.
+
+    `cases` has the published cases by task, for each mixture whose card names a file of them.
+    """
 
     tasks: Mapping[str, Task]
     families: Mapping[str, Family]
     mixtures: Mapping[str, LoadedCard[MixtureCard]]
     benchmarks: Mapping[str, LoadedCard[BenchmarkCard]]
     styles: Styles
+    cases: Mapping[str, Mapping[str, Cases]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """One line, as notebooks print what a cell gives."""

@@ -51,9 +51,10 @@ class PartCard(Card):
     """One part of a mixture: which tasks, how much of the whole, in which variants.
 
     Without `select` the part is the submix of its own name. A task weighs as many rows as the published collection
-    counts of it (`original_rows` of its card), or as its source has; `cap` bounds that and, times the mixture's
-    `max_repeat`, its rows. Shares of variants are relative. With `inverted: original` each forward variant is divided
-    among itself and its inverted one as each task's card says (`original_inverted`); then no inverted one is named.
+    counts of it (`original_rows` and `original_few_shot_rows` of its card), or as its source has; `cap` bounds that
+    and, times the mixture's `max_repeat`, its rows. Shares of variants are relative. With `inverted: original` each
+    forward variant is divided among itself and its inverted one as each task's card says (`original_inverted`); then
+    no inverted one is named.
     """
 
     select: Select | None = None
@@ -103,6 +104,8 @@ class MixtureCard(Card):
     licenses it does not take. `limits` leaves out rows that are longer than a model could read. With `dedup: exact`
     no two rows have the same input and target: of doubles, the row of the first task by name stays, and other rows are
     drawn in place of the rest.
+    `cases` names a CSV beside the card with the published cases of each task (`cards/cases.py`), which `plan` compares
+    the shares of tasks with.
     """
 
     mixture: Name
@@ -115,4 +118,5 @@ class MixtureCard(Card):
     hold_out: Texts = Field(default_factory=list)
     license: LicenseRule | None = None
     styles: dict[StyleKind, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
+    cases: str | None = None
     parts: Annotated[dict[Name, PartCard], Field(min_length=1)]

@@ -18,6 +18,11 @@ class SplitSlice:
     start: str | None = None
     stop: str | None = None
 
+    def __str__(self) -> str:
+        """As cards write it."""
+        whole = self.start is None and self.stop is None
+        return self.name if whole else f"{self.name}[{self.start or ''}:{self.stop or ''}]"
+
     def bounds(self, rows: int) -> tuple[int, int]:
         """First row and the row after the last, of `rows`; percentages round like datasets.
 

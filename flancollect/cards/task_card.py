@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from flancollect.cards.card import Card, Count, ExpressionText, LintRules, Metric, Name, Texts, model_by_key
+from flancollect.cards.card import (
+    Card,
+    Count,
+    ExpressionText,
+    LintRules,
+    Metric,
+    Name,
+    Positive,
+    Texts,
+    model_by_key,
+)
 from flancollect.cards.source_card import Source
 
 CardSplit = Literal["train", "validation", "test", "exemplars"]
@@ -125,7 +135,8 @@ class TaskCard(Card):
 
     A card whose source cannot be had says `status: unavailable` and why; it is planned as a skip.
     `substitute` says which source stands for the original one, `original_rows` how many rows the published
-    collection counts (mixtures weigh the task by that), `original_inverted` how many of its prompts there are
+    collection counts (mixtures weigh the task by that), `original_few_shot_rows` how many of them in few-shot prompts,
+    where long texts leave room for an exemplar in far fewer, `original_inverted` how many of its prompts there are
     inverted, `differs` what else is not as in the original task.
     """
 
@@ -156,7 +167,8 @@ class TaskCard(Card):
     subject: str | None = None
     citation: str | None = None
     substitute: str | None = None
-    original_rows: Count | None = None  # rounded to tens, as the published collection gives it
+    original_rows: Positive | None = None  # rounded to tens, as the published collection gives it
+    original_few_shot_rows: Positive | None = None
     original_inverted: InvertedShares | None = None
     differs: str | None = None
     lint: LintRules | None = None
@@ -170,6 +182,14 @@ class TaskCard(Card):
     def _check_reason(self) -> TaskCard:
         if (self.status == "unavailable") != (self.reason is not None):
             raise ValueError("`reason` goes with `status: unavailable`, and with nothing else")
+        return self
+
+    @model_validator(mode="after")
+    def _check_few_shot_rows(self) -> TaskCard:
+        if (self.original_few_shot_rows or 0) > (self.original_rows or 0):
+            raise ValueError(
+                "`original_few_shot_rows` are some of `original_rows`: give both, the second as the larger"
+            )
         return self
 
     @model_validator(mode="after")

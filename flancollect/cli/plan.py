@@ -118,19 +118,23 @@ def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
     """By part: tasks, the rows that they weigh, planned rows, and their share beside the one asked for."""
     # Shares are of what is planned: where a part lacks rows, the others' shares are above those asked for.
     parts: dict[str, dict[str, Any]] = {
-        name: {"tasks": 0, "weight": 0, "rows": 0} for name in build_plan.shares
+        name: {"tasks": 0, "weight": 0.0, "rows": 0} for name in build_plan.shares
     }
     for task in build_plan.tasks:
         part = parts[task.part]
         part["tasks"] += 1
-        part["weight"] += int(task.weight)
+        part["weight"] += float(task.weight)
         part["rows"] += task.quota
     for name, part in parts.items():
         part["share"] = round(part["rows"] / max(build_plan.rows, 1), 6)
         part["asked_share"] = round(float(build_plan.shares[name]), 6)
         part["difference"] = round(part["share"] - part["asked_share"], 6)
-        distance = build_plan.distance_to_original(name)
-        part["distance_to_original"] = None if distance is None else round(float(distance), 6)
+        if released := build_plan.released.get(name):
+            part["released"] = {
+                "distance": round(float(released.distance), 6),
+                "tasks": released.tasks,
+                "uncounted": list(released.uncounted),
+            }
     return dict(sorted(parts.items()))
 
 
@@ -147,9 +151,12 @@ def _print_plan(build_plan: BuildPlan) -> None:
     for name, part in _parts(build_plan).items():
         share, points = f"{part['share']:.1%}; asked {part['asked_share']:.1%}", 100 * part["difference"]
         print(f"part {name}: {part['tasks']} tasks, {part['rows']:,} rows ({share}, {points:+.1f} points)")
-        distance = part["distance_to_original"]
-        if distance is not None:
-            print(f"  its tasks' shares are {distance:.2%} from the published ones (total variation)")
+        if released := build_plan.released.get(name):
+            others = len(released.uncounted)
+            print(
+                f"  its tasks' shares are {float(released.distance):.2%} from the released ones (total variation; "
+                f"{released.tasks:,} tasks released{f', and no cases of {others} others' if others else ''})"
+            )
     print_skips([(skip.task, skip.kind, skip.reason) for skip in _skips(build_plan)])
     differing = sum(bool(differences(task.task.card)) for task in build_plan.tasks)
     if differing:

@@ -1,22 +1,25 @@
 """From a request to the exact number of rows of every job.
 
-A mixture's size goes to its parts by weight, from a part to its tasks by min(rows, cap), from a task to its
-variants by share; what a part, task or variant cannot fill goes to its siblings. `make_plan` is pure.
+A mixture's size goes to its parts by weight, from a part to its tasks by min(cases, cap), cases being those of the
+published collection or the source's rows, and from a task to its variants by share; what a part, task or variant
+cannot fill goes to its siblings. `make_plan` is pure.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from flancollect.artifacts import Progress
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
+from flancollect.cards.select import Select, select
 from flancollect.cards.styles import Styles
 from flancollect.planning.quota import apportion, share_out, weight_of
 from flancollect.planning.recipe import Recipe, make_recipe, refuse_missing
+from flancollect.planning.released import Released, compare_with_released
 from flancollect.planning.request import BuildRequest, as_request
 from flancollect.planning.resolve import resolve
 from flancollect.planning.selection import Selection, Skip, select_tasks
@@ -25,7 +28,6 @@ from flancollect.planning.task_plan import (
     ResolvedSources,
     TaskPlan,
     TaskPlanner,
-    original_weight,
 )
 
 
@@ -34,8 +36,8 @@ class BuildPlan:
     """All that a build does, decided. Tasks and skips are sorted by name.
 
     `held_out` has the benchmarks' tasks whose questions no row may ask. `rows_asked` is what the recipe asks for;
-    `shares` is the share of it that each part should have, from which what is planned may differ. `original` has by
-    part and task what the tasks weigh in the published collection, skipped ones included.
+    `shares` is the share of it that each part should have, from which what is planned may differ. `released` compares
+    parts with the released ones, where the mixture's card names published cases.
     """
 
     recipe: Recipe
@@ -45,7 +47,7 @@ class BuildPlan:
     held_out: tuple[HeldOutTask, ...]
     rows_asked: int
     shares: Mapping[str, Fraction]
-    original: Mapping[str, Mapping[str, int]]
+    released: Mapping[str, Released] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """One line, as notebooks print what a cell gives."""
@@ -70,25 +72,6 @@ class BuildPlan:
             for task in self.tasks
             if not task.quota and task.name not in built
         ]
-
-    def distance_to_original(self, part: str) -> Fraction | None:
-        """How far the tasks' shares of a part are from those of the published collection: their total variation.
-
-        Half the sum of all differences: 0 where every share is the same, 1 where they have no task in common. A task
-        of which no count is published is taken for what it weighs here. None where that is so of all, or nothing is
-        planned.
-        """
-        original = self.original[part]
-        planned = {task.name: task for task in self.tasks if task.part == part}
-        weights = {name: task.weight for name, task in planned.items()} | {
-            name: Fraction(rows) for name, rows in original.items()
-        }
-        rows, weight = sum(task.quota for task in planned.values()), sum(weights.values())
-        if not rows or not weight or not original:
-            return None
-        quotas = {name: planned[name].quota if name in planned else 0 for name in weights}
-        shares = ((Fraction(quotas[name], rows), weights[name] / weight) for name in weights)
-        return sum((abs(here - there) for here, there in shares), Fraction(0)) / 2
 
     @property
     def rows(self) -> int:
@@ -134,31 +117,42 @@ def make_plan(catalog: Catalog, recipe: Recipe, selection: Selection, sources: R
     planner = TaskPlanner(recipe, selection, sources)
     skipped = list(selection.skipped)
     parts: dict[str, list[TaskPlan]] = {name: [] for name in recipe.parts}
-    for name, tasks in selection.parts.items():
-        for task in tasks:
+    for name, selected in selection.parts.items():
+        for task in selected:
             outcome = planner.plan(task, name)
             skipped.append(outcome) if isinstance(outcome, Skip) else parts[name].append(outcome)
     # Without `rows` a benchmark asks every question it has.
-    capacity = sum(task.capacity for tasks in parts.values() for task in tasks)
+    capacity = sum(task.capacity for of_part in parts.values() for task in of_part)
     rows = capacity if recipe.rows is None else recipe.rows
     weights = {name: weight_of(part.weight) for name, part in recipe.parts.items()}
+    tasks = tuple(sorted(_share_rows(recipe, parts, rows), key=lambda planned: planned.name))
     return BuildPlan(
         recipe=recipe,
         styles=catalog.styles.narrowed(recipe.styles),
-        tasks=tuple(sorted(_share_rows(recipe, parts, rows), key=lambda task: task.name)),
+        tasks=tasks,
         skipped=tuple(sorted(skipped)),
         held_out=tuple(_held_out_tasks(catalog, selection, sources)),
         rows_asked=rows,
         shares={name: weight / sum(weights.values()) for name, weight in weights.items()},
-        original={
-            name: {
-                task.card.task: weight
-                for task in selection.parts.get(name, ())
-                if (weight := original_weight(task, part.cap)) is not None
-            }
-            for name, part in recipe.parts.items()
-        },
+        released=_released_parts(catalog, recipe, tasks),
     )
+
+
+def _released_parts(catalog: Catalog, recipe: Recipe, tasks: Sequence[TaskPlan]) -> dict[str, Released]:
+    """The parts of a mixture of published cases beside the released ones; none if it is narrowed to some tasks."""
+    cases = catalog.cases.get(recipe.name)
+    if cases is None or recipe.only:
+        return {}
+    comparisons = {
+        name: compare_with_released(
+            part,
+            cases,
+            select(catalog.tasks.values(), part.select or Select(submix=[name])),
+            {task.name: task.quota for task in tasks if task.part == name},
+        )
+        for name, part in recipe.parts.items()
+    }
+    return {name: comparison for name, comparison in comparisons.items() if comparison is not None}
 
 
 def _held_out_tasks(

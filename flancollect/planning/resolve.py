@@ -17,7 +17,14 @@ from flancollect.errors import SourceError, UsageError, did_you_mean
 from flancollect.planning.request import BuildRequest
 from flancollect.planning.task_plan import ResolvedSources
 from flancollect.sources import source_key
-from flancollect.sources.counts import count_key, count_passing, counted, with_count
+from flancollect.sources.counts import (
+    count_key,
+    count_passing,
+    counted,
+    is_countable,
+    lies_on_the_hub,
+    with_count,
+)
 from flancollect.sources.lock import Resolution, frozen_sources, load_lock, resolve_sources, update_lock
 from flancollect.sources.table import SourceAccess
 
@@ -37,21 +44,19 @@ def resolve(
     readers = readers_of(tasks)
     keys = source_keys(readers)
     available = _available(readers)
+    sources = _sources_by_key(available, keys)
+    sizes: dict[str, int | SourceError] = {**_declared_sizes(available, split, lock.sources, keys)}
     if request.resolve_from == "declared":
         entries = _declared(available, keys, lock)
-        sizes = _declared_sizes(available, lock.sources, keys) | _counts(
-            tasks, split, keys, entries, lock, None
-        )
-        return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
-    sources = _sources_by_key(available, keys)
-    sizes = _declared_sizes(available, sources, keys)
-    if request.resolve_from == "frozen":
+    elif request.resolve_from == "frozen":
         entries = frozen_sources(sources, lock)
-        sizes |= _counts(tasks, split, keys, entries, lock, None)
-        return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
-    entries = resolve_sources(sources, request.access, lock, progress=progress)
-    sizes |= _counts(tasks, split, keys, entries, lock, request.access)
-    return ResolvedSources(keys=keys, entries=entries, sizes=sizes)
+    else:
+        entries = resolve_sources(sources, request.access, lock, progress=progress)
+        sizes = {**_declared_sizes(available, split, sources, keys)}
+    access = request.access if request.resolve_from == "sources" else None
+    return ResolvedSources(
+        keys=keys, entries=entries, sizes=sizes | _counts(tasks, split, keys, entries, lock, access)
+    )
 
 
 def _counts(
@@ -61,23 +66,26 @@ def _counts(
     entries: Mapping[str, Resolution],
     lock: Lock,
     access: SourceAccess | None,
-) -> dict[str, int]:
-    """By task name how many rows pass the card's `where`: by the lock, or counted where the source is on this disk.
+) -> dict[str, int | SourceError]:
+    """By task name how many rows pass the card's `where`, or why none does: by the lock, or counted on this machine.
 
     Nothing is counted without `access`. A source that cannot be read is told by whoever reads it next.
     """
-    counts: dict[str, int] = {}
+    counts: dict[str, int | SourceError] = {}
     for task in tasks:
-        card, entry = task.card, entries.get(keys[task.card.task])
-        if card.where is None or split not in card.splits or not isinstance(entry, SourceLock):
+        name, key = task.card.task, keys[task.card.task]
+        entry = entries.get(key)
+        if split not in task.card.splits or not isinstance(entry, SourceLock):
             continue
-        part = parse_split(card.splits[split])
-        count = counted(task, part, entry, lock.sources.get(keys[card.task]))
-        if count is None and access is not None and part.name in entry.splits:
-            with suppress(SourceError):
-                count = count_passing(task, part, access, entry)
+        part = parse_split(task.card.splits[split])
+        if not is_countable(task, part, entry):
+            continue
+        count = counted(task, part, entry, lock.sources.get(key))
         if count is not None:
-            counts[card.task] = count
+            counts[name] = count
+        elif access is not None and not lies_on_the_hub(entry):
+            with suppress(SourceError):
+                counts[name] = count_passing(task, part, key, access, entry)
     return counts
 
 
@@ -142,17 +150,22 @@ def _declared(
 
 
 def _declared_sizes(
-    tasks: Sequence[Task], sources: Collection[str], keys: Mapping[str, str]
+    tasks: Sequence[Task], split: CardSplit, sources: Collection[str], keys: Mapping[str, str]
 ) -> dict[str, int]:
-    """By task name the `rows` of its card, where nothing better is known.
+    """By task name what its card declares of the rows of `split`, where nothing better is known.
 
     Of a source in `sources` the size is known, but not how many of its rows pass a card's `where`.
     """
-    return {
-        task.card.task: task.card.rows
-        for task in tasks
-        if task.card.rows is not None and (task.card.where is not None or keys[task.card.task] not in sources)
-    }
+    sizes = {}
+    for task in tasks:
+        card = task.card
+        if card.rows is None or split not in card.splits:
+            continue
+        part = parse_split(card.splits[split])
+        if part.name == _counted_split(card) and (card.where is not None or keys[card.task] not in sources):
+            low, high = part.bounds(card.rows)
+            sizes[card.task] = high - low
+    return sizes
 
 
 def write_lock(
@@ -181,16 +194,21 @@ def write_lock(
     # An empty lock, so that every source is looked at: to write a lock is to find out what sources are now.
     entries = resolve_sources(sources, access, Lock(), progress=progress)
     for task in available:
-        # Counted here, so that no plan has to.
+        # Counted here, so that no plan has to; on the Hub, too.
         key = keys[task.card.task]
         entry = entries[key]
-        for split in task.card.splits.values() if task.card.where is not None else ():
-            part = parse_split(split)
-            if isinstance(entry, SourceLock) and part.name in entry.splits:
+        for split in map(parse_split, dict.fromkeys(task.card.splits.values())):
+            if isinstance(entry, SourceLock) and is_countable(task, split, entry):
                 with suppress(SourceError):
-                    count = count_passing(task, part, access, entry)
-                    if count is not None:
-                        entry = entries[key] = with_count(entry, {count_key(task, part): count})
+                    count = count_passing(task, split, key, access, entry)
+                    if isinstance(count, int):
+                        entry = entries[key] = with_count(entry, {count_key(task, split): count})
+    if globs:
+        for key, entry in entries.items():
+            # Counts of tasks that were not asked for still hold, if the source is what it was.
+            old = previous.sources.get(key)
+            if isinstance(entry, SourceLock) and old is not None and old.revision == entry.revision:
+                entries[key] = with_count(entry, {**old.counts, **entry.counts})
     try:
         write_artifact(path, update_lock(previous, entries))
     except OSError as error:

@@ -16,9 +16,9 @@ from flancollect.cards.entries import Task
 from flancollect.cards.family import Template
 from flancollect.cards.mixture_card import PartCard
 from flancollect.cards.splits import SplitSlice, parse_split
-from flancollect.cards.task_card import CardSplit
+from flancollect.cards.task_card import CardSplit, TaskCard
 from flancollect.cards.variants import VARIANTS, Variant
-from flancollect.errors import FlancollectError
+from flancollect.errors import FlancollectError, SourceError
 from flancollect.planning.quota import weight_of
 from flancollect.planning.recipe import Recipe
 from flancollect.planning.selection import Selection, Skip, serves
@@ -29,12 +29,13 @@ class ResolvedSources:
     """What every source is now: `keys` by task name (`Task.exemplar_task` included), `entries` by source key.
 
     An entry is a lock entry, or the error that says why there is none. `sizes` has by task name how many rows of the
-    recipe's split pass the card's `where`, for tasks of which that is known: cards that share a source differ in it.
+    recipe's split pass the card's `where`, or why none does, for tasks of which that is known: cards that share a
+    source differ in it.
     """
 
     keys: Mapping[str, str]
     entries: Mapping[str, SourceLock | FlancollectError]
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int | SourceError] = field(default_factory=dict)
 
     def of(self, task: Task) -> tuple[str, SourceLock | FlancollectError]:
         """Key and entry of a task's source."""
@@ -80,9 +81,9 @@ class HeldOutTask:
 class TaskPlan:
     """A task that will be built. `rows` counts the slice of the source split that rows are drawn from.
 
-    `pool` is where exemplars come from: of `exemplar_source`, if there is one. `weight` and `capacity` are what the
-    quota is computed from, and no job gives more than `job_rows`. A job may have a quota of 0: it stands by, for
-    what other jobs turn out not to have.
+    `pool` is where exemplars come from: of `exemplar_source`, if there is one. `weight` (cases up to the part's cap:
+    published ones, or rows) and `capacity` are what the quota is computed from, and no job gives more than `job_rows`.
+    A job may have a quota of 0: it stands by, for what other jobs turn out not to have.
     """
 
     task: Task
@@ -152,24 +153,26 @@ class TaskPlanner:
         asked = task.in_split(recipe.split)
         _check_split(asked, split.name, place, key, lock)
         low, high = split.bounds(lock.splits[split.name].rows)
-        if high == low:
+        passing = self._sources.sizes.get(card.task, high - low)
+        if isinstance(passing, SourceError):
+            raise _NotPlannedError("source", str(passing))
+        rows = min(passing, high - low)
+        if not rows:
             raise _NotPlannedError("source", f"{key}: the split {card.splits[recipe.split]} has no rows")
-        jobs = self._jobs(task, part)
-        if not jobs:
+        templates = self._templates(task, part)
+        if not templates:
             reason = f"family {task.family.name} has no template for any variant asked for"
             raise _NotPlannedError("plan", reason)
+        of_part = _variant_shares(task, recipe.parts[part])
+        shares = {name: of_part[name] for name in templates}
+        weights = {name: share * _cases(card, VARIANTS[name], rows, cap) for name, share in shares.items()}
+        jobs = _jobs(templates, weights)
         # Zero-shot builds need no exemplars, so a dead source of exemplars must not stop them.
         few_shot = any(job.variant.few_shot for job in jobs)
         exemplar_source = self._exemplar_source(task, asked, split) if few_shot else None
-        rows = min(self._sources.sizes.get(card.task, high - low), high - low)
-        if not rows:
-            raise _NotPlannedError(
-                "source", f"{key}: no row of {card.splits[recipe.split]} passes `where: {card.where}`"
-            )
         # A row serves each variant at most `max_repeat` times, and no task gives more than its cap of different rows:
         # 500 rows, 3 variants, max_repeat 2 and cap 400 give min(500 * 2 * 3, 400 * 2) = 800 rows at most.
         capacity = rows * recipe.max_repeat * len(jobs)
-        original = original_weight(task, cap)
         return TaskPlan(
             task=asked,
             part=part,
@@ -180,44 +183,30 @@ class TaskPlanner:
             exemplar_source=exemplar_source,
             published_source=self._published_source(task),
             rows=rows,
-            weight=Fraction(min(rows, cap or rows) if original is None else original),
+            weight=sum(weights.values(), Fraction(0)) / sum(shares.values()),
             capacity=capacity if cap is None else min(capacity, cap * recipe.max_repeat),
             job_rows=rows * recipe.max_repeat,
             jobs=jobs,
         )
 
-    def _jobs(self, task: Task, part: str) -> tuple[Job, ...]:
-        """The variants that the task's family has templates for, with those templates; quotas come later.
-
-        Where no template of a pair such as zs_opt and zs_noopt lists options, the two would be the same prompts: the
-        first stands for both, with the shares of both.
-        """
+    def _templates(self, task: Task, part: str) -> dict[str, tuple[Template, ...]]:
+        """The variants with a share that the family has templates for, with those templates, in the order of all."""
         hold_out = self._hold_out.templates.get(task.card.task, frozenset())
-        jobs: dict[str, Job] = {}
         shares = _variant_shares(task, self._recipe.parts[part])
-        # In the order of all variants, whatever that of the card: of a pair, the one with options comes first.
+        templates = {}
         for name, variant in VARIANTS.items():
             if name not in shares:
                 continue
             # A card narrows the forward templates alone: inverted ones serve all tasks of a family.
             names = task.card.templates if variant.direction == "forward" else None
-            templates = tuple(
+            templates[name] = tuple(
                 template
                 for template in task.family.serving(variant)
                 if serves(template, self._recipe.templates)
                 and template.id not in hold_out
                 and (names is None or template.name in names)
             )
-            if not templates:
-                continue
-            job = Job(variant=variant, share=shares[name], quota=0, templates=templates)
-            twin = jobs.get(variant.twin)
-            optionless = not any(template.shows_options for template in templates)
-            if twin is not None and optionless and twin.templates == templates:
-                jobs[variant.twin] = replace(twin, share=twin.share + job.share)
-            else:
-                jobs[name] = job
-        return tuple(jobs.values())
+        return {name: of_variant for name, of_variant in templates.items() if of_variant}
 
     def _exemplar_source(self, task: Task, asked: Task, split: SplitSlice) -> OtherSource | None:
         """What exemplars are read from, if not from the questions' source with the questions' card."""
@@ -257,10 +246,32 @@ def _variant_shares(task: Task, part: PartCard) -> dict[str, Fraction]:
     return {name: share for name, share in divided.items() if share}
 
 
-def original_weight(task: Task, cap: int | None) -> int | None:
-    """What a task weighs in the published collection: its rows there, up to the cap; None where they are unknown."""
-    rows = task.card.original_rows
-    return rows if rows is None or cap is None else min(rows, cap)
+def _cases(card: TaskCard, variant: Variant, rows: int, cap: int | None) -> int:
+    """What a task counts for in one variant: the published cases if its card has them, else its rows, up to the cap."""
+    # By the published number, as a source that stands for the original one may be fifteen times its size.
+    cases = rows if card.original_rows is None else card.original_rows
+    if variant.few_shot and card.original_few_shot_rows is not None:
+        cases = card.original_few_shot_rows
+    return cases if cap is None else min(cases, cap)
+
+
+def _jobs(templates: Mapping[str, tuple[Template, ...]], weights: Mapping[str, Fraction]) -> tuple[Job, ...]:
+    """The jobs of variants, whose shares are their weights; quotas come later.
+
+    Where no template of a pair such as zs_opt and zs_noopt lists options, the two would be the same prompts: the
+    first stands for both, with the shares of both.
+    """
+    jobs: dict[str, Job] = {}
+    # In the order of all variants, whatever that of the card: of a pair, the one with options comes first.
+    for name, weight in weights.items():
+        variant = VARIANTS[name]
+        twin = jobs.get(variant.twin)
+        optionless = not any(template.shows_options for template in templates[name])
+        if twin is not None and optionless and twin.templates == templates[name]:
+            jobs[variant.twin] = replace(twin, share=twin.share + weight)
+        else:
+            jobs[name] = Job(variant=variant, share=weight, quota=0, templates=templates[name])
+    return tuple(jobs.values())
 
 
 def _check_split(task: Task, split: str, place: str, source_key: str, lock: SourceLock) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -19,6 +21,7 @@ UNAVAILABLE = {
 }  # fmt: skip
 
 
+@cache
 def planned(name: str) -> BuildPlan:
     return make_plan(BuildRequest(name, resolve_from="declared"))
 
@@ -66,9 +69,59 @@ def test_the_plan_says_each_parts_rows_and_how_far_its_share_is_from_the_one_ask
     app(["plan", "flan2022-9", "--rows", "2000", "--json"], standalone_mode=False)
     (part,) = json.loads(capsys.readouterr().out)["parts"].values()
     assert part == {
-        "tasks": 9, "weight": 74_771, "rows": 2000, "share": 1.0, "asked_share": 1.0, "difference": 0.0,
-        "distance_to_original": 0.000362,
+        "tasks": 9, "weight": 74_771.0, "rows": 2000, "share": 1.0, "asked_share": 1.0, "difference": 0.0,
+        "released": {"distance": 0.00042, "tasks": 9, "uncounted": []},
     }  # fmt: skip
     app(["plan", "chung2022-b"], standalone_mode=False)
     said = capsys.readouterr().out
-    assert "part muffin: 74 tasks, 1,381,381 rows (46.0%; asked 46.0%, +0.0 points)" in said
+    assert (
+        "part muffin: 74 tasks, 1,381,381 rows (46.0%; asked 46.0%, +0.0 points)\n  its tasks' shares are 0.31% from "
+        "the released ones (total variation; 73 tasks released, and no cases of 7 others)\n" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "task", "percent"),
+    [
+        ("cot", "cot_esnli", 48.4),
+        ("cot", "cot_gsm8k", 10.0),
+        ("cot", "cot_qasc", 1.5),
+        ("dialog", "qrecc", 4.8),
+    ],
+)
+def test_the_size_of_a_substitute_is_no_weight(part: str, task: str, percent: float) -> None:
+    quotas = {
+        planned_task.name: planned_task.quota
+        for planned_task in planned("flan2022").tasks
+        if planned_task.part == part
+    }
+    assert 100 * quotas[task] / sum(quotas.values()) == pytest.approx(percent, abs=0.06)
+
+
+def test_prompts_of_flan_2021_are_inverted_as_often_as_released() -> None:
+    rows = Counter[tuple[str, bool]]()
+    for task in planned("flan2022").tasks:
+        if task.part == "flan2021":
+            for job in task.jobs:
+                rows[job.variant.name[:2], job.variant.inverted] += job.quota
+    inverted = {
+        shots: 100 * rows[shots, True] / (rows[shots, True] + rows[shots, False]) for shots in ("zs", "fs")
+    }
+    assert inverted == {"zs": pytest.approx(18.1, abs=0.1), "fs": pytest.approx(24.0, abs=0.1)}
+
+
+def test_a_plan_of_some_tasks_alone_is_not_compared() -> None:
+    assert make_plan(BuildRequest("flan2022-9", resolve_from="declared", only=("cot_gsm8k",))).released == {}
+
+
+def test_the_languages_of_tydiqa_have_their_own_sizes() -> None:
+    assert {task.task.card.subject: task.quota for task in planned("tydiqa").tasks} == {
+        "arabic": 921, "bengali": 113, "finnish": 782, "indonesian": 565, "korean": 276, "russian": 812,
+        "swahili": 499, "telugu": 669,
+    }  # fmt: skip
+
+
+def test_tasks_of_wiki_qa_have_the_rows_that_their_cards_say() -> None:
+    sizes = {task.name: task.rows for task in planned("t0").tasks if task.name.startswith("wiki_qa_")}
+    assert sorted(sizes.values()) == [1_040] * 6 + [20_360] * 5
+    assert sizes["wiki_qa_Jeopardy_style"] == 1_040

@@ -210,3 +210,14 @@ def test_adding_a_task_leaves_the_jobs_of_others_alone_when_their_quota_stays(th
         {"a": 9, "b": 9, "c": 9},
     )
     assert one.tasks[0].jobs == two.tasks[0].jobs
+
+
+def test_few_shot_prompts_weigh_as_many_as_were_published(tmp_path: Path) -> None:
+    card = TASK.replace("task: colours", "task: a") + "original_rows: 100\noriginal_few_shot_rows: 20\n"
+    catalog = catalogue(tmp_path, ["b"], **{"a.yaml": card})
+    shares = parts(None, zs_opt=1, fs_opt=1)
+    plan = planned(catalog, {"mixture": "m", "size": 160, "parts": shares}, {"a": 1000, "b": 100})
+    assert {task.name: {job.variant.name: job.quota for job in task.jobs} for task in plan.tasks} == {
+        "a": {"zs_opt": 50, "fs_opt": 10},
+        "b": {"zs_opt": 50, "fs_opt": 50},
+    }
