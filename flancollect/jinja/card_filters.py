@@ -51,7 +51,7 @@ def line(value: Any) -> str:
 def clause(value: Any) -> str:
     """A sentence without the signs that end it, to stand within another: "It rained." becomes "It rained"."""
     text = as_text(value).rstrip()
-    return text if text.endswith("...") else text.rstrip(".?!")
+    return text if text.endswith("...") else text.rstrip(".?!").rstrip()
 
 
 def label(value: Any, word: str) -> str:

@@ -1,4 +1,4 @@
-"""`one`, `many`, `numbered`, `para` and `line`."""
+"""`one`, `many`, `numbered`, `para`, `line`, `clause` and `label`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def error(text: str, row: dict[str, Any] | None = None) -> str:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("'It rained.' | clause", "It rained"),
+        ("'It rained .' | clause", "It rained"),
+        ("'Did it rain? ' | clause", "Did it rain"),
+        ("'And then...' | clause", "And then..."),
+        ("'3 + 4' | label('Input: ')", "Input: 3 + 4"),
+        ("'Question: 3 + 4' | label('Input: ')", "Question: 3 + 4"),
+        ("'Sentence 1 : a' | label('Q: ')", "Sentence 1 : a"),
+        ("'at 10:30 he left' | label('Q: ')", "Q: at 10:30 he left"),
         ("'a' | one", "a"),
         ("['a', 'b'] | one", "a"),
         ("3 | one", 3),
