@@ -162,7 +162,9 @@ def _declared_sizes(
         if card.rows is None or split not in card.splits:
             continue
         part = parse_split(card.splits[split])
-        if part.name == _counted_split(card) and (card.where is not None or keys[card.task] not in sources):
+        if part.name == parse_split(card.counted_split).name and (
+            card.where is not None or keys[card.task] not in sources
+        ):
             low, high = part.bounds(card.rows)
             sizes[card.task] = high - low
     return sizes
