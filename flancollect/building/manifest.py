@@ -24,6 +24,7 @@ from flancollect.building.doubles import Texts
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.workers import PeakMemory
 from flancollect.cards.licenses import combined
+from flancollect.cards.splits import parse_split
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.schemas import columns_of, schema_of
 from flancollect.jinja.evaluate import RENDER_VERSION
@@ -100,9 +101,10 @@ def is_complete(plan: BuildPlan, tasks: Iterable[TaskRows], skipped: Sequence[Sk
 def _has_all_rows(task: TaskPlan, recipe: Recipe) -> bool:
     """Whether a source has the questions that the card says there are, as far as it speaks of the split asked for."""
     card, cap = task.task.card, recipe.parts[task.part].cap
-    if card.rows is None or card.splits[recipe.split] != card.counted_split:
+    if card.rows is None or task.split.name != parse_split(card.counted_split).name:
         return True
-    return task.capacity >= (card.rows if cap is None else min(card.rows, cap))
+    low, high = task.split.bounds(card.rows)
+    return task.capacity >= (high - low if cap is None else min(high - low, cap))
 
 
 def part_rows(plan: BuildPlan, tasks: Iterable[TaskRows]) -> list[PartRows]:

@@ -125,8 +125,11 @@ def test_a_question_that_falls_away_leaves_it_incomplete(tmp_path: Path) -> None
         ("train: train", 8, True),
         ("train: train", 9, False),
         ("validation: train", 9, False),
+        ("train: 'train[4:]'", 8, True),
+        ("train: 'train[4:]'", 9, False),
+        ("train: 'train[:4]'", 9, True),
         # What the card counts is another split than the one that is asked.
-        ("train: 'train[:4]', validation: train", 9, True),
+        ("train: other, validation: train", 9, True),
     ],
 )
 def test_a_source_with_fewer_questions_than_its_card_says_is_no_whole_benchmark(
@@ -134,10 +137,11 @@ def test_a_source_with_fewer_questions_than_its_card_says_is_no_whole_benchmark(
 ) -> None:
     task = TASK.replace("{train: train}", f"{{{splits}}}") + f"rows: {rows}\n"
     card = BENCHMARK.replace("split: train", f"split: {'validation' if 'validation' in splits else 'train'}")
+    task = task.replace("files: colours.csv", "files: {train: colours.csv, other: colours.csv}")
     folder = colours(tmp_path / "cards", task=task, more=card)
     assert build_exam(folder, tmp_path / "out").code == 0
     manifest = open_build(tmp_path / "out").manifest
-    assert (manifest.complete, manifest.rows) == (complete, 8)
+    assert (manifest.complete, manifest.rows) == (complete, 4 if "[" in splits else 8)
 
 
 def test_a_benchmark_that_asks_some_questions_of_a_task_is_complete_with_those(tmp_path: Path) -> None:
