@@ -15,6 +15,9 @@ _LABEL = re.compile(r"\s*[A-Z][\w'-]*( [\w'-]+){0,3}( \d+)? ?:\s")
 """What looks like a label: one to four words at the head of a text, and a colon."""
 
 
+_LABEL_CHARACTERS = 200
+
+
 def one(value: Any) -> Any:
     """The value itself, or the first of a list."""
     if isinstance(value, list | tuple):
@@ -57,7 +60,9 @@ def clause(value: Any) -> str:
 def label(value: Any, word: str) -> str:
     """The text behind a label, unless it brings one of its own: "Input: 3 + 4", but "Question: 3 + 4" as it is."""
     text = value if type(value) is str else as_text(value)
-    return text if _LABEL.match(text) else f"{word}{text}"
+    # Most texts have no colon near their head, which is sooner seen.
+    has_label = text.find(":", 0, _LABEL_CHARACTERS) >= 0 and _LABEL.match(text)
+    return text if has_label else f"{word}{text}"
 
 
 def _prefixed(gap: str, value: Any, name: str) -> str:

@@ -345,13 +345,13 @@ def _answers(answer: Answer, scope: _Scope) -> tuple[list[_AnswerParts], dict[in
 
 def _text_answer(text: Any) -> _AnswerParts | str:
     """A free-text answer; a text in its place says what is wrong with it."""
+    if isinstance(text, str):
+        return (text, (), None) if text.strip() else "empty answer"
     if isinstance(text, ExpressionError):
         return _failure("answer.text", text)
     if is_null(text):
         return NULL_ANSWER
-    if not isinstance(text, str):
-        return f"answer.text: {type(text).__name__} where text is needed{_as_text_advice(text)}"
-    return (text, (), None) if text.strip() else "empty answer"
+    return f"answer.text: {type(text).__name__} where text is needed{_as_text_advice(text)}"
 
 
 def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts | str:

@@ -94,12 +94,10 @@ class ExampleStore:
             for row, key in zip(pick.exemplars, pick_keys, strict=True)
             if key not in self._stored
         }
-        examples = [
-            example._replace(explanation=row.explanation)
-            if row.explanation and isinstance(example, Example)
-            else example
-            for (row, _), example in zip(missing.values(), self.examples(list(missing.values())), strict=True)
-        ]
+        examples = self.examples(list(missing.values()))
+        for i, (row, _) in enumerate(missing.values()):
+            if row.explanation and isinstance(example := examples[i], Example):
+                examples[i] = example._replace(explanation=row.explanation)
         self._stored.update(zip(missing, examples, strict=True))
         self._stored_chars += sum(len(example.input) for example in examples if isinstance(example, Example))
         return [
