@@ -46,6 +46,7 @@ def _row(task: str, variant: str, i: int, order: int, text: str) -> dict[str, ob
             "dialog_style": None,
             "exemplar_source": "pool" if few else None,
             "exemplars": [i + 1 + n for n in range(1 + i % 3)] if few else [],
+            "exemplar_templates": ["a", "b", "c"][: 1 + i % 3] if few and i % 2 else [],
             "options": ["yes", "no"] if options else [],
             "answer": f"answer {i}",
         },
@@ -100,7 +101,7 @@ def build(
     jobs: Jobs,
     *,
     kind: BuildKind = "mixture",
-    shard_bytes: int = 3400,
+    shard_bytes: int = 3500,
     seed: int = 0,
     revision: str = "1",
 ) -> Manifest:

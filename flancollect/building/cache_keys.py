@@ -125,7 +125,7 @@ class _KeyHasher:
             "quota": job.quota,
             # A second use of a row is drawn apart from the first, so the first stays when a second is added.
             "max_repeat": self._settings.max_repeat,
-            "templates": [[template.id, template_hash(template)] for template in job.templates],
+            "templates": _templates(job),
         }
         first, rest = fingerprint(self._every_row(task, job)), fingerprint(some_rows)
         return first[:_PART_DIGITS], rest[:_PART_DIGITS]
@@ -162,6 +162,8 @@ class _KeyHasher:
             "options": task.task.family.options,
             "variant": job.variant.name,
             "shots": settings.shots.model_dump() if few_shot else None,
+            # Exemplars in templates of their own depend on all of them.
+            "exemplar_templates": few_shot and settings.shots.templates != "same" and _templates(job),
             "limits": settings.limits.model_dump(),
             "styles": self._styles_hash(task, job),
         }
@@ -183,6 +185,10 @@ class _KeyHasher:
                 ]
             )
         return self._styles[used]
+
+
+def _templates(job: Job) -> list[list[str]]:
+    return [[template.id, template_hash(template)] for template in job.templates]
 
 
 def _slice(split: SplitSlice) -> list[str | None]:

@@ -47,6 +47,7 @@ class Trace:
     answer: str
     exemplar_source: str | None
     exemplars: list[int]
+    exemplar_templates: list[str]
     fields: Mapping[str, Any]
     inputs: str
     targets: str
@@ -106,20 +107,25 @@ def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]
     """The source row, and the prompt that its recorded decisions make of it; none where it falls away now."""
     provenance = stored["provenance"]
     family = source.plan.task.family
-    template = next((t for t in family.templates if t.id == stored["template_id"]), None)
-    if template is None:
-        raise CheckError(f"template {stored['template_id']} is not in the catalogue any more")
+    templates = {template.id: template for template in family.templates}
+    for template_id in (stored["template_id"], *provenance["exemplar_templates"]):
+        if template_id not in templates:
+            raise CheckError(f"template {template_id} is not in the catalogue any more")
+    template = templates[stored["template_id"]]
     for kind in ("option", "shot", "dialog"):
         style = provenance[f"{kind}_style"]
         if style is not None and style not in plan.styles.names(f"{kind}s"):
             raise CheckError(f"{kind} style {style} is not in the catalogue any more")
     row = _read_row(source, provenance["split"], provenance["source_row"])
+    exemplars = tuple(_exemplars(source, provenance))
+    apart = tuple(templates[template_id] for template_id in provenance["exemplar_templates"])
     pick = Pick(
         template=template,
         option_style=provenance["option_style"],
         dialog_style=provenance["dialog_style"],
         shot_style=provenance["shot_style"],
-        exemplars=tuple(_exemplars(source, provenance)),
+        exemplars=exemplars,
+        exemplar_templates=apart or (template,) * len(exemplars),
         exemplar_source=provenance["exemplar_source"] or "pool",
     )
     # The very renderer that built the row, on decisions that were recorded and not drawn again: if the text differs,
@@ -136,7 +142,11 @@ def _exemplars(source: TaskSource, provenance: Mapping[str, Any]) -> Sequence[Ro
     if provenance["exemplar_source"] == "card":
         rows = pool_source.worked_examples()
         by_number = {row.id: row for row in rows}
-        return [by_number[number] for number in numbers if number in by_number]
+        for number in numbers:
+            if number not in by_number:
+                key = pool_source.plan.source_key
+                raise CheckError(f"{key}: worked example {number} is not in the document any more")
+        return [by_number[number] for number in numbers]
     return [_read_row(pool_source, split, number) for number in numbers]
 
 

@@ -20,6 +20,12 @@ class Shots(Card):
     `explained` is for tasks whose cards have worked examples (Natural Instructions): that share of their prompts shows
     one of these with its explanation, the others two rows of the task, as in Flan 2022; without it all prompts show
     worked examples, and no explanation.
+
+    `templates` says in which templates exemplars stand: `same` as the question, or `mixed`, each in one of its own, of
+    those with the same opening that pair with the shot style. `flan2022` is the rule of FLAN's code (flan/v2/tasks.py),
+    which says how many exemplars there are, too: half of the prompts with options show five in mixed templates; the
+    others, and all without options, show two or three in the question's template: what is left of 25 drawn over ten
+    templates. Prompts of `explained` tasks mix nothing there.
     """
 
     min: Positive = 1
@@ -29,11 +35,20 @@ class Shots(Card):
     disjoint: bool = False
     order: Literal["drawn", "first"] = "drawn"
     explained: Annotated[float, Field(ge=0, le=1)] = 0.0
+    templates: Literal["same", "mixed", "flan2022"] = "same"
 
     @model_validator(mode="after")
     def _check_range(self) -> Shots:
         if self.min > self.max:
             raise ValueError(f"min ({self.min}) is above max ({self.max})")
+        return self
+
+    @model_validator(mode="after")
+    def _check_templates(self) -> Shots:
+        if self.templates == "flan2022" and (self.min, self.max, self.order) != (1, 5, "drawn"):
+            raise ValueError(
+                "`templates: flan2022` says how many exemplars are drawn: leave out `min`, `max` and `order`"
+            )
         return self
 
 

@@ -183,6 +183,8 @@ def _print_trace(result: Trace) -> None:
     print(f"template: {result.template} ({result.template_at}){f'; styles: {used}' if used else ''}")
     print(f"options: {result.options or 'none shown'}; answer: {result.answer}")
     print(f"exemplars: {f'{result.exemplar_source} rows {result.exemplars}' if result.exemplars else 'none'}")
+    if result.exemplar_templates:
+        print(f"in templates: {', '.join(result.exemplar_templates)}")
     for name, value in result.fields.items():
         print(f"field {name}: {value}")
     print(f"rendered again: {'the same text' if result.rendered_again else 'DIFFERENT'}")

@@ -24,6 +24,7 @@ PROVENANCE = pa.struct(
         ("dialog_style", pa.string()),  # name of the dialog style; null where no field holds turns
         ("exemplar_source", pa.string()),  # "pool": rows of the task, "card": the card's own; null = no shots
         ("exemplars", pa.list_(pa.int64())),  # numbers in that source, as shown; empty = zero-shot
+        ("exemplar_templates", pa.list_(pa.string())),  # `template_id` of each; empty = all in the row's own
         ("options", pa.list_(pa.string())),  # option texts in the order shown; empty = none shown
         ("answer", pa.string()),  # the answer's text, before an option style turned it into a label
     ]

@@ -67,11 +67,19 @@ def _provenance(prompts: Sequence[Prompt], ids: Ints, scope: DrawScope, split: s
         "dialog_style": [prompt.pick.dialog_style for prompt in prompts],
         "exemplar_source": [prompt.pick.exemplar_source if prompt.exemplars else None for prompt in prompts],
         "exemplars": [[row.id for row in prompt.exemplars] for prompt in prompts],
+        "exemplar_templates": [_templates_apart(prompt) for prompt in prompts],
         "options": [prompt.row.options if prompt.pick.option_style else () for prompt in prompts],
         "answer": [prompt.row.answer or prompt.targets for prompt in prompts],
     }
     arrays = [_array(columns[field.name], field.type) for field in PROVENANCE]
     return pa.StructArray.from_arrays(arrays, fields=list(PROVENANCE))
+
+
+def _templates_apart(prompt: Prompt) -> Sequence[str]:
+    """The template of each exemplar shown; none where all stand in the question's own."""
+    own = prompt.pick.template.id
+    templates = [template.id for template in prompt.exemplar_templates]
+    return () if all(template == own for template in templates) else templates
 
 
 def _questions(prompts: Sequence[Prompt], card: TaskCard, split: str, styles: Styles) -> pa.StructArray:

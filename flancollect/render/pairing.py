@@ -8,7 +8,7 @@ after the row's own text nothing says where the answer begins if there is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
@@ -62,6 +62,26 @@ def pairs(template: Template, style: ShotStyle, *, options: bool = True) -> bool
             return cue != "none"
         case "words":
             return True
+
+
+def templates_beside(
+    template: Template, templates: Sequence[Template], style: ShotStyle, *, options: bool = True
+) -> tuple[Template, ...]:
+    """The templates that exemplars of a question in this template may stand in: itself, and those like it.
+
+    They have its opening, which is said once for all; they go with its shot style; and they list options where it does,
+    or the answers of exemplars could be letters that no answer of the question is.
+    """
+    return tuple(
+        other
+        for other in templates
+        if other.id == template.id
+        or (
+            other.intro == template.intro
+            and (not options or other.shows_options == template.shows_options)
+            and pairs(other, style, options=options)
+        )
+    )
 
 
 def styles_for(template: Template, styles: Mapping[str, ShotStyle], *, options: bool = True) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ from flancollect.cards.styles import Styles
 from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, Ints, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
-from flancollect.render.pairing import styles_for
+from flancollect.render.pairing import styles_for, templates_beside
 
 TEMPLATE_PURPOSE = "\x77ording"
 """The purpose under which templates are drawn: an older word for them, in escapes so that searches for words that
 the code no longer uses find nothing. Its letters enter every draw: with others, every row of every build would
 change."""
+
+HALF = 1 << 63
+"""Half of the 2**64 numbers that are drawn are below it."""
 
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 
@@ -29,7 +32,8 @@ class Pick:
     """The decisions for one prompt. Style names are None where the style has nothing to do.
 
     `exemplars` are rows in the order shown; the renderer may use fewer, to keep within the budget. `exemplar_source`
-    says what their numbers count: rows of the "pool", or the worked examples of the "card".
+    says what their numbers count: rows of the "pool", or the worked examples of the "card". `exemplar_templates` has
+    the template of each exemplar.
     """
 
     template: Template
@@ -37,6 +41,7 @@ class Pick:
     dialog_style: str | None
     shot_style: str | None
     exemplars: tuple[Row, ...]
+    exemplar_templates: tuple[Template, ...] = ()
     exemplar_source: str = "pool"
 
 
@@ -93,20 +98,34 @@ def pick_rows(
     option_styles = draw_styles("style of options", list(styles.options))
     dialog_styles = draw_styles("style of dialogs", list(styles.dialogs))
     shot_styles = _draw_shot_styles(scope, ids, row_templates, styles) if few_shot else [None] * len(ids)
-    exemplars = _exemplars_of(scope, rows, pool, shots) if few_shot else [((), pool.source)] * len(rows)
-    return [
+    prompt_kinds = _prompt_kinds(scope, ids, pool, shots) if few_shot else [_NO_SHOTS] * len(rows)
+    exemplars = _exemplars_of(scope, rows, prompt_kinds)
+    picks = [
         Pick(
             template=template,
             option_style=option if template.shows_options and scope.variant.options and row.options else None,
             dialog_style=dialog,
             shot_style=shot,
             exemplars=row_exemplars,
-            exemplar_source=exemplar_source,
+            exemplar_templates=(template,) * len(row_exemplars),
+            exemplar_source=kind.source,
         )
-        for row, template, option, dialog, shot, (row_exemplars, exemplar_source) in zip(
-            rows, row_templates, option_styles, dialog_styles, shot_styles, exemplars, strict=True
+        for row, template, option, dialog, shot, kind, row_exemplars in zip(
+            rows,
+            row_templates,
+            option_styles,
+            dialog_styles,
+            shot_styles,
+            prompt_kinds,
+            exemplars,
+            strict=True,
         )
     ]
+    mixed = [
+        i for i, kind in enumerate(prompt_kinds) if kind.mixed and exemplars[i] and shot_styles[i] is not None
+    ]
+    _mix_templates(scope, ids, picks, mixed, templates, styles)
+    return picks
 
 
 def _draw_shot_styles(
@@ -131,22 +150,86 @@ def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -
     return belows(draws(scope.key(TEMPLATE_PURPOSE), ids), len(templates)).astype(np.int64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PromptKind:
+    """One kind of few-shot prompt: the rows it shows of, how many, and whether in templates of their own."""
+
+    rows: Sequence[Row]
+    source: str
+    shots: Shots
+    mixed: bool
+
+
+_NO_SHOTS = _PromptKind(rows=(), source="pool", shots=Shots(), mixed=False)
+
+
+def _prompt_kinds(scope: DrawScope, ids: Ints, pool: ExemplarPool, shots: Shots) -> list[_PromptKind]:
+    """The kind of each row's prompt."""
+
+    def kind(low: int, high: int, rows: Sequence[Row], source: str, *, mixed: bool) -> _PromptKind:
+        between = shots.model_copy(update={"min": low, "max": high})
+        return _PromptKind(rows=rows, source=source, shots=between, mixed=mixed)
+
+    if pool.worked:
+        # Of 2**64 numbers those below half of them are half: with `explained` 0.5 a draw of 2**62 shows a worked
+        # example.
+        purpose, most = "explained", int(shots.explained * 2**64)
+        mixed = shots.templates == "mixed"
+        first = kind(1, 1, pool.worked, "card", mixed=mixed)
+        second = kind(2, 2, pool.rows, pool.source, mixed=mixed)
+    elif shots.templates == "flan2022":
+        purpose, most = "mixed templates", HALF if scope.variant.options else 0
+        first = kind(5, 5, pool.rows, pool.source, mixed=True)
+        # Ten templates take turns in rows that follow one another: of 25 rows, two or three have the question's.
+        second = kind(2, 3, pool.rows, pool.source, mixed=False)
+    else:
+        every = kind(shots.min, shots.max, pool.rows, pool.source, mixed=shots.templates == "mixed")
+        return [every] * len(ids)
+    return [first if number < most else second for number in draws(scope.key(purpose), ids).tolist()]
+
+
+def _positions(values: Iterable[Hashable]) -> list[list[int]]:
+    """The positions of equal values together, in the order of their first ones: of a, b, a they are [0, 2] and [1]."""
+    positions: dict[Hashable, list[int]] = {}
+    for position, value in enumerate(values):
+        positions.setdefault(value, []).append(position)
+    return list(positions.values())
+
+
 def _exemplars_of(
-    scope: DrawScope, rows: Sequence[Row], pool: ExemplarPool, shots: Shots
-) -> list[tuple[tuple[Row, ...], str]]:
-    """The exemplars of each row, and what their numbers count."""
-    if not pool.worked:
-        return [(exemplars, pool.source) for exemplars in _draw_exemplars(scope, rows, pool.rows, shots)]
-    # Of 2**64 numbers those below half of them are half: with `explained` 0.5 a draw of 2**62 shows a worked example.
-    most = int(shots.explained * 2**64)
-    numbers = draws(scope.key("explained"), np.array([row.id for row in rows], dtype=np.int64)).tolist()
-    one, two = (shots.model_copy(update={"min": count, "max": count}) for count in (1, 2))
-    worked = _draw_exemplars(scope, rows, pool.worked, one)
-    plain = _draw_exemplars(scope, rows, pool.rows, two)
-    return [
-        (explained, "card") if number < most else (unexplained, pool.source)
-        for number, explained, unexplained in zip(numbers, worked, plain, strict=True)
-    ]
+    scope: DrawScope, rows: Sequence[Row], kinds: Sequence[_PromptKind]
+) -> list[tuple[Row, ...]]:
+    """The exemplars of each row."""
+    exemplars: list[tuple[Row, ...]] = [()] * len(rows)
+    for positions in _positions(map(id, kinds)):
+        kind = kinds[positions[0]]
+        if kind is not _NO_SHOTS:
+            of_kind = _draw_exemplars(scope, [rows[i] for i in positions], kind.rows, kind.shots)
+            for i, row_exemplars in zip(positions, of_kind, strict=True):
+                exemplars[i] = row_exemplars
+    return exemplars
+
+
+def _mix_templates(
+    scope: DrawScope,
+    ids: Ints,
+    picks: list[Pick],
+    mixed: Sequence[int],
+    templates: Sequence[Template],
+    styles: Styles,
+) -> None:
+    """Deal templates to the exemplars of the picks at these positions, different ones as long as there are any."""
+    names = (scope.seed, scope.task, scope.variant.name, scope.repeat, "exemplar templates")
+    for group in _positions((picks[i].template.id, picks[i].shot_style) for i in mixed):
+        positions = [mixed[i] for i in group]
+        template, style = picks[positions[0]].template, styles.shots[picks[positions[0]].shot_style or ""]
+        beside = templates_beside(template, templates, style, options=scope.variant.options)
+        # Each row shuffles the templates and deals them out in turn: with numbers [9, 2, 5] for templates a, b, c the
+        # order is b, c, a, and four exemplars have b, c, a, b.
+        numbers = streams(keys(names, ids[positions].tolist()), len(beside))
+        for i, order in zip(positions, np.argsort(numbers, axis=1, kind="stable").tolist(), strict=True):
+            dealt = tuple(beside[order[j % len(beside)]] for j in range(len(picks[i].exemplars)))
+            picks[i] = replace(picks[i], exemplar_templates=dealt)
 
 
 def _draw_exemplars(

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from flancollect.cards.family import Family
+from flancollect.cards.family import Family, Template
 from flancollect.cards.mixture_card import Limits, Shots
 from flancollect.cards.styles import Styles
 from flancollect.errors import CardError
@@ -34,13 +34,23 @@ ExampleOrReason = Example | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One finished row: texts, the row and pick they came from, and the exemplars that it shows."""
+    """One finished row: texts, the row and pick they came from, and the exemplars that it shows, each in a template."""
 
     row: Row
     pick: Pick
     inputs: str
     targets: str
     exemplars: tuple[Row, ...]
+    exemplar_templates: tuple[Template, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A row that may be shown, the template it stands in, and its texts there."""
+
+    row: Row
+    template: Template
+    example: Example
 
 
 class ExampleStore:
@@ -64,18 +74,24 @@ class ExampleStore:
         Raises CardError where a template fails, unless it is what works out the answer: then some rows may
         be beyond it.
         """
+        return self._render([(row, pick, pick.template) for row, pick in picked])
+
+    def _render(self, picked: Sequence[tuple[Row, Pick, Template]]) -> list[ExampleOrReason]:
+        """Rows in the styles of their picks, each in a template."""
         options, dialogs = self.styles.options, self.styles.dialogs
         columns = TemplateColumns(
             self._family,
-            [row for row, _ in picked],
-            [None if pick.option_style is None else options[pick.option_style] for _, pick in picked],
-            [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick in picked],
+            [row for row, _, _ in picked],
+            [None if pick.option_style is None else options[pick.option_style] for _, pick, _ in picked],
+            [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick, _ in picked],
         )
-        examples = render_each(columns, [pick.template for _, pick in picked], self.fallbacks)
-        return [_example_or_reason(row, example) for (row, _), example in zip(picked, examples, strict=True)]
+        examples = render_each(columns, [template for _, _, template in picked], self.fallbacks)
+        return [
+            _example_or_reason(row, example) for (row, _, _), example in zip(picked, examples, strict=True)
+        ]
 
-    def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[tuple[Row, Example]]]:
-        """Each pick's exemplars that its template can serve, rendered now or before."""
+    def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[Exemplar]]:
+        """Each pick's exemplars that their templates can serve, rendered now or before."""
         if len(self._stored) > MOST_STORED or self._stored_chars > MOST_STORED_CHARS:
             self._stored.clear()
             self._stored_chars = 0
@@ -83,27 +99,27 @@ class ExampleStore:
         # missing is rendered in one call, each row once, and the rest is looked up.
         keys = [
             [
-                (pick.exemplar_source, row.id, pick.template.id, pick.option_style, pick.dialog_style)
-                for row in pick.exemplars
+                (pick.exemplar_source, row.id, template.id, pick.option_style, pick.dialog_style)
+                for row, template in zip(pick.exemplars, pick.exemplar_templates, strict=True)
             ]
             for _, pick in picked
         ]
         missing = {
-            key: (row, pick)
+            key: (row, pick, template)
             for (_, pick), pick_keys in zip(picked, keys, strict=True)
-            for row, key in zip(pick.exemplars, pick_keys, strict=True)
+            for row, template, key in zip(pick.exemplars, pick.exemplar_templates, pick_keys, strict=True)
             if key not in self._stored
         }
-        examples = self.examples(list(missing.values()))
-        for i, (row, _) in enumerate(missing.values()):
+        examples = self._render(list(missing.values()))
+        for i, (row, _, _) in enumerate(missing.values()):
             if row.explanation and isinstance(example := examples[i], Example):
                 examples[i] = example._replace(explanation=row.explanation)
         self._stored.update(zip(missing, examples, strict=True))
         self._stored_chars += sum(len(example.input) for example in examples if isinstance(example, Example))
         return [
             [
-                (row, example)
-                for row, key in zip(pick.exemplars, pick_keys, strict=True)
+                Exemplar(row, template, example)
+                for row, template, key in zip(pick.exemplars, pick.exemplar_templates, pick_keys, strict=True)
                 if isinstance(example := self._stored[key], Example)
             ]
             for (_, pick), pick_keys in zip(picked, keys, strict=True)
@@ -200,20 +216,30 @@ def _few_shot(
                 yield i, NO_EXEMPLAR_FITS
             else:
                 row, pick = picked[i]
-                rows = tuple(row for row, _ in usable[i][:count])
-                yield i, Prompt(row=row, pick=pick, inputs=text, targets=questions[i].target, exemplars=rows)
+                fitting = usable[i][:count]
+                yield (
+                    i,
+                    Prompt(
+                        row=row,
+                        pick=pick,
+                        inputs=text,
+                        targets=questions[i].target,
+                        exemplars=tuple(exemplar.row for exemplar in fitting),
+                        exemplar_templates=tuple(exemplar.template for exemplar in fitting),
+                    ),
+                )
 
 
 def _select_shots(
-    usable: Sequence[Sequence[tuple[Row, Example]]],
+    usable: Sequence[Sequence[Exemplar]],
 ) -> tuple[list[Example], ShotSelection]:
     """All exemplars of some questions, each once, and which of them each question shows."""
     # Examples come out of the store, so equal ones are one object: identity tells them apart without comparing texts.
     numbers: dict[int, tuple[int, Example]] = {}
     exemplars = [
-        numbers.setdefault(id(example), (len(numbers), example))[0]
+        numbers.setdefault(id(exemplar.example), (len(numbers), exemplar.example))[0]
         for shots in usable
-        for _, example in shots
+        for exemplar in shots
     ]
     selection = ShotSelection(
         exemplars=np.array(exemplars, dtype=np.int64),

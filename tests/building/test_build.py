@@ -57,6 +57,7 @@ def test_datasets_opens_the_documented_columns(small):
         "source_row": Value("int64"),
         "repeat": Value("int32"),
         "exemplars": List(Value("int64")),
+        "exemplar_templates": List(TEXT),
         "options": List(TEXT),
     }
     assert opened.features == Features(dict.fromkeys(COLUMNS[:-1], TEXT) | {"provenance": provenance})

@@ -234,6 +234,14 @@ def test_families_are_checked(tmp_path: Path, empty: Path, before: str, after: s
         ("mixture: m\nsize: 0\nparts: {mine: {}}\n", "greater than or equal to 1"),
         ("mixture: m\nsize: 10\nparts: {mine: {variants: {zs: 1}}}\n", "zs_opt"),
         ("mixture: m\nsize: 10\nshots: {min: 4, max: 2}\nparts: {mine: {}}\n", "min (4) is above max (2)"),
+        (
+            "mixture: m\nsize: 10\nshots: {templates: flan2022, max: 3}\nparts: {mine: {}}\n",
+            "leave out `min`, `max` and `order`",
+        ),
+        (
+            "mixture: m\nsize: 10\nshots: {templates: any}\nparts: {mine: {}}\n",
+            "'same', 'mixed' or 'flan2022'",
+        ),
         ("benchmark: b\nselect: {tasks: [colours]}\nask: {templates: [asks]}\n", 'no template "asks"'),
         ("benchmark: b\nselect: {submix: theirs}\n", 'no task has the submix "theirs"'),
         (

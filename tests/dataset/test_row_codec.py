@@ -25,6 +25,7 @@ provenance = st.fixed_dictionaries(
         "dialog_style": st.none() | text,
         "exemplar_source": st.none() | text,
         "exemplars": st.lists(st.integers(-(2**63), 2**63 - 1), max_size=4),
+        "exemplar_templates": st.lists(text, max_size=4),
         "options": st.lists(text, max_size=4),
         "answer": text,
     }

@@ -121,6 +121,7 @@ def _job(name: str, rows: int, words: Words) -> pa.Table:
     made = {
         "source_row": pa.array(number),
         "exemplars": pa.array([[]] * rows, PROVENANCE.field("exemplars").type),
+        "exemplar_templates": pa.array([[]] * rows, PROVENANCE.field("exemplar_templates").type),
     }
     made["options"] = pa.array([["yes", "no"]] * rows)
     made["answer"] = targets = texts(words, f"{name} targets", rows, 6)

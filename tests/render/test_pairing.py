@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.family import Template
 from flancollect.cards.style_card import ShotStyle
-from flancollect.render.pairing import cue_of, ending, pairs, styles_for
+from flancollect.render.pairing import cue_of, ending, pairs, styles_for, templates_beside
 
 
 def template(text: str, target: str = "{{ answer }}") -> Template:
@@ -70,3 +72,26 @@ def test_every_template_of_the_collection_has_a_choice_of_styles() -> None:
         for each in family.templates:
             fitting = [name for name, style in drawn.items() if pairs(each, style)]
             assert len(fitting) >= 3, each.id
+
+
+def test_exemplars_stand_beside_a_question_in_templates_of_its_opening_cue_and_options() -> None:
+    texts = {
+        "asks": "Who wrote {{ x }}?",
+        "asks_too": "Name the author of {{ x }}.",
+        "cue": "{{ x }}\nAuthor:",
+        "options": "Who wrote {{ x }}?\n{{ options }}",
+        "opened": "Who wrote {{ x }}?",
+    }
+    named = {name: replace(template(text), id=name) for name, text in texts.items()}
+    named["opened"] = replace(named["opened"], intro="Books.")
+
+    def beside(name: str, style: ShotStyle, *, options: bool = True) -> list[str]:
+        others = templates_beside(named[name], list(named.values()), style, options=options)
+        return [other.id for other in others]
+
+    assert beside("asks", LABEL) == ["asks", "asks_too"]
+    assert beside("asks", BARE) == ["asks", "asks_too", "cue"]
+    assert beside("asks", LABEL, options=False) == ["asks", "asks_too", "options"]
+    assert beside("options", LABEL) == ["options"]
+    assert beside("opened", LABEL) == ["opened"]
+    assert beside("cue", LABEL) == ["asks", "asks_too", "cue"]

@@ -103,3 +103,68 @@ def test_many_rows_are_picked_as_one_by_one() -> None:
 def test_the_number_of_exemplars_is_drawn_between_min_and_max() -> None:
     counts = {len(p.exemplars) for p in picked("fs_opt", range(200), [row(i) for i in range(1000, 1100)])}
     assert counts == {2, 3, 4}
+
+
+MANY = [template(name, shows_options=False) for name in "abcdefg"]
+
+
+def few_shot(variant: str, shots: Shots, rows: int = 400) -> list[Pick]:
+    names = DrawScope(seed=0, task="t", variant=VARIANTS[variant], repeat=0)
+    pool = ExemplarPool(rows=[row(i) for i in range(1000, 1300)], source="pool")
+    return pick_rows(names, [row(i) for i in range(rows)], MANY, STYLES, pool, shots)
+
+
+@given(count=st.integers(1, 12))
+def test_mixed_exemplars_have_different_templates_as_long_as_there_are_any(count: int) -> None:
+    for each in few_shot("fs_opt", Shots(min=count, max=count, templates="mixed"), rows=20):
+        names = [template.name for template in each.exemplar_templates]
+        assert len(names) == len(each.exemplars) == count
+        assert len(set(names)) == min(count, len(MANY))
+        assert names[len(MANY) :] == names[: max(count - len(MANY), 0)]
+
+
+def test_every_template_serves_at_every_place_of_a_mixed_prompt() -> None:
+    picks = few_shot("fs_opt", Shots(min=3, max=3, templates="mixed"))
+    for place in range(3):
+        assert {each.exemplar_templates[place].name for each in picks} == set("abcdefg")
+
+
+def test_exemplars_stand_in_the_question_s_template_unless_they_are_mixed() -> None:
+    for each in few_shot("fs_opt", Shots()):
+        assert set(each.exemplar_templates) == {each.template}
+
+
+def test_mixing_templates_draws_the_same_templates_styles_and_exemplars() -> None:
+    same, mixed = (few_shot("fs_opt", Shots(templates=templates)) for templates in ("same", "mixed"))
+    for one, other in zip(same, mixed, strict=True):
+        assert (one.template, one.shot_style, one.exemplars) == (
+            other.template,
+            other.shot_style,
+            other.exemplars,
+        )
+
+
+def test_flan_2022_mixes_five_in_half_of_the_prompts_with_options_and_shows_two_or_three_in_the_others() -> (
+    None
+):
+    shots = Shots(templates="flan2022")
+    picks = few_shot("fs_opt", shots, rows=1000)
+    mixed = [each for each in picks if len(each.exemplars) == 5]
+    assert 440 < len(mixed) < 560
+    assert all(len(set(each.exemplar_templates)) == 5 for each in mixed)
+    counts = [len(each.exemplars) for each in picks if len(each.exemplars) != 5]
+    assert set(counts) == {2, 3}
+    assert 0.4 < counts.count(2) / len(counts) < 0.6
+    for each in [*(p for p in picks if len(p.exemplars) != 5), *few_shot("fs_noopt", shots)]:
+        assert len(each.exemplars) in (2, 3)
+        assert set(each.exemplar_templates) == {each.template}
+
+
+def test_mixed_rows_are_picked_as_one_by_one() -> None:
+    names = DrawScope(seed=5, task="té", variant=VARIANTS["fs_opt"], repeat=1)
+    pool = [row(i) for i in range(40)]
+    rows = [row(i) for i in (*range(60), 10**12)]
+    for templates in ("mixed", "flan2022"):
+        shots = Shots(templates=templates)
+        together = pick_rows(names, rows, MANY, STYLES, ExemplarPool(rows=pool, source="pool"), shots)
+        assert together == [pick(names, one, MANY, STYLES, pool, shots) for one in rows]
