@@ -123,6 +123,7 @@ class _KeyHasher:
             # A row that came out as its twin's row did gives way to another, so the twin's rows decide.
             "twin": twin and self.key(task, twin),
             "quota": job.quota,
+            "inverted_inputs": job.variant.inverted and self._settings.limits.targets_per_inverted_input,
             # A second use of a row is drawn apart from the first, so the first stays when a second is added.
             "max_repeat": self._settings.max_repeat,
             "templates": _templates(job),
@@ -164,7 +165,7 @@ class _KeyHasher:
             "shots": settings.shots.model_dump() if few_shot else None,
             # Exemplars in templates of their own depend on all of them.
             "exemplar_templates": few_shot and settings.shots.templates != "same" and _templates(job),
-            "limits": settings.limits.model_dump(),
+            "limits": settings.limits.model_dump(exclude={"targets_per_inverted_input"}),
             "styles": self._styles_hash(task, job),
         }
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from flancollect.artifacts import JobRecord
 from flancollect.building.cache_keys import JobFile, JobFiles, template_hash, twin_of
-from flancollect.building.doubles import EarlierTexts
+from flancollect.building.doubles import EarlierTexts, InvertedInputs
 from flancollect.building.reuse import MISSING, previous_rows
 from flancollect.building.settings import RenderSettings
 from flancollect.building.task_source import MORSEL_ROWS, TaskSource
@@ -163,12 +163,14 @@ class RunningJob:
         """Rows until the quota is met or every row has been used `max_repeat` times."""
         remaining = self._job.quota
         earlier = EarlierTexts(self._job, self._twin, self._settings) if self._settings.dedup else None
+        most = self._settings.limits.targets_per_inverted_input
+        inputs = InvertedInputs(most) if most is not None and self._job.variant.inverted else None
         shown = 1 + (self._settings.shots.max if self._job.variant.few_shot else 0)
         # All rows serve once before any serves twice, so a larger quota only adds rows.
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
             order = self._source.question_order(scope)
-            while remaining and len(order):
+            while remaining and len(order) and not (inputs and inputs.exhausted):
                 # Where rows fall away some more are read at once, so that the last few need no pass of their own.
                 spare = remaining // 8 + 16 if self.dropped else 0
                 size = min(MORSEL_ROWS, remaining + spare)
@@ -179,6 +181,8 @@ class RunningJob:
                     block = self._morsel(scope, morsel)
                     if earlier is not None:
                         block = earlier.without(block, self.dropped)
+                    if inputs is not None:
+                        block = inputs.without(block, self.dropped)
                     block = part(block, 0, min(remaining, block.rows))
                     remaining -= block.rows
                     yield block
