@@ -16,11 +16,6 @@ from flancollect.draw import Draws, Ints, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
 from flancollect.render.pairing import styles_for, templates_beside
 
-TEMPLATE_PURPOSE = "\x77ording"
-"""The purpose under which templates are drawn: an older word for them, in escapes so that searches for words that
-the code no longer uses find nothing. Its letters enter every draw: with others, every row of every build would
-change."""
-
 HALF = 1 << 63
 """Half of the 2**64 numbers that are drawn are below it."""
 
@@ -147,7 +142,7 @@ def _draw_shot_styles(
 
 def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:
     """The number of the template that each row is rendered with."""
-    return belows(draws(scope.key(TEMPLATE_PURPOSE), ids), len(templates)).astype(np.int64)
+    return belows(draws(scope.key("template"), ids), len(templates)).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,7 +214,8 @@ def test_held_out_questions_are_in_no_task_however_they_are_written(tmp_path: Pa
     benchmark = "benchmark: q\nselect: {tasks: [q_1]}\nsplit: train\nhold_out: [rows]\n"
     parts = "  a: {variants: {zs_opt: 1, fs_opt: 1}}\n  b: {variants: {zs_opt: 1, fs_opt: 1}}\n"
     card = mixture(40, parts, "hold_out: [q]\n")
-    folder = catalogue(tmp_path / "cards", tasks, m=card, q=benchmark)
+    styles = 'shots:\n  q_a: {exemplar: "Q: {{ input }}\\nA: {{ target }}", query: "Q: {{ input }}\\nA:"}\n'
+    folder = catalogue(tmp_path / "cards", tasks, m=card, q=benchmark, _styles=styles)
     manifest = build(tmp_path / "out", folder)
     text = " ".join(row[1] for row in rows_of(tmp_path / "out")).casefold()
     assert "france" not in text
