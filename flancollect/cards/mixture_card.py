@@ -56,8 +56,8 @@ class Limits(Card):
     """How long a row may be, in bytes of UTF-8 (about four to a token of English); longer ones are left out, counted.
 
     Few-shot prompts show fewer exemplars first (`shots.max_input_bytes`); this bounds prompts without any, and targets.
-    An inverted prompt that shows a label alone ("Write a headline about sports.") is the same for all rows of the label:
-    so many of them have it per task and variant, `targets_per_inverted_input`, and further ones are left out, counted.
+    An inverted prompt that shows a label alone ("Write a headline about sports.") is the same for all rows of the
+    label: of a task and variant `targets_per_inverted_input` rows have it, and further ones are left out, counted.
     """
 
     input_bytes: Positive | None = None

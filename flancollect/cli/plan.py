@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,9 +27,12 @@ from flancollect.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from flancollect.building.outlook import Outlook
     from flancollect.planning.plan import BuildPlan
     from flancollect.planning.request import ResolveFrom
     from flancollect.planning.selection import Skip
+
+MOST_OUTLOOKS_PRINTED = 10
 
 
 def plan(
@@ -49,8 +53,10 @@ def plan(
 ) -> None:
     """Show the quota of every task and variant, and what would be skipped, before any work.
 
-    Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards.
+    Without --resolve or --mirror nothing is reached: sizes come from the lock and from the cards. With them, the first
+    rows of every source on this machine are looked at, too: what a build would drop of them is said.
     """
+    from flancollect.building.outlook import outlook
     from flancollect.cli.progress import progress
     from flancollect.planning.plan import plan as make_plan
 
@@ -70,13 +76,14 @@ def plan(
     )
     with progress() as report:
         build_plan = make_plan(request, report)
+        outlooks = outlook(build_plan, access, report) if resolve_from == "sources" else {}
     if json:
-        print_json(_plan_dict(build_plan))
+        print_json(_plan_dict(build_plan, outlooks))
         return
-    _print_plan(build_plan)
+    _print_plan(build_plan, outlooks)
 
 
-def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
+def _plan_dict(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> dict[str, Any]:
     from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
 
@@ -104,6 +111,10 @@ def _plan_dict(build_plan: BuildPlan) -> dict[str, Any]:
             for task in build_plan.tasks
             if task.quota
         ],
+        "falling_away": {
+            task: {"looked_at": look.looked_at, "dropped": dict(look.dropped), "error": look.error}
+            for task, look in outlooks.items()
+        },
         "skipped": [
             {"task": skip.task, "kind": skip.kind, "reason": skip.reason} for skip in _skips(build_plan)
         ],
@@ -138,7 +149,7 @@ def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
     return dict(sorted(parts.items()))
 
 
-def _print_plan(build_plan: BuildPlan) -> None:
+def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> None:
     from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
 
@@ -158,6 +169,7 @@ def _print_plan(build_plan: BuildPlan) -> None:
                 f"{released.tasks:,} tasks released{f', and no cases of {others} others' if others else ''})"
             )
     print_skips([(skip.task, skip.kind, skip.reason) for skip in _skips(build_plan)])
+    _print_outlooks(outlooks)
     differing = sum(bool(differences(task.task.card)) for task in build_plan.tasks)
     if differing:
         where = "named in task_cards/SOURCES.md and by `flancollect cards sources`"
@@ -169,3 +181,22 @@ def _print_plan(build_plan: BuildPlan) -> None:
         else ""
     )
     print(f"{build_plan.rows:,} rows planned{short}")
+
+
+def _print_outlooks(outlooks: Mapping[str, Outlook]) -> None:
+    """The tasks that lose rows: first those that have no usable one, then those that lose most."""
+    ordered = sorted(
+        outlooks.items(), key=lambda item: (item[1].usable > 0, -sum(item[1].dropped.values()), item[0])
+    )
+    for task, look in ordered[:MOST_OUTLOOKS_PRINTED]:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in look.dropped.items())
+        if look.error:
+            print(f"fails: {task}: {look.error}")
+        else:
+            print(
+                f"falls away: {task}: {look.usable} of {look.looked_at} rows looked at are usable: {reasons}"
+            )
+    if len(ordered) > MOST_OUTLOOKS_PRINTED:
+        print(
+            f"falls away: {len(ordered) - MOST_OUTLOOKS_PRINTED} further tasks lose rows; --json lists them all"
+        )

@@ -33,6 +33,7 @@ MOST_REASONS = 20
 OTHER_REASONS = "other reasons"
 HELD_OUT = "held out for a benchmark"
 NULL_ANSWER = "null answer"
+WHERE = "where"
 NOTHING_HELD_OUT = HeldOutQuestions()
 
 
@@ -199,7 +200,7 @@ def _where_reasons(card: TaskCard, scope: _Scope) -> dict[int, str]:
     if card.where is None:
         return {}
     return {
-        i: _failure("where", value) if isinstance(value, ExpressionError) else "where"
+        i: _failure(WHERE, value) if isinstance(value, ExpressionError) else WHERE
         for i, value in enumerate(scope.values(card.where))
         if not value or isinstance(value, ExpressionError)
     }

@@ -88,9 +88,7 @@ def test_forward_inputs_are_not_bounded(tmp_path: Path) -> None:
     assert len(rows) == 400
 
 
-def test_nobody_looks_through_a_million_rows_in_vain(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_looks_through_a_million_rows_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doubles, "MOST_IN_VAIN", 100)
     manifest, rows = build(tmp_path, "{targets_per_inverted_input: 2}", "{zs_opt_inv: 1}", 5000)
     assert len(rows) == 8
@@ -103,4 +101,7 @@ def test_a_larger_bound_keeps_the_rows_of_a_smaller_one(tmp_path: Path) -> None:
     _, many = build(tmp_path, "{targets_per_inverted_input: 9}", "{zs_opt_inv: 1}")
     fresh, _ = build(tmp_path / "fresh", "{targets_per_inverted_input: 9}", "{zs_opt_inv: 1}")
     assert few_texts < set(zip(many["inputs"], many["targets"], strict=True))
-    assert fresh.content_hash == build(tmp_path, "{targets_per_inverted_input: 9}", "{zs_opt_inv: 1}")[0].content_hash
+    assert (
+        fresh.content_hash
+        == build(tmp_path, "{targets_per_inverted_input: 9}", "{zs_opt_inv: 1}")[0].content_hash
+    )
