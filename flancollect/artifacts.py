@@ -150,12 +150,15 @@ class RunInfo(Artifact):
 class JobRecord(Artifact):
     """What ends a rendered job's file: with it the job is done. `bytes` counts the values of its rows.
 
+    `shortened` counts the rows of which limits cut a field.
+
     `templates` has, by template, a hash of the texts that its rows were rendered with.
     """
 
     rows: int
     bytes: int
     rows_sha256: str
+    shortened: int = 0
     dropped: dict[str, int] = Field(default_factory=dict)
     templates: dict[str, str] = Field(default_factory=dict)
     runs: list[RunInfo] = Field(default_factory=list)
@@ -164,6 +167,7 @@ class JobRecord(Artifact):
 class TaskRows(Artifact):
     """What one task gave in one variant. `dropped` counts the rows that were drawn and not used, by reason.
 
+    `shortened` counts the rows of which limits cut the long field.
     `planned` is the quota before rendering: there are more rows where it made up for others, fewer where it had no
     more. `metric` and `cluster` are the card's; `subject` is the part of a benchmark that the task is of.
     `rows_sha256` is over the build's columns of its rows, so that two builds compare by task.
@@ -184,6 +188,7 @@ class TaskRows(Artifact):
     variant: str
     planned: int
     rows: int
+    shortened: int = 0
     dropped: dict[str, int] = Field(default_factory=dict)
     rows_sha256: str
 
@@ -262,6 +267,11 @@ class Manifest(Artifact):
     licenses: list[LicenseRows] = Field(default_factory=list)
     # Read by whoever plans the build again, and checked by `Recipe` then: planning is a floor above.
     recipe: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def shortened(self) -> int:
+        """Rows of which limits cut the long field."""
+        return sum(task.shortened for task in self.tasks)
 
 
 class ExportFile(Artifact):

@@ -44,6 +44,7 @@ def _row(task: str, variant: str, i: int, order: int, text: str) -> dict[str, ob
             "option_style": "dashes" if options else None,
             "shot_style": ("plain", "numbered")[i % 2] if few else None,
             "dialog_style": None,
+            "cut_bytes": 0,
             "exemplar_source": "pool" if few else None,
             "exemplars": [i + 1 + n for n in range(1 + i % 3)] if few else [],
             "exemplar_templates": ["a", "b", "c"][: 1 + i % 3] if few and i % 2 else [],

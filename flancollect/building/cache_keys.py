@@ -160,6 +160,7 @@ class _KeyHasher:
             ],
             "hold_out": self._hold_out,
             "needs": dict(task.task.family.needs),
+            "long": settings.limits.too_long == "shorten" and task.task.family.long,
             "options": task.task.family.options,
             "variant": job.variant.name,
             "shots": settings.shots.model_dump() if few_shot else None,

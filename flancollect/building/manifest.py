@@ -154,6 +154,7 @@ def task_rows(plan: TaskPlan, outcome: TaskOutcome) -> Iterator[TaskRows]:
             variant=job.variant,
             planned=planned[job.variant],
             rows=job.record.rows,
+            shortened=job.record.shortened,
             dropped=job.record.dropped,
             rows_sha256=job.record.rows_sha256,
         )

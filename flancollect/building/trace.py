@@ -43,6 +43,7 @@ class Trace:
     option_style: str | None
     shot_style: str | None
     dialog_style: str | None
+    cut_bytes: int
     options: list[str]
     answer: str
     exemplar_source: str | None

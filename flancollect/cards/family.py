@@ -52,6 +52,8 @@ class Template:
 class Family:
     """A family with its parents' parts filled in, templates in the order of the files.
 
+    `long` is the need that limits may shorten.
+
     `ignored_lints` has the lints that do not apply to it, with the reason.
     """
 
@@ -61,6 +63,7 @@ class Family:
     example: Mapping[str, Any]
     templates: tuple[Template, ...]
     file: str
+    long: str | None = None
     ignored_lints: Mapping[str, str] = field(default_factory=dict)
 
     def serving(self, variant: Variant) -> tuple[Template, ...]:
@@ -119,6 +122,7 @@ def _resolve(loaded: LoadedCard[FamilyCard], cards: Mapping[str, LoadedCard[Fami
         example=card.example,
         templates=tuple(_templates(loaded)),
         file=loaded.document.file,
+        long=card.long,
         ignored_lints={} if card.lint is None else card.lint.ignore,
     )
     if card.extends is None:
@@ -129,6 +133,7 @@ def _resolve(loaded: LoadedCard[FamilyCard], cards: Mapping[str, LoadedCard[Fami
     return replace(
         family,
         needs={**parent.needs, **card.needs},
+        long=card.long or parent.long,
         # `options: none` is also the default, so only what is written can replace the parent's.
         options=card.options if "options" in card.model_fields_set else parent.options,
         example={**parent.example, **card.example},
@@ -169,6 +174,10 @@ def _family_problems(family: Family, document: Document) -> Iterator[Problem]:
         if name in RESERVED or not name.isidentifier():
             reason = "is taken" if name in RESERVED else "is not a variable name"
             yield document.problem(("needs", name), f"needs.{name}: the name {reason}; choose another")
+    if family.long is not None and family.needs.get(family.long) != "text":
+        texts = [name for name, kind in family.needs.items() if kind == "text"]
+        what = f'long: no need "{family.long}" that is a text.' + did_you_mean(family.long, texts, "Texts")
+        yield document.problem(("long",), what)
     # The example is a whole row of the family; one that lacks it (made from templates of elsewhere) is not tried.
     parts = {*family.needs, "answer"} | ({"options"} if family.options != "none" else set())
     for name in sorted(parts ^ set(family.example)) if family.example else ():

@@ -31,6 +31,8 @@ class TemplateCard(Card):
 class FamilyCard(Card):
     """The templates of one shape of task, and the contract (`needs`) between them and the cards.
 
+    `long` names the need, a text, that may lose its end where a mixture's limits say `too_long: shorten`: an article to
+    sum up, not a passage of which the end may decide between yes and no.
     `options`: closed (a fixed label set), open (the row's own options) or none. `example` is one row
     (the needs, plus `answer`, and `options` unless there are none): documentation, preview and golden test;
     a family made from templates of elsewhere may have none, and is then not tried by `cards check`.
@@ -39,6 +41,7 @@ class FamilyCard(Card):
     family: Name
     extends: Name | None = None
     needs: dict[str, FieldType] = Field(default_factory=dict)
+    long: str | None = None
     options: Literal["closed", "open", "none"] = "none"
     example: dict[str, Any] = Field(default_factory=dict)
     forward: dict[Name, TemplateCard]

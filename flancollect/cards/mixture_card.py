@@ -56,12 +56,15 @@ class Limits(Card):
     """How long a row may be, in bytes of UTF-8 (about four to a token of English); longer ones are left out, counted.
 
     Few-shot prompts show fewer exemplars first (`shots.max_input_bytes`); this bounds prompts without any, and targets.
+    With `too_long: shorten` a zero-shot prompt that is too long loses the end of its family's `long` field, in whole
+    words, in place of being left out; the row says how much (`provenance.cut_bytes`).
     An inverted prompt that shows a label alone ("Write a headline about sports.") is the same for all rows of the
     label: of a task and variant `targets_per_inverted_input` rows have it, and further ones are left out, counted.
     """
 
     input_bytes: Positive | None = None
     target_bytes: Positive | None = None
+    too_long: Literal["drop", "shorten"] = "drop"
     targets_per_inverted_input: Positive | None = 20
 
 

@@ -187,6 +187,8 @@ def _print_trace(result: Trace) -> None:
         print(f"in templates: {', '.join(result.exemplar_templates)}")
     for name, value in result.fields.items():
         print(f"field {name}: {value}")
+    if result.cut_bytes:
+        print(f"shortened to keep within the limits: {result.cut_bytes:,} bytes of a field")
     print(f"rendered again: {'the same text' if result.rendered_again else 'DIFFERENT'}")
     print("--- inputs")
     print(result.inputs)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import JobRecord, RunInfo, fingerprint
-from flancollect.dataset.row_codec import REPEAT, SOURCE_ROW, Block, concat, part, row_layout, take
+from flancollect.dataset.row_codec import CUT_BYTES, REPEAT, SOURCE_ROW, Block, concat, part, row_layout, take
 from flancollect.dataset.schemas import MIXTURE, columns_of
 from flancollect.errors import FlancollectError
 
@@ -49,7 +49,7 @@ def write_rendered(
     layout = row_layout(schema)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     entries_digest, payload_digest = hashlib.sha256(), hashlib.sha256()
-    runs, keys = list[RunInfo](), list[SortKey]()
+    runs, keys, shortened = list[RunInfo](), list[SortKey](), 0
     try:
         with temporary.open("wb") as file:
             for unsorted_run in _runs(blocks):
@@ -60,6 +60,7 @@ def write_rendered(
                 entries_digest.update(run.entries.data)
                 payload_digest.update(run.payload.data)
                 keys.append(_sort_key(run))
+                shortened += int(np.count_nonzero(run.entries[CUT_BYTES]))
                 for section in (run.payload, run.entries, run.offsets()[1:], run.order):
                     file.write(np.ascontiguousarray(section).data)
                 runs.append(RunInfo(rows=run.rows, bytes=run.payload.nbytes))
@@ -71,6 +72,7 @@ def write_rendered(
                 rows_sha256=fingerprint(
                     [columns, rows, entries_digest.hexdigest(), payload_digest.hexdigest()]
                 ),
+                shortened=shortened,
                 dropped=dict(sorted(dropped.items())),
                 templates=dict(templates),
                 runs=runs,

@@ -28,7 +28,7 @@ from flancollect.draw import Ints
 from flancollect.errors import FlancollectError
 
 TEXT, TEXTS, INTS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int64())
-SOURCE_ROW, REPEAT = "provenance.source_row", "provenance.repeat"
+SOURCE_ROW, REPEAT, CUT_BYTES = "provenance.source_row", "provenance.repeat", "provenance.cut_bytes"
 TEXT_HASH = "text_hash"
 MOST_TEXT_BYTES = (1 << 31) - 1  # of one array: Arrow's offsets of text are 32-bit numbers
 NULL = -1

@@ -22,6 +22,10 @@ PROVENANCE = pa.struct(
         ("option_style", pa.string()),  # name of the option style; null where no options are shown
         ("shot_style", pa.string()),  # name of the shot style; null in zero-shot prompts
         ("dialog_style", pa.string()),  # name of the dialog style; null where no field holds turns
+        (
+            "cut_bytes",
+            pa.int32(),
+        ),  # bytes that the family's `long` field lost to the mixture's limits; 0 = none
         ("exemplar_source", pa.string()),  # "pool": rows of the task, "card": the card's own; null = no shots
         ("exemplars", pa.list_(pa.int64())),  # numbers in that source, as shown; empty = zero-shot
         ("exemplar_templates", pa.list_(pa.string())),  # `template_id` of each; empty = all in the row's own

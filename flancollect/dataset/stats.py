@@ -42,13 +42,15 @@ class Stats:
     `counts` is rows by kind and name: submix, variant, task, template, option_style, shot_style and
     dialog_style ("none" where a row has none), exemplars (how many a row shows). `lengths` is of inputs and
     targets by variant, and of all rows under "all". `dropped` counts, by reason, rows drawn but not used;
-    `skipped` tasks that are not in the build; `short` rows planned but not there. `distinct_rows`, `source_rows` and
+    `skipped` tasks that are not in the build; `short` rows planned but not there; `shortened` rows of which limits cut
+    the long field. `distinct_rows`, `source_rows` and
     `parts` are the manifest's.
     """
 
     rows: int
     shards: int
     short: int
+    shortened: int
     skipped: int
     distinct_rows: int
     source_rows: int
@@ -80,6 +82,7 @@ def stats(build: PathLike | Build) -> Stats:
         rows=manifest.rows,
         shards=len(manifest.shards),
         short=manifest.short,
+        shortened=manifest.shortened,
         skipped=len(manifest.skipped),
         distinct_rows=manifest.distinct_rows,
         source_rows=manifest.source_rows,
@@ -125,6 +128,11 @@ def composition_lines(rows: int, composition: Manifest | Stats) -> list[str]:
         *lines,
         f"{composition.distinct_rows:,} different texts of {composition.source_rows:,} different source rows; "
         f"{twice:,} rows stand there already",
+        *(
+            [f"{composition.shortened:,} rows shortened to keep within the limits"]
+            if composition.shortened
+            else []
+        ),
     ]
 
 

@@ -65,6 +65,7 @@ def _provenance(prompts: Sequence[Prompt], ids: Ints, scope: DrawScope, split: s
         "option_style": [prompt.pick.option_style for prompt in prompts],
         "shot_style": [prompt.pick.shot_style for prompt in prompts],
         "dialog_style": [prompt.pick.dialog_style for prompt in prompts],
+        "cut_bytes": np.array([prompt.cut_bytes for prompt in prompts], dtype=np.int32),
         "exemplar_source": [prompt.pick.exemplar_source if prompt.exemplars else None for prompt in prompts],
         "exemplars": [[row.id for row in prompt.exemplars] for prompt in prompts],
         "exemplar_templates": [_templates_apart(prompt) for prompt in prompts],

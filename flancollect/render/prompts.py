@@ -14,6 +14,7 @@ from flancollect.cards.mixture_card import Limits, Shots
 from flancollect.cards.styles import Styles
 from flancollect.errors import CardError
 from flancollect.render.few_shot import ShotSelection, few_shot_prompts
+from flancollect.render.limits import ExampleOrReason, fit
 from flancollect.render.normalise import Row, count_dropped
 from flancollect.render.picks import Pick
 from flancollect.render.zero_shot import Example, NullCellError, TemplateColumns, join_zero_shot, render_each
@@ -23,18 +24,16 @@ NO_EXEMPLAR_FITS = "no exemplar fits max_input_bytes"
 EMPTY_PROMPT = "the prompt comes out empty"
 EMPTY_TARGET = "the target comes out empty"
 
-NO_LIMITS = Limits()
-
 MOST_STORED = 50_000  # examples of some hundred bytes each
 MOST_STORED_CHARS = 64 * 1024 * 1024
-
-ExampleOrReason = Example | str
-"""A row's texts, or why the template cannot be used for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One finished row: texts, the row and pick they came from, and the exemplars that it shows, each in a template."""
+    """One finished row: texts, the row and pick they came from, and the exemplars that it shows, each in a template.
+
+    `cut_bytes` is how much its long field lost to `limits`.
+    """
 
     row: Row
     pick: Pick
@@ -42,6 +41,7 @@ class Prompt:
     targets: str
     exemplars: tuple[Row, ...]
     exemplar_templates: tuple[Template, ...] = ()
+    cut_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ExampleStore:
 
     def __init__(self, family: Family, styles: Styles) -> None:
         self.fallbacks = Counter[str]()
-        self._family = family
+        self.family = family
         self.styles = styles
         self._stored: dict[tuple[object, ...], ExampleOrReason] = {}
         self._stored_chars = 0
@@ -80,7 +80,7 @@ class ExampleStore:
         """Rows in the styles of their picks, each in a template."""
         options, dialogs = self.styles.options, self.styles.dialogs
         columns = TemplateColumns(
-            self._family,
+            self.family,
             [row for row, _, _ in picked],
             [None if pick.option_style is None else options[pick.option_style] for _, pick, _ in picked],
             [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick, _ in picked],
@@ -148,11 +148,13 @@ def render_prompts(
 ) -> list[Prompt]:
     """Render picked rows, in order.
 
-    Dropped and counted are those without texts, those longer than the limits, and few-shot ones without an exemplar.
+    Dropped and counted are those without texts, those that the limits leave out, and few-shot ones without an exemplar.
     """
     questions = store.examples(picked)
-    if limits != NO_LIMITS:
-        questions = [_within(question, limits) for question in questions]
+    cut_bytes: Sequence[int] = [0] * len(questions)
+    if limits.input_bytes is not None or limits.target_bytes is not None:
+        fitted = fit(picked, questions, limits, store.family.long, store.examples)
+        questions, cut_bytes = [row.question for row in fitted], [row.cut_bytes for row in fitted]
     most_bytes = min(shots.max_input_bytes, limits.input_bytes or shots.max_input_bytes)
     few_shot = {
         i: question
@@ -166,7 +168,12 @@ def render_prompts(
         if i not in outcomes:
             outcome = (
                 Prompt(
-                    row=row, pick=pick, inputs=join_zero_shot(question), targets=question.target, exemplars=()
+                    row=row,
+                    pick=pick,
+                    inputs=join_zero_shot(question),
+                    targets=question.target,
+                    exemplars=(),
+                    cut_bytes=cut_bytes[i],
                 )
                 if isinstance(question, Example)
                 else question
@@ -176,21 +183,6 @@ def render_prompts(
         else:
             count_dropped(dropped, outcome)
     return prompts
-
-
-def _within(question: ExampleOrReason, limits: Limits) -> ExampleOrReason:
-    """The texts, or that they are too long."""
-    if isinstance(question, str):
-        return question
-    texts = (
-        (join_zero_shot(question), limits.input_bytes, "prompt"),
-        (question.target, limits.target_bytes, "target"),
-    )
-    for text, most, what in texts:
-        # A character has four bytes at most, so most texts need no encoding.
-        if most is not None and len(text) * 4 > most and len(text.encode()) > most:
-            return f"a {what} longer than {most:,} bytes"
-    return question
 
 
 def _few_shot(

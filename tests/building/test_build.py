@@ -56,6 +56,7 @@ def test_datasets_opens_the_documented_columns(small):
     provenance = dict.fromkeys(names, TEXT) | {
         "source_row": Value("int64"),
         "repeat": Value("int32"),
+        "cut_bytes": Value("int32"),
         "exemplars": List(Value("int64")),
         "exemplar_templates": List(TEXT),
         "options": List(TEXT),

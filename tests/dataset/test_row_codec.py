@@ -23,6 +23,7 @@ provenance = st.fixed_dictionaries(
         "option_style": st.none() | text,
         "shot_style": st.none() | text,
         "dialog_style": st.none() | text,
+        "cut_bytes": st.integers(0, 2**31 - 1),
         "exemplar_source": st.none() | text,
         "exemplars": st.lists(st.integers(-(2**63), 2**63 - 1), max_size=4),
         "exemplar_templates": st.lists(text, max_size=4),

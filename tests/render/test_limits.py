@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flancollect as fc
+from flancollect.errors import CardError
+from flancollect.render.limits import cut_at_word
 from tests.catalogs import write
 from tests.small import nothing_embedded
 
 FAMILY = """
     family: echo
     needs: {text: text}
+    long: text
     options: none
     example: {text: t, answer: a}
     forward:
@@ -76,6 +81,86 @@ def test_a_long_target_falls_away_too(tmp_path: Path) -> None:
     targets, dropped = built(tmp_path, "{target_bytes: 4}", [("a", "1234"), ("b", "12345"), ("c", "1")])
     assert targets == {"1234", "1"}
     assert dropped["a target longer than 4 bytes"] == 1
+
+
+SHORTEN = "{input_bytes: 25, too_long: shorten}"
+
+
+def prompts(folder: Path) -> dict[str, tuple[str, int]]:
+    """By target the zero-shot prompt, and how many bytes of a field are cut."""
+    rows = [row for row in fc.open_build(folder / "out") if row["template_type"] == "zs_opt"]
+    return {row["targets"]: (row["inputs"], row["provenance"]["cut_bytes"]) for row in rows}
+
+
+def test_a_long_field_loses_the_words_that_do_not_fit(tmp_path: Path) -> None:
+    rows = [
+        ("one two three four five six", "long"),
+        ("one two", "short"),
+        ("one two three four x", "just fits"),
+    ]
+    built(tmp_path, SHORTEN, rows)
+    assert prompts(tmp_path) == {
+        "long": ("Say: one two three four", 9),
+        "short": ("Say: one two", 0),
+        "just fits": ("Say: one two three four x", 0),
+    }
+    manifest = fc.open_build(tmp_path / "out").manifest
+    assert manifest.shortened == 1
+    assert fc.stats(tmp_path / "out").shortened == 1
+
+
+def test_what_is_shortened_can_be_traced(tmp_path: Path) -> None:
+    built(tmp_path, SHORTEN, [("one two three four five six", "long"), ("one two", "short")])
+    build = fc.open_build(tmp_path / "out")
+    number = next(i for i, row in enumerate(build) if row["provenance"]["cut_bytes"])
+    with nothing_embedded():
+        trace = fc.why(tmp_path / "out", number, fc.BuildRequest("", catalogs=(tmp_path / "cards",)))
+    assert trace.rendered_again
+    assert trace.cut_bytes == 9
+
+
+def test_a_row_whose_answer_would_be_cut_off_is_left_out(tmp_path: Path) -> None:
+    rows = [("one two three four five six", "six"), ("one two three four five sixty", "two"), ("one", "x")]
+    targets, dropped = built(tmp_path, SHORTEN, rows)
+    assert prompts(tmp_path).keys() == {"two", "x"}
+    assert "six" not in targets
+    assert dropped["too long, and the answer is in what would be cut off"] == 1
+
+
+def test_a_long_target_and_a_field_of_which_nothing_would_be_left_are_left_out(tmp_path: Path) -> None:
+    long_target = "{input_bytes: 25, target_bytes: 3, too_long: shorten}"
+    _, dropped = built(
+        tmp_path / "a", long_target, [("one two three four five six", "4 bytes"), ("a", "b"), ("c", "d")]
+    )
+    assert dropped["a prompt longer than 25 bytes"] == 1
+    assert prompts(tmp_path / "a").keys() == {"b", "d"}
+    _, dropped = built(
+        tmp_path / "b", "{input_bytes: 6, too_long: shorten}", [("wordword", "x"), ("a", "b"), ("c", "d")]
+    )
+    assert dropped["a prompt longer than 6 bytes"] == 1
+
+
+def test_a_field_without_blanks_is_cut_within_a_character_of_the_limit(tmp_path: Path) -> None:
+    built(tmp_path, SHORTEN, [("日本語" * 40, "japanese"), ("one", "x")])
+    # "Say: " and six characters of three bytes are 23 bytes; a seventh would make 26.
+    assert prompts(tmp_path)["japanese"] == ("Say: 日本語日本語", 342)
+
+
+@given(text=st.text(st.characters(codec="utf-8")), most=st.integers(0, 60))
+def test_a_cut_is_a_beginning_that_fits_and_ends_in_no_blank(text: str, most: int) -> None:
+    head = cut_at_word(text, most)
+    assert text.startswith(head)
+    assert len(head.encode()) <= most
+    assert head == head.rstrip()
+
+
+def test_families_say_which_text_may_be_cut(tmp_path: Path) -> None:
+    write(tmp_path, {"echo.yaml": FAMILY.replace("long: text", "long: txet")})
+    with (
+        nothing_embedded(),
+        pytest.raises(CardError, match=r'echo.yaml:\d+  long: no need "txet" that is a text'),
+    ):
+        fc.load_catalog([tmp_path])
 
 
 def test_without_limits_nothing_is_too_long(tmp_path: Path) -> None:

@@ -225,6 +225,8 @@ def _gaps(manifest: Manifest) -> list[str]:
         )
     if manifest.rows < manifest.rows_asked:
         lines.append(f"{manifest.rows_asked:,} rows were asked for; {manifest.rows:,} are there.")
+    if manifest.shortened:
+        lines.append(f"{manifest.shortened:,} rows were shortened to keep within the limits.")
     if manifest.short:
         lines.append(f"{manifest.short:,} planned rows could not be made: see the reasons below.")
     dropped: Counter[str] = Counter()
