@@ -55,6 +55,8 @@ def render_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -
 
 def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> Outcome:
     """Render one template for `rows` rows given by columns; rows that fail do not stop the others."""
+    if not text:  # most templates have no intro
+        return Outcome(rows=[""] * rows, fallback=[])
     template = compile_template(text)
     columns = {name: column for name, column in columns.items() if name in template.variables}
     if not template.variables and rows:  # every row is the same

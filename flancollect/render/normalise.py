@@ -249,11 +249,13 @@ def _usable(
 def contents_of(rows: Sequence[Mapping[str, Any]]) -> list[Content]:
     """What each row asks, whatever its task, answer or template; rows have the same fields."""
     return [
-        tuple(value if isinstance(value, str | int | float) else _canonical(value) for value in row.values())
+        # A list in between is faster than a generator, of which every row would start one.
+        tuple([value if isinstance(value, _HASHABLE) else _canonical(value) for value in row.values()])
         for row in rows
     ]
 
 
+_HASHABLE = (str, int, float)
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str).encode
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import islice, starmap
 from typing import Any, NamedTuple, TypeVar
 
 from flancollect.cards.family import TURNS_FORM, Family, Template
@@ -72,7 +72,7 @@ def _render_template(
 ) -> list[Example | CardError]:
     """The rows at these positions, all in one template."""
     parts = (template.intro or "", template.input, template.target)
-    variables = frozenset().union(*(compile_template(part).variables for part in parts))
+    variables = frozenset().union(*(compile_template(part).variables for part in parts if part))
     values = {
         name: [column[i] for i in positions]
         for name in variables
@@ -80,9 +80,11 @@ def _render_template(
     }
     outcomes = [render_rows(part, values, len(positions)) for part in parts]
     fallen_back = set().union(*(outcome.fallback for outcome in outcomes))
-    if fallen_back:
-        fallbacks[template.id] += len(fallen_back)
-    return [_example(texts, template) for texts in zip(*(outcome.rows for outcome in outcomes), strict=True)]
+    rows = zip(*(outcome.rows for outcome in outcomes), strict=True)
+    if not fallen_back:  # only reference Jinja fails
+        return list(starmap(Example, rows))
+    fallbacks[template.id] += len(fallen_back)
+    return [_example(texts, template) for texts in rows]
 
 
 class NullCellError(CardError):
