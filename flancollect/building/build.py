@@ -25,7 +25,7 @@ from flancollect.artifacts import (
 )
 from flancollect.building.cache_keys import JobFiles, delete_unused
 from flancollect.building.doubles import NO_TEXTS
-from flancollect.building.jobs import TaskOutcome
+from flancollect.building.jobs import JobOutcome, TaskOutcome
 from flancollect.building.manifest import make_manifest, make_report, task_rows
 from flancollect.building.mix import write_shards
 from flancollect.building.refusal import failure_of, refuse_empty, refuse_incomplete
@@ -163,16 +163,18 @@ class _Run:
         """Render every task, until the plan stands. Raises as `build` does."""
         workers, strict = self.options.workers, self.options.strict
         stage = "tasks"
+        rendered: dict[Path, JobOutcome] = {}
 
         def render(plan: BuildPlan, files: JobFiles) -> list[TaskOutcome]:
             nonlocal stage
             total, outcomes = sum(bool(task.quota) for task in plan.tasks), list[TaskOutcome]()
-            for outcome in render_all(plan, self.settings, files, workers, self.peak_memory):
+            for outcome in render_all(plan, self.settings, files, workers, self.peak_memory, rendered):
                 outcomes.append(outcome)
                 if progress is not None:
                     progress(stage, len(outcomes), total)
                 if strict and outcome.skip is not None and outcome.skip.kind not in EXPECTED_SKIPS:
                     raise failure_of([outcome.skip])
+            rendered.update({job.path: job for outcome in outcomes for job in outcome.jobs})
             stage = "making up for rows that fell away"
             return outcomes
 

@@ -59,19 +59,19 @@ JobFiles = Mapping[tuple[str, str], JobFile]
 """The files of a plan's jobs by task and variant."""
 
 
-def job_files(plan: BuildPlan, settings: RenderSettings) -> dict[tuple[str, str], JobFile]:
+def job_files(plan: BuildPlan, hasher: KeyHasher) -> dict[tuple[str, str], JobFile]:
     """The file of every job of a plan. Equal names mean equal rows, on any machine."""
+    work = hasher.settings.work
     by_first_part: dict[str, list[Path]] = {}
-    for path in sorted(settings.work.glob(f"*{SUFFIX}")):
+    for path in sorted(work.glob(f"*{SUFFIX}")):
         by_first_part.setdefault(path.name[:_PART_DIGITS], []).append(path)
     # A key such as 1f0c…-9ad2…: after one template is edited, the job's key is 1f0c…-77e1…, and the file with the
     # same first half is its previous run. Its rows in other templates are copied (`reuse.py`).
-    hasher = _KeyHasher(settings)
     files = {}
     for task in plan.tasks:
         for job in task.active_jobs:
             first, rest = hasher.key(task, job)
-            path = settings.work / f"{first}-{rest}{SUFFIX}"
+            path = work / f"{first}-{rest}{SUFFIX}"
             previous = tuple(old for old in by_first_part.get(first, ()) if old != path)
             files[task.name, job.variant.name] = JobFile(path=path, previous=previous)
     return files
@@ -105,35 +105,41 @@ def rendered_keys(task: Task, *, scoring: bool) -> dict[str, object]:
     return task.card.model_dump(mode="json", exclude=exclude)
 
 
-class _KeyHasher:
-    """Hashes jobs to cache keys; what many jobs share (cards, styles) is hashed once."""
+class KeyHasher:
+    """Hashes jobs of one plan and its corrections to cache keys; what many of them share is hashed once.
+
+    A corrected plan has other quotas and doubles: what every row of a job depends on stays.
+    """
 
     def __init__(self, settings: RenderSettings) -> None:
-        self._settings = settings
+        self.settings = settings
+        self._first_parts: dict[tuple[str, str], str] = {}
         self._hold_out = fingerprint(settings.hold_out.dependencies())
         self._cards: dict[str, str] = {}
         self._styles: dict[tuple[bool, ...], str] = {}
 
     def key(self, task: TaskPlan, job: Job) -> tuple[str, str]:
         """What every row of the job depends on, and what only some do, as hex digits."""
-        twin = twin_of(task, job) if self._settings.dedup else None
+        twin = twin_of(task, job) if self.settings.dedup else None
         some_rows = {
-            "dedup": self._settings.dedup,
+            "dedup": self.settings.dedup,
             "doubles": job.doubles,
             # A row that came out as its twin's row did gives way to another, so the twin's rows decide.
             "twin": twin and self.key(task, twin),
             "quota": job.quota,
-            "inverted_inputs": job.variant.inverted and self._settings.limits.targets_per_inverted_input,
+            "inverted_inputs": job.variant.inverted and self.settings.limits.targets_per_inverted_input,
             # A second use of a row is drawn apart from the first, so the first stays when a second is added.
-            "max_repeat": self._settings.max_repeat,
+            "max_repeat": self.settings.max_repeat,
             "templates": _templates(job),
         }
-        first, rest = fingerprint(self._every_row(task, job)), fingerprint(some_rows)
-        return first[:_PART_DIGITS], rest[:_PART_DIGITS]
+        name = (task.name, job.variant.name)
+        if name not in self._first_parts:
+            self._first_parts[name] = fingerprint(self._every_row(task, job))[:_PART_DIGITS]
+        return self._first_parts[name], fingerprint(some_rows)[:_PART_DIGITS]
 
     def _every_row(self, task: TaskPlan, job: Job) -> dict[str, object]:
         """Everything that the text of a row depends on, but for its own template."""
-        settings, few_shot = self._settings, job.variant.few_shot
+        settings, few_shot = self.settings, job.variant.few_shot
         exemplars = task.exemplar_source if few_shot else None
         if task.name not in self._cards:
             self._cards[task.name] = fingerprint(rendered_keys(task.task, scoring=settings.scoring))
@@ -178,7 +184,7 @@ class _KeyHasher:
             "turns" in task.task.family.needs.values(),
         )
         if used not in self._styles:
-            styles = self._settings.styles
+            styles = self.settings.styles
             kinds = zip((styles.options, styles.shots, styles.dialogs), used, strict=True)
             self._styles[used] = fingerprint(
                 [

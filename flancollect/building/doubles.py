@@ -18,7 +18,7 @@ from xxhash import xxh3_128_digest
 
 from flancollect.artifacts import JobRecord
 from flancollect.building.settings import RenderSettings
-from flancollect.dataset.job_file import read_record, runs_of
+from flancollect.dataset.job_file import entries_of, read_record
 from flancollect.dataset.row_codec import SOURCE_ROW, TEXT_HASH, Block, Decoder, take
 from flancollect.draw import Ints
 from flancollect.errors import FlancollectError
@@ -45,8 +45,7 @@ class EarlierTexts:
             record = read_record(twin, settings.schema)
             if record is None:
                 raise FlancollectError(f"{twin}: is gone or damaged; run the same command again")
-            runs = runs_of(twin, record, settings.schema)
-            self._of_task = np.concatenate([run.entries[TEXT_HASH] for run in runs] or [self._of_task])
+            self._of_task = entries_of(twin, record, settings.schema)[TEXT_HASH].copy()
 
     def without(self, block: Block, dropped: Counter[str]) -> Block:
         """The rows of a block whose texts are new, which are now known, too."""
@@ -118,9 +117,9 @@ def compare_texts(jobs: Sequence[tuple[JobName, Path, JobRecord]], settings: Ren
     """Compare the rows of all jobs; they are in canonical order, in which the first one keeps a text."""
     hashes, sources = [np.zeros(0, dtype=np.uint64)], dict[str, list[Ints]]()
     for (task, _), path, record in jobs:
-        runs = runs_of(path, record, settings.schema)
-        hashes.append(np.concatenate([run.entries[TEXT_HASH] for run in runs] or [hashes[0]]))
-        sources.setdefault(task, []).extend(run.entries[SOURCE_ROW].copy() for run in runs)
+        entries = entries_of(path, record, settings.schema)
+        hashes.append(entries[TEXT_HASH].copy())
+        sources.setdefault(task, []).append(entries[SOURCE_ROW].copy())
     # Jobs of 2 and 3 rows with texts [7, 4] and [9, 7, 5]: of all five, those first seen are at [0, 1, 2, 4], so the
     # 7 at place 3 is a double, and 3 is within the second job.
     everything = np.concatenate(hashes)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from flancollect.artifacts import SkipKind
 from flancollect.building.cache_keys import JobFiles
@@ -48,15 +49,19 @@ def render_all(
     files: JobFiles,
     workers: int,
     peak_memory: PeakMemory | None = None,
+    rendered: Mapping[Path, JobOutcome] | None = None,
 ) -> Iterator[TaskOutcome]:
     """Every task that has rows to give, as each is done, in any order. A task that fails says why as a skip.
 
-    `files` are those of the plan's jobs (`job_files`), `peak_memory` is that of `map_unordered`.
+    `files` are those of the plan's jobs (`job_files`), `peak_memory` is that of `map_unordered`. Jobs
+    that are `rendered` are not looked for on the disk.
     """
+    known = rendered or {}
     tasks = {task.name: task for task in plan.tasks if task.quota}
     finished: dict[str, dict[str, JobOutcome]] = {}
     for name, task in tasks.items():
-        jobs = (finished_job(job, files[name, job.variant.name], settings) for job in task.active_jobs)
+        job_files = ((job, files[name, job.variant.name]) for job in task.active_jobs)
+        jobs = (known.get(file.path) or finished_job(job, file, settings) for job, file in job_files)
         finished[name] = {job.variant: job for job in jobs if job is not None}
     unfinished = [
         (task, [job for job in task.active_jobs if job.variant.name not in finished[name]])

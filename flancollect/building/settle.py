@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flancollect.artifacts import Artifact, fingerprint, read_artifact, write_artifact
-from flancollect.building.cache_keys import JobFiles, job_files
+from flancollect.building.cache_keys import JobFiles, KeyHasher, job_files
 from flancollect.building.doubles import Texts, compare_texts
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.settings import RenderSettings
@@ -52,10 +52,11 @@ def settle(
     render: Callable[[BuildPlan, JobFiles], list[TaskOutcome]],
 ) -> Settled:
     """Render a plan, correct it and render it again, until nothing is left to correct."""
-    original, key = plan, _plan_key(plan, job_files(plan, settings))
+    hasher = KeyHasher(settings)
+    original, key = plan, _plan_key(plan, job_files(plan, hasher))
     plan = _as_noted(plan, settings.work / SETTLED, key)
     while True:
-        files = job_files(plan, settings)
+        files = job_files(plan, hasher)
         outcomes = sorted(render(plan, files), key=lambda outcome: outcome.task)
         texts = compare_texts(
             [

@@ -126,6 +126,14 @@ def runs_of(path: Path, record: JobRecord, schema: pa.Schema = MIXTURE) -> list[
     ]
 
 
+def entries_of(path: Path, record: JobRecord, schema: pa.Schema = MIXTURE) -> npt.NDArray[np.void]:
+    """The entries of all rows of a job's file, in its order, and nothing else of it."""
+    kind = row_layout(schema).entry
+    sections = run_sections(record.runs, schema)
+    runs = [np.fromfile(path, dtype=kind, count=run.rows, offset=run.entries) for run in sections]
+    return np.concatenate(runs) if runs else np.zeros(0, dtype=kind)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSections:
     """Where the sections of a run begin in its file, in bytes, and its number of rows."""

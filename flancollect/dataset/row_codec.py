@@ -123,9 +123,9 @@ def text_hashes(inputs: pa.Array, targets: pa.Array) -> npt.NDArray[np.uint64]:
 
     Of ten million rows, two that differ have the same one with odds of 1 to 370,000.
     """
-    # With the length of the input before it, "ab" and "c" are other texts than "a" and "bc".
-    pairs = zip(*(texts.cast(pa.binary()).to_pylist() for texts in (inputs, targets)), strict=True)
-    hashes = (xxh3_64_intdigest(b"%d " % len(text) + text + target) for text, target in pairs)
+    # The input's hash seeds the target's: "ab" and "c" are other texts than "a" and "bc".
+    texts, answers = (column.cast(pa.binary()).to_pylist() for column in (inputs, targets))
+    hashes = map(xxh3_64_intdigest, answers, map(xxh3_64_intdigest, texts))
     return np.fromiter(hashes, dtype=np.uint64, count=len(inputs))
 
 

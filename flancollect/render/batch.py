@@ -78,9 +78,10 @@ def _provenance(prompts: Sequence[Prompt], ids: Ints, scope: DrawScope, split: s
 
 def _templates_apart(prompt: Prompt) -> Sequence[str]:
     """The template of each exemplar shown; none where all stand in the question's own."""
-    own = prompt.pick.template.id
-    templates = [template.id for template in prompt.exemplar_templates]
-    return () if all(template == own for template in templates) else templates
+    templates = prompt.exemplar_templates
+    if templates.count(prompt.pick.template) == len(templates):
+        return ()
+    return [template.id for template in templates]
 
 
 def _questions(prompts: Sequence[Prompt], card: TaskCard, split: str, styles: Styles) -> pa.StructArray:

@@ -196,10 +196,10 @@ def _few_shot(
     by_style = sorted(questions, key=lambda i: picked[i][1].shot_style or "")
     for style, group in groupby(by_style, key=lambda i: picked[i][1].shot_style or ""):
         positions = list(group)
-        exemplars, selection = _select_shots([usable[i] for i in positions])
+        shown, selection = _select_shots([usable[i] for i in positions])
         group_questions = [questions[i] for i in positions]
         inputs, counts = few_shot_prompts(
-            store.styles.shots[style], exemplars, selection, group_questions, max_input_bytes
+            store.styles.shots[style], shown, selection, group_questions, max_input_bytes
         )
         for i, text, count in zip(positions, inputs.to_pylist(), counts.tolist(), strict=True):
             if not usable[i]:
@@ -208,18 +208,19 @@ def _few_shot(
                 yield i, NO_EXEMPLAR_FITS
             else:
                 row, pick = picked[i]
-                fitting = usable[i][:count]
-                yield (
-                    i,
-                    Prompt(
-                        row=row,
-                        pick=pick,
-                        inputs=text,
-                        targets=questions[i].target,
-                        exemplars=tuple(exemplar.row for exemplar in fitting),
-                        exemplar_templates=tuple(exemplar.template for exemplar in fitting),
-                    ),
+                exemplars, templates = pick.exemplars[:count], pick.exemplar_templates[:count]
+                if len(usable[i]) < len(pick.exemplars):  # some have no text: those shown are not the first
+                    exemplars = tuple([exemplar.row for exemplar in usable[i][:count]])
+                    templates = tuple([exemplar.template for exemplar in usable[i][:count]])
+                prompt = Prompt(
+                    row=row,
+                    pick=pick,
+                    inputs=text,
+                    targets=questions[i].target,
+                    exemplars=exemplars,
+                    exemplar_templates=templates,
                 )
+                yield i, prompt
 
 
 def _select_shots(

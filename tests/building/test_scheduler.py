@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flancollect.building.cache_keys import job_files
+from flancollect.building.cache_keys import KeyHasher, job_files
 from flancollect.building.scheduler import _units, render_all
 from flancollect.building.settings import render_settings
 from flancollect.planning.plan import plan as make_plan
@@ -50,7 +50,7 @@ def test_one_task_on_two_workers_is_the_same_as_on_one(tmp_path):
 
 def test_what_is_there_is_not_rendered_again(tmp_path, plan):
     settings = render_settings(plan, SourceAccess(), tmp_path)
-    files = job_files(plan, settings)
+    files = job_files(plan, KeyHasher(settings))
     first = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
     again = sorted(render_all(plan, settings, files, 1), key=lambda done: done.task)
     assert not any(job.reused for done in first for job in done.jobs)
