@@ -8,6 +8,7 @@ throughout. Either way the result is reference Jinja's, letter by letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 from flancollect.jinja import bounds
 from flancollect.jinja.compiler.codegen import Code, generate_expression, generate_template
 from flancollect.jinja.compiler.context import CannotCompile, kind_of
+from flancollect.jinja.compiler.output import MAX_FAST_TEXT
 from flancollect.jinja.expression import (
     ExpressionError,
     compile_expression,
@@ -28,6 +30,8 @@ T = TypeVar("T")
 Reference = Callable[[Mapping[str, Any]], Any]
 Kinds = tuple[tuple[str, str], ...]
 """The kind of each column, by name, as something that a cache can look up."""
+
+_BARE = re.compile(r"\{\{ ([A-Za-z_]\w*) \}\}", re.ASCII)
 
 RENDER_VERSION = 2
 """Raised by every change that alters a rendered byte; part of the name of all cached work."""
@@ -58,11 +62,20 @@ def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> O
     if not text:  # most templates have no intro
         return Outcome(rows=[""] * rows, fallback=[])
     template = compile_template(text)
+    bare = _BARE.fullmatch(text)
+    column = columns.get(bare[1]) if bare else None
+    if column is not None and len(column) == rows and _are_plain_texts(column):
+        return Outcome(rows=list(column), fallback=[])
     columns = {name: column for name, column in columns.items() if name in template.variables}
     if not template.variables and rows:  # every row is the same
         one = _evaluate(_template_code(text, ()), template.render, {}, 1)
         return Outcome(rows=one.rows * rows, fallback=list(range(rows)) if one.fallback else [])
     return _evaluate(_template_code(text, _kinds(columns)), template.render, columns, rows)
+
+
+def _are_plain_texts(column: Sequence[Any]) -> bool:
+    """Whether a template that says nothing but the column's name gives its values: most targets are so."""
+    return set(map(type, column)) <= {str} and max(map(len, column), default=0) < MAX_FAST_TEXT
 
 
 def evaluate_columns(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> list[Any]:

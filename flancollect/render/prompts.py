@@ -76,27 +76,15 @@ class ExampleStore:
         """
         return self._render([(row, pick, pick.template) for row, pick in picked])
 
-    def _render(self, picked: Sequence[tuple[Row, Pick, Template]]) -> list[ExampleOrReason]:
-        """Rows in the styles of their picks, each in a template."""
-        options, dialogs = self.styles.options, self.styles.dialogs
-        columns = TemplateColumns(
-            self.family,
-            [row for row, _, _ in picked],
-            [None if pick.option_style is None else options[pick.option_style] for _, pick, _ in picked],
-            [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick, _ in picked],
-        )
-        examples = render_each(columns, [template for _, _, template in picked], self.fallbacks)
-        return [
-            _example_or_reason(row, example) for (row, _, _), example in zip(picked, examples, strict=True)
-        ]
-
-    def exemplars(self, picked: Sequence[tuple[Row, Pick]]) -> list[list[Exemplar]]:
-        """Each pick's exemplars that their templates can serve, rendered now or before."""
+    def examples_and_exemplars(
+        self, picked: Sequence[tuple[Row, Pick]]
+    ) -> tuple[list[ExampleOrReason], list[list[Exemplar]]]:
+        """`examples`, and each pick's exemplars that their templates can serve, rendered now or before."""
         if len(self._stored) > MOST_STORED or self._stored_chars > MOST_STORED_CHARS:
             self._stored.clear()
             self._stored_chars = 0
         # One key per exemplar of each pick. Picks of 5 shots from a pool of 512 soon repeat each other: what is
-        # missing is rendered in one call, each row once, and the rest is looked up.
+        # missing is rendered in one call with the questions, each row once, and the rest is looked up.
         keys = [
             [
                 (pick.exemplar_source, row.id, template.id, pick.option_style, pick.dialog_style)
@@ -110,19 +98,38 @@ class ExampleStore:
             for row, template, key in zip(pick.exemplars, pick.exemplar_templates, pick_keys, strict=True)
             if key not in self._stored
         }
-        examples = self._render(list(missing.values()))
-        for i, (row, _, _) in enumerate(missing.values()):
-            if row.explanation and isinstance(example := examples[i], Example):
-                examples[i] = example._replace(explanation=row.explanation)
-        self._stored.update(zip(missing, examples, strict=True))
-        self._stored_chars += sum(len(example.input) for example in examples if isinstance(example, Example))
-        return [
+        questions = [(row, pick, pick.template) for row, pick in picked]
+        examples = self._render([*questions, *missing.values()])
+        for key, (row, _, _), example in zip(missing, missing.values(), examples[len(picked) :], strict=True):
+            if isinstance(example, Example):
+                self._stored[key] = (
+                    example._replace(explanation=row.explanation) if row.explanation else example
+                )
+                self._stored_chars += len(example.input)
+            else:
+                self._stored[key] = example
+        exemplars = [
             [
                 Exemplar(row, template, example)
                 for row, template, key in zip(pick.exemplars, pick.exemplar_templates, pick_keys, strict=True)
                 if isinstance(example := self._stored[key], Example)
             ]
             for (_, pick), pick_keys in zip(picked, keys, strict=True)
+        ]
+        return examples[: len(picked)], exemplars
+
+    def _render(self, picked: Sequence[tuple[Row, Pick, Template]]) -> list[ExampleOrReason]:
+        """Rows in the styles of their picks, each in a template."""
+        options, dialogs = self.styles.options, self.styles.dialogs
+        columns = TemplateColumns(
+            self.family,
+            [row for row, _, _ in picked],
+            [None if pick.option_style is None else options[pick.option_style] for _, pick, _ in picked],
+            [None if pick.dialog_style is None else dialogs[pick.dialog_style] for _, pick, _ in picked],
+        )
+        examples = render_each(columns, [template for _, _, template in picked], self.fallbacks)
+        return [
+            _example_or_reason(row, example) for (row, _, _), example in zip(picked, examples, strict=True)
         ]
 
 
@@ -150,7 +157,7 @@ def render_prompts(
 
     Dropped and counted are those without texts, those that the limits leave out, and few-shot ones without an exemplar.
     """
-    questions = store.examples(picked)
+    questions, exemplars = store.examples_and_exemplars(picked)
     cut_bytes: Sequence[int] = [0] * len(questions)
     if limits.input_bytes is not None or limits.target_bytes is not None:
         fitted = fit(picked, questions, limits, store.family.long, store.examples)
@@ -161,7 +168,7 @@ def render_prompts(
         for i, ((_, pick), question) in enumerate(zip(picked, questions, strict=True))
         if pick.shot_style is not None and isinstance(question, Example)
     }
-    outcomes: dict[int, Prompt | str] = dict(_few_shot(few_shot, picked, store, most_bytes))
+    outcomes: dict[int, Prompt | str] = dict(_few_shot(few_shot, picked, exemplars, store.styles, most_bytes))
     prompts = []
     for i, ((row, pick), question) in enumerate(zip(picked, questions, strict=True)):
         outcome = outcomes.get(i, "")
@@ -188,18 +195,18 @@ def render_prompts(
 def _few_shot(
     questions: Mapping[int, Example],
     picked: Sequence[tuple[Row, Pick]],
-    store: ExampleStore,
+    usable: Sequence[Sequence[Exemplar]],
+    styles: Styles,
     max_input_bytes: int,
 ) -> Iterator[tuple[int, Prompt | str]]:
     """The prompts of these questions by position, or why there is none; those of one shot style are joined together."""
-    usable = dict(zip(questions, store.exemplars([picked[i] for i in questions]), strict=True))
     by_style = sorted(questions, key=lambda i: picked[i][1].shot_style or "")
     for style, group in groupby(by_style, key=lambda i: picked[i][1].shot_style or ""):
         positions = list(group)
         shown, selection = _select_shots([usable[i] for i in positions])
         group_questions = [questions[i] for i in positions]
         inputs, counts = few_shot_prompts(
-            store.styles.shots[style], shown, selection, group_questions, max_input_bytes
+            styles.shots[style], shown, selection, group_questions, max_input_bytes
         )
         for i, text, count in zip(positions, inputs.to_pylist(), counts.tolist(), strict=True):
             if not usable[i]:
