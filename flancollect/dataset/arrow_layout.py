@@ -46,6 +46,19 @@ def tidy(array: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(kind, len(array), [mask, pa.py_buffer(offsets - offsets[0]), text], nulls)
 
 
+def begins_at_start(array: pa.Array) -> bool:
+    """Whether a text, number or list without nulls begins where its buffers do, as what a builder made does.
+
+    Only spare bytes at the end tell it from a tidy one.
+    """
+    if array.offset or array.null_count:
+        return False
+    if pa.types.is_integer(array.type):
+        return True
+    first_is_0 = not len(array) or not memoryview(array.buffers()[1])[:4].cast("i")[0]
+    return first_is_0 and (not pa.types.is_list(array.type) or begins_at_start(array.values))
+
+
 def streams(array: pa.Array) -> list[npt.NDArray[np.generic]]:
     """The bytes that say all of a tidy array, as one stream per leaf buffer.
 

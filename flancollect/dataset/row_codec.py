@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from xxhash import xxh3_64_intdigest
 
-from flancollect.dataset.arrow_layout import tidy
+from flancollect.dataset.arrow_layout import begins_at_start, tidy
 from flancollect.dataset.schemas import BENCHMARK, MIXTURE, check_rows, rendered_schema
 from flancollect.draw import Ints
 from flancollect.errors import FlancollectError
@@ -102,7 +102,13 @@ def encode(rows: pa.RecordBatch) -> Block:
             columns |= {f"{field.name}.{child.name}": values for child, values in children}
         else:
             columns[field.name] = column
-    cells = [cell for name in dict.fromkeys(layout.cells) for cell in _cells(tidy(columns[name]))]
+    cell_columns = (columns[name] for name in dict.fromkeys(layout.cells))
+    # What was just built needs no copy; a slice of a larger table does.
+    cells = [
+        cell
+        for column in cell_columns
+        for cell in _cells(column if begins_at_start(column) else tidy(column))
+    ]
     entries = np.zeros(rows.num_rows, dtype=layout.entry)
     for name in layout.numbers:
         entries[name] = columns[name].to_numpy()

@@ -102,6 +102,8 @@ def columns_of(schema: pa.Schema) -> dict[str, str]:
 
 def check_schema(rows: Rows, schema: pa.Schema) -> None:
     """Raise FlancollectError naming every missing, extra, misplaced or differently typed column."""
+    if rows.schema.equals(schema):
+        return
     actual, expected = columns_of(rows.schema), columns_of(schema)
     problems = [f"no column {name} ({kind})" for name, kind in expected.items() if name not in actual]
     problems += [f"unknown column {name} ({kind})" for name, kind in actual.items() if name not in expected]
