@@ -75,6 +75,10 @@ class SourceError(FlancollectError):
     exit_code = 4
 
 
+class HoldOutError(SourceError):
+    """What a mixture must not ask cannot be read, so that no row of it can be trusted."""
+
+
 class CheckError(FlancollectError):
     """A check of a finished build failed."""
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from flancollect.artifacts import SourceLock
-from flancollect.cards.columns import PUBLISHED, columns_read
-from flancollect.errors import FlancollectError, SourceError
+from flancollect.cards.columns import PUBLISHED, column_problems, columns_read
+from flancollect.errors import FlancollectError, HoldOutError, SourceError
 from flancollect.jinja.expression import compile_expression
 from flancollect.planning.task_plan import HeldOutTask
 from flancollect.render.held_out import HeldOutQuestions
-from flancollect.render.normalise import normalise_columns
+from flancollect.render.normalise import questions_in_columns
 from flancollect.sources.published import without_published
 from flancollect.sources.reshape import open_shaped
 from flancollect.sources.table import SourceAccess
@@ -26,7 +26,8 @@ READ_ROWS = 1_024
 class HoldOut:
     """What benchmarks keep out of a mixture.
 
-    Raises SourceError for a benchmark whose questions cannot be read: then nobody could say that they are not asked.
+    Raises HoldOutError for a benchmark whose questions cannot be read, or whose cards do not fit its source: then
+    nobody could say that they are not asked.
     """
 
     def __init__(self, tasks: Sequence[HeldOutTask], access: SourceAccess) -> None:
@@ -35,17 +36,17 @@ class HoldOut:
         for task in self._tasks:
             name, lock = task.task.card.task, task.lock
             if isinstance(lock, FlancollectError):
-                raise SourceError(f"the questions of {name} are held out, and cannot be read: {lock}")
+                raise HoldOutError(f"the questions of {name} are held out, and cannot be read: {lock}")
             for split in task.splits:
                 if split.name not in lock.splits:
-                    raise SourceError(
+                    raise HoldOutError(
                         f'the questions of {name} are held out, and {task.source_key} has no split "{split.name}". '
                         f"Splits: {', '.join(lock.splits)}."
                     )
 
     @cached_property
     def questions(self) -> HeldOutQuestions:
-        """All questions. Raises SourceError."""
+        """All questions. Raises HoldOutError, also for a task that turns out to have none."""
         return HeldOutQuestions(fields for task in self._tasks for fields in self._questions_of(task))
 
     def dependencies(self) -> list[Any]:
@@ -55,8 +56,8 @@ class HoldOut:
                 task.source_key,
                 task.lock.revision,
                 [[split.name, split.start, split.stop] for split in task.splits],
-                task.task.card.fields,
-                task.task.card.where,
+                task.task.card.model_dump(mode="json", include={"fields", "where", "reshape"}),
+                dict(task.task.family.needs),
             ]
             for task in self._tasks
             if isinstance(task.lock, SourceLock)
@@ -64,7 +65,9 @@ class HoldOut:
 
     def _questions_of(self, held_out: HeldOutTask) -> Iterator[Mapping[str, Any]]:
         task, lock = without_published(held_out.task), held_out.lock
+        name = task.card.task
         assert isinstance(lock, SourceLock)  # noqa: S101  # __init__ refused everything else
+        count, dropped = 0, Counter[str]()
         # What stands in every prompt of the benchmark is no part of a question.
         content = [
             name
@@ -72,13 +75,28 @@ class HoldOut:
             if compile_expression(text).variables - {PUBLISHED}
         ]
         for split in held_out.splits:
-            table = open_shaped(task.source, split.name, self._access, lock)
+            try:
+                table = open_shaped(task.source, split.name, self._access, lock)
+            except SourceError as error:
+                raise HoldOutError(
+                    f"the questions of {name} are held out, and cannot be read: {error}"
+                ) from error
+            problems = column_problems(task, held_out.source_key, table.schema.names)
+            if problems:
+                listed = "; ".join(map(str, problems))
+                raise HoldOutError(
+                    f"the questions of {name} are held out, and its card does not fit: {listed}"
+                )
             names = columns_read(task.card, table.schema.names)
             low, high = split.bounds(table.rows)
             for start in range(low, high, READ_ROWS):
                 ids = np.arange(start, min(start + READ_ROWS, high), dtype=np.int64)
-                numbers, values = table.take_usable(ids, names, Counter())
-                rows = normalise_columns(
-                    task, numbers, values.columns, table.doc, Counter(), whole_rows=values.rows
-                )
-                yield from ({name: row.fields[name] for name in content} for row in rows)
+                _, values = table.take_usable(ids, names, dropped)
+                for fields in questions_in_columns(
+                    task, values.columns, values.count, table.doc, dropped, whole_rows=values.rows
+                ):
+                    count += 1
+                    yield {field: fields[field] for field in content}
+        if not count:
+            reasons = "; ".join(f"{reason}: {rows}" for reason, rows in dropped.most_common(3)) or "no rows"
+            raise HoldOutError(f"the questions of {name} are held out, and none can be read ({reasons})")

@@ -25,7 +25,7 @@ from flancollect.cards.styles import Styles
 from flancollect.dataset.job_file import read_record, write_rendered
 from flancollect.dataset.row_codec import SOURCE_ROW, Block, Decoder, concat, encode, part, take
 from flancollect.draw import Ints
-from flancollect.errors import CardError, SourceError
+from flancollect.errors import CardError, HoldOutError, SourceError
 from flancollect.planning.selection import Skip
 from flancollect.planning.task_plan import Job, TaskPlan
 from flancollect.render.batch import to_batch
@@ -47,6 +47,9 @@ class JobOutcome:
     reused: bool
     copied: int = 0
     fallbacks: Mapping[str, int] = field(default_factory=dict)
+
+
+WORKED_EXAMPLE = "a worked example of the card"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ def render_task(
         few_shot = any(job.variant.few_shot for job in jobs)
         source.cache_rows([job.first_rows() for job in running], exemplars=few_shot)
         return TaskOutcome(task=plan.name, jobs=tuple(job.run() for job in running))
+    except HoldOutError:
+        raise
     # A worker hands back what went wrong as a value: one bad task must not stop the others.
     except CardError as error:
         return TaskOutcome(task=plan.name, skip=Skip(task=plan.name, kind="card", reason=str(error)))
@@ -186,6 +191,9 @@ class RunningJob:
                     block = part(block, 0, min(remaining, block.rows))
                     remaining -= block.rows
                     yield block
+        if self._job.variant.few_shot:
+            for reason, count in self._source.lost_worked_examples().items():
+                self.dropped[f"{WORKED_EXAMPLE}: {reason}"] += count
 
     def _scope(self, repeat: int) -> DrawScope:
         """What keys the decisions of one use of the rows."""

@@ -156,7 +156,11 @@ class TaskSource:
         if self._pool is None:
             source, split = self.exemplar_source(), self.plan.pool.name
             # Natural Instructions bring worked examples in the same file; they go before rows of the split.
-            worked = [row for row in source.worked_examples() if not self.held_out.asked_by(row.fields)]
+            worked = [
+                row
+                for row in source.worked_examples()
+                if not self.held_out.asked_by(row.fields, (*row.options, row.answer))
+            ]
             if worked and not self.settings.shots.explained:
                 self._pool = ExemplarPool(rows=worked, source="card")
             else:
@@ -166,8 +170,19 @@ class TaskSource:
 
     def worked_examples(self) -> list[Row]:
         """The examples that the card takes from the document; explained where the mixture shows explanations."""
-        rows = document_exemplars(self.task, self.table(self.plan.pool.name).doc, Counter())
+        rows = self._document_exemplars[0]
         return rows if self.settings.shots.explained else [replace(row, explanation="") for row in rows]
+
+    def lost_worked_examples(self) -> Counter[str]:
+        """Those that are of no use, by reason."""
+        return self.exemplar_source()._document_exemplars[1]
+
+    @cached_property
+    def _document_exemplars(self) -> tuple[list[Row], Counter[str]]:
+        dropped = Counter[str]()
+        if self.task.card.exemplars is None:
+            return [], dropped
+        return document_exemplars(self.task, self.table(self.plan.pool.name).doc, dropped), dropped
 
     def keyed_order(self, scope: DrawScope) -> Ints:
         """Row numbers of the task's slice in the keyed order of one variant and repeat."""

@@ -69,5 +69,5 @@ def _prefixed(gap: str, value: Any, name: str) -> str:
     # str() of a list would print Python's notation; that is never what a card means.
     if isinstance(value, list | tuple | dict):
         raise TypeError(f"`{name}` takes text, not a {type(value).__name__}; join it first")
-    text = "" if value is None else str(value)
+    text = "" if value is None else as_text(value)
     return f"{gap}{text}" if text else ""

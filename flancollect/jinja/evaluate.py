@@ -33,7 +33,7 @@ Kinds = tuple[tuple[str, str], ...]
 
 _BARE = re.compile(r"\{\{ ([A-Za-z_]\w*) \}\}", re.ASCII)
 
-RENDER_VERSION = 2
+RENDER_VERSION = 3
 """Raised by every change that alters a rendered byte; part of the name of all cached work."""
 
 

@@ -163,7 +163,7 @@ def compile_template(text: str) -> TextTemplate:
     """
     try:
         _check_length(text)
-        variables, template = _compile(text, lambda: environment().parse(text))
+        variables, template = _compile(text, lambda: _parse_template(text))
     except Exception as error:
         raise _compile_error(error, text, expression=False) from error
     return TextTemplate(text=text, variables=variables, template=template)
@@ -171,8 +171,7 @@ def compile_template(text: str) -> TextTemplate:
 
 def rewritten_template(text: str) -> nodes.Template:
     """The tree that a template compiles from. Raises what the parser raises."""
-    env = environment()
-    return rewrite(env.parse(text), env)
+    return rewrite(_parse_template(text), environment())
 
 
 def rewritten_expression(text: str) -> nodes.Expr:
@@ -196,6 +195,10 @@ def _parse_expression(text: str) -> nodes.Expr:
     if not parser.stream.eos:
         raise TemplateSyntaxError(f'"{parser.stream.current}" stands after the end of the expression', 1)
     return with_null_checks(tree)
+
+
+def _parse_template(text: str) -> nodes.Template:
+    return with_null_checks(environment().parse(text))
 
 
 def _check_length(text: str) -> None:

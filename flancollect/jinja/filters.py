@@ -29,10 +29,10 @@ from jinja2.nodes import EvalContext
 from jinja2.tests import TESTS
 
 from flancollect.jinja import bounds, card_filters
-from flancollect.jinja.formatting import as_text, as_text_or_safe, percent
+from flancollect.jinja.formatting import as_text, as_text_or_safe, percent, reserve_written
 from flancollect.jinja.keyed_choice import KEYED_FILTERS, choice
 from flancollect.jinja.methods import call_method, reserve_join
-from flancollect.jinja.nulls import NullError, default_value, is_null, present
+from flancollect.jinja.nulls import ASKING_TESTS, NullError, default_value, is_nothing, is_null, present
 from flancollect.jinja.operators import add
 
 Function = Callable[..., Any]
@@ -76,9 +76,11 @@ _HEAVY = frozenset({"striptags", "title", "urlencode", "wordcount"})
 _HEAVY_FACTOR = 16
 # Lazy: they are called once and then do something for every item, so each item is a loop step.
 _PER_ITEM = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
-_COMPARISON_TESTS = (
-    *("in", "==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan"),
-    *("<=", "le", "lower", "upper"),
+_COMPARISON_TESTS = frozenset(
+    [
+        *("in", "==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt"),
+        *("lessthan", "<=", "le", "lower", "upper"),
+    ]
 )
 
 
@@ -103,8 +105,24 @@ def filters() -> dict[str, Function]:
 
 def tests() -> dict[str, Any]:
     """Every test by name."""
-    table: dict[str, Any] = dict(TESTS)
-    return table | {name: _counted(table[name]) for name in _COMPARISON_TESTS} | _REMAINDER_TESTS
+    table: dict[str, Any] = {**TESTS, **_OWN_TESTS}
+    for name in _COMPARISON_TESTS:
+        table[name] = _counted(table[name])
+    return {
+        name: function if name in ASKING_TESTS else _of_value(function) for name, function in table.items()
+    }
+
+
+def _of_value(function: Function) -> Function:
+    """A test of a value, which must be there; `selectattr("label", "ne", none)` asks for it."""
+
+    @functools.wraps(function)
+    def run(value: Any, *args: Any) -> Any:
+        if None not in args:
+            present(value, "a value that is tested")
+        return function(value, *args)
+
+    return run
 
 
 def _counted(function: Function) -> Function:
@@ -141,7 +159,8 @@ def _of_text(function: Function) -> Function:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         for value in args[place : place + 1]:
-            present(value)
+            if not isinstance(value, str):
+                reserve_written(value)
         return function(*args, **kwargs)
 
     return run
@@ -249,6 +268,10 @@ def bounded_int(value: Any, default: Any = NO_DEFAULT, base: int = 10) -> Any:
     if isinstance(value, str) and len(value) > bounds.MAX_BITS:
         raise bounds.BoundError(f"a number written with more than {bounds.MAX_BITS:,} characters")
     number = None if _is_no_number(value) else do_int(value, None, base)  # type: ignore[arg-type]  # handed back as it is
+    if number is not None and _is_cut(value, number):
+        if default is NO_DEFAULT:
+            raise ConversionError(f"not a whole number: {repr(value)[:40]}; write `| float | round | int`")
+        number = None
     return bounds.check_result(_number_or_default(value, number, default))
 
 
@@ -256,6 +279,14 @@ def bounded_float(value: Any, default: Any = NO_DEFAULT) -> Any:
     """A number; what is none takes the default that the card names, and fails without one."""
     number = None if _is_no_number(value) else do_float(value, None)  # type: ignore[arg-type]  # handed back as it is
     return _number_or_default(value, number, default)
+
+
+def _is_cut(value: Any, number: int) -> bool:
+    """Whether a whole number is not all of a value: of 0.9, and of "0.9", it is 0."""
+    if isinstance(value, str):
+        # Of "0.9" Jinja makes a float first; "7", "0x1f" and "1e3" are whole.
+        return "." in value and do_float(value, None) != number  # type: ignore[arg-type]  # handed back as it is
+    return isinstance(value, float) and value != number
 
 
 def _is_no_number(value: Any) -> bool:
@@ -328,7 +359,10 @@ _OWN: dict[str, Function] = {
     "wordwrap": bounded_wordwrap,
 }
 # A text before these tests is a format string to Python: `"%99999999d" is odd` would be written out first.
-_REMAINDER_TESTS: dict[str, Function] = {
+_OWN_TESTS: dict[str, Function] = {
+    "defined": lambda value: not is_nothing(value),
+    "undefined": is_nothing,
+    "none": lambda value: not isinstance(value, Undefined) and is_null(value),
     "odd": lambda value: percent(value, 2) == 1,
     "even": lambda value: percent(value, 2) == 0,
     "divisibleby": lambda value, num: percent(value, num) == 0,

@@ -13,18 +13,26 @@ from jinja2.sandbox import SandboxedFormatter
 from markupsafe import EscapeFormatter, Markup
 
 from flancollect.jinja import bounds
-from flancollect.jinja.nulls import present
+from flancollect.jinja.nulls import present, refuse_nulls_within
 
 # Width and precision of `%5.2f`, `%-10s` or `%*d`: the groups are ("5", "2"), ("10", ""), ("*", "").
 _WIDTH = re.compile(r"%[-#0 +]*(\d+|\*)?(?:\.(\d+|\*))?")
 _DIGITS = re.compile(r"\d+")
+_CONTAINERS = (list, tuple, dict)
 
 
 def as_text(value: Any) -> str:
     """`str(value)`, asking for the room first. Raises NullError for a null."""
     if not isinstance(value, str | int):
-        bounds.reserve_output(present(value))
+        reserve_written(value)
     return str(value)
+
+
+def reserve_written(value: Any) -> None:
+    """Ask for the room to write a value out. Raises NullError for a null, also one within a list or mapping."""
+    bounds.reserve_output(present(value))
+    if isinstance(value, _CONTAINERS):
+        refuse_nulls_within(value)
 
 
 def as_text_or_safe(value: Any) -> str:
@@ -40,6 +48,8 @@ def percent(lhs: Any, rhs: Any) -> Any:
         return lhs % rhs
     values = rhs if isinstance(rhs, tuple) else (rhs,)
     for value in rhs.values() if isinstance(rhs, Mapping) else values:
+        if isinstance(value, _CONTAINERS):
+            reserve_written(value)
         present(value)
     # Of a tuple each value is written once; one name of a mapping may be written by every `%(name)s`.
     room = bounds.weigh(values, bounds.MAX_TEXT) * (lhs.count("%") if isinstance(rhs, Mapping) else 1)
@@ -73,13 +83,12 @@ class BoundedFormatter(SandboxedFormatter):
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Apply `!r`, `!s` or `!a`."""
         if conversion:
-            bounds.reserve_output(present(value))
+            reserve_written(value)
         return super().convert_field(value, conversion)
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Write one field."""
-        present(value)
-        bounds.reserve_output(value)
+        reserve_written(value)
         bounds.reserve_text(sum(map(_number, _DIGITS.findall(str(format_spec)))))
         return super().format_field(value, format_spec)
 

@@ -18,7 +18,6 @@ from flancollect.jinja import bounds
 from flancollect.jinja.filters import REFUSED_FILTERS
 from flancollect.jinja.keyed_choice import KEYED_FILTERS
 from flancollect.jinja.mutable import MUTATOR_NAMES
-from flancollect.jinja.nulls import NULL_CHECK
 
 MAX_NODES = 10_000
 NODES_PER_STEP = 16
@@ -148,12 +147,8 @@ class _Rewriter(NodeTransformer):
         return node
 
     def _end(self, end: nodes.Expr | None) -> nodes.Expr:
-        """One end of a slice. A null from the data would mean the text's beginning, or its end."""
-        if end is None:
-            return nodes.Const(None)
-        if isinstance(end, nodes.Const) or (isinstance(end, nodes.Filter) and end.name == NULL_CHECK):
-            return end
-        return self._through(NULL_CHECK, end, nodes.Const("the end of a slice"))
+        """One end of a slice; None where it is not written."""
+        return nodes.Const(None) if end is None else end
 
     def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
         """A list written out in a template that adds to one."""

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from flancollect.jinja import bounds, rewrite
 from flancollect.jinja.filters import filters, tests
-from flancollect.jinja.formatting import BoundedEscapeFormatter, BoundedFormatter, as_text
+from flancollect.jinja.formatting import BoundedEscapeFormatter, BoundedFormatter, as_text, reserve_written
 from flancollect.jinja.methods import ALLOWED_METHODS, call_method
 from flancollect.jinja.mutable import as_mutable, call_mutator, is_mutator
 from flancollect.jinja.nulls import NULL_CHECK, present
@@ -126,7 +126,7 @@ def _finalize(value: Any) -> Any:
     """What `{{ value }}` writes out; a null is no text. Raises NullError."""
     if type(value) in _SCALARS or isinstance(value, Undefined):
         return value
-    bounds.reserve_output(present(value))
+    reserve_written(value)
     return value
 
 

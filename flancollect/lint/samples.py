@@ -68,7 +68,9 @@ def read_samples(
     for done, task in enumerate(tasks, start=1):
         try:
             samples.append(_read_sample(task, access))
-        except (SourceError, CardError) as error:
+        except CardError as error:
+            samples.append(Sample(task=task, rows=(), rendered=(), rows_read=0, failures=error.problems))
+        except SourceError as error:
             unread[task.card.task] = task.card.reason or str(error)
         if progress is not None:
             progress("rows", done, len(tasks))

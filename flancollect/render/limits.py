@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -21,6 +22,9 @@ LONGEST_WORD = 64
 
 ExampleOrReason: TypeAlias = Example | str
 """A row's texts, or why there are none."""
+
+_JOINER = "\u200d"
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 
 Render: TypeAlias = Callable[[Sequence[tuple[Row, Pick]]], list[ExampleOrReason]]
 
@@ -125,4 +129,18 @@ def cut_at_word(text: str, most: int) -> str:
         words = head.rsplit(maxsplit=1)
         if len(words) == 2 and len(words[1]) <= LONGEST_WORD:
             head = words[0]
+    while head and len(head) < len(text) and _within_character(text, len(head)):
+        head = head[:-1]
     return head.rstrip()
+
+
+def _within_character(text: str, end: int) -> bool:
+    """Whether what people see as one character stands on both sides of this place: é of e and an accent, a flag."""
+    before, after = text[end - 1], text[end]
+    if _JOINER in (before, after) or unicodedata.category(after) in ("Mn", "Mc", "Me"):
+        return True
+    if "\U0001f3fb" <= after <= "\U0001f3ff":  # colours of skin
+        return True
+    # Two letters are a flag: of 🇫🇷🇩🇪 the first and second belong together, not the second and third.
+    letters = text[:end][len(text[:end].rstrip(_FLAG_LETTERS)) :]
+    return after in _FLAG_LETTERS and len(letters) % 2 == 1

@@ -119,6 +119,29 @@ def normalise_columns(
     return usable
 
 
+def questions_in_columns(
+    task: Task,
+    columns: Mapping[str, Sequence[Any]],
+    rows: int,
+    doc: Mapping[str, Any],
+    dropped: Counter[str],
+    *,
+    whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None = None,
+) -> list[dict[str, Any]]:
+    """The fields of rows of the task, in order, whether or not they have an answer; others are counted in `dropped`."""
+    scope = _Scope(
+        columns=_scope_columns(task.card, columns, doc, task.published, rows, whole_rows), rows=rows
+    )
+    left_out = _where_reasons(task.card, scope)
+    scope = scope.select([position for position in range(rows) if position not in left_out])
+    fields, reasons = _fields(task, scope)
+    for reason in (*left_out.values(), *reasons.values()):
+        count_dropped(dropped, reason)
+    return [
+        {name: column[i] for name, column in fields.items()} for i in range(scope.rows) if i not in reasons
+    ]
+
+
 def count_dropped(dropped: Counter[str], reason: str) -> None:
     """Count one row that falls away; past so many different reasons the others are one."""
     # Reasons quote values, so data could make a manifest of any length.
@@ -132,9 +155,13 @@ def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]
     try:
         value = compile_expression(task.card.exemplars).evaluate({DOC: doc})
     except ExpressionError as error:
-        dropped[f"exemplars: {error}"[:200]] += 1
+        count_dropped(dropped, f"exemplars: {error}"[:200])
         return []
-    rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+    values = value if isinstance(value, list) else [value]
+    rows = [row for row in values if isinstance(row, Mapping)]
+    for other in values:
+        if not isinstance(other, Mapping):
+            count_dropped(dropped, f"exemplars: {type(other).__name__} where an object is needed")
     usable = normalise(task, range(len(rows)), rows, doc, dropped)
     return [replace(row, explanation=_explanation(task, rows[row.id], doc)) for row in usable]
 
@@ -200,22 +227,23 @@ def _where_reasons(card: TaskCard, scope: _Scope) -> dict[int, str]:
     if card.where is None:
         return {}
     return {
-        i: _failure(WHERE, value) if isinstance(value, ExpressionError) else WHERE
+        i: _where_reason(value)
         for i, value in enumerate(scope.values(card.where))
         if not value or isinstance(value, ExpressionError)
     }
+
+
+def _where_reason(value: Any) -> str:
+    if isinstance(value, ExpressionError):
+        return _failure(WHERE, value)
+    return f"null in {WHERE}" if is_null(value) else WHERE
 
 
 def _usable(
     task: Task, ids: Sequence[int], scope: _Scope, held_out: HeldOutQuestions, *, scoring: bool
 ) -> tuple[list[Row], dict[int, str]]:
     """The usable rows, and why others are not, by position."""
-    reasons: dict[int, str] = {}
-    fields = {}
-    for name, kind in task.family.needs.items():
-        fields[name] = scope.values(task.card.fields[name])
-        # The first reason of a row stays: `|` prefers its right side.
-        reasons = _field_reasons(f"fields.{name}", kind, fields[name]) | reasons
+    fields, reasons = _fields(task, scope)
     answers, wrong = _answers(task.card.answer, scope)
     reasons = wrong | reasons
     extras: Sequence[Scoring | str | None] = [None] * scope.rows
@@ -227,10 +255,10 @@ def _usable(
     rows = []
     some_held_out = bool(held_out)
     for i, row_fields, content in zip(usable, values, contents_of(values), strict=True):
-        if some_held_out and held_out.asked_by(row_fields):
+        answer, options, index = answers[i]
+        if some_held_out and held_out.asked_by(row_fields, (*options, answer)):
             reasons[i] = HELD_OUT
             continue
-        answer, options, index = answers[i]
         extra = extras[i]
         rows.append(
             Row(
@@ -244,6 +272,17 @@ def _usable(
             )
         )
     return rows, reasons
+
+
+def _fields(task: Task, scope: _Scope) -> tuple[dict[str, Sequence[Any]], dict[int, str]]:
+    """The columns of the family's needs, and why rows have no such field, by position."""
+    fields: dict[str, Sequence[Any]] = {}
+    reasons: dict[int, str] = {}
+    for name, kind in task.family.needs.items():
+        fields[name] = scope.values(task.card.fields[name])
+        # The first reason of a row stays: `|` prefers its right side.
+        reasons = _field_reasons(f"fields.{name}", kind, fields[name]) | reasons
+    return fields, reasons
 
 
 def contents_of(rows: Sequence[Mapping[str, Any]]) -> list[Content]:
@@ -274,7 +313,7 @@ def _field_reasons(place: str, kind: str, values: Sequence[Any]) -> dict[int, st
     for i, value in enumerate(values):
         if isinstance(value, ExpressionError):
             reasons[i] = _failure(place, value)
-        elif is_null(value) and kind != "any":
+        elif is_null(value):
             reasons[i] = f"null in {place}"
         elif mismatch := _mismatch(value, kind):
             reasons[i] = f"{place}: {mismatch}"
@@ -349,12 +388,18 @@ def _answers(answer: Answer, scope: _Scope) -> tuple[list[_AnswerParts], dict[in
 def _text_answer(text: Any) -> _AnswerParts | str:
     """A free-text answer; a text in its place says what is wrong with it."""
     if isinstance(text, str):
-        return (text, (), None) if text.strip() else "empty answer"
+        return "empty answer" if says_nothing(text) else (text, (), None)
     if isinstance(text, ExpressionError):
         return _failure("answer.text", text)
     if is_null(text):
         return NULL_ANSWER
     return f"answer.text: {type(text).__name__} where text is needed{_as_text_advice(text)}"
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text has nothing that anybody sees: blanks, control characters, joiners."""
+    words = text.split()
+    return not any(map(str.isprintable, words)) and not any(map(str.isprintable, "".join(words)))
 
 
 def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts | str:
@@ -367,7 +412,7 @@ def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts |
         return "unlabelled"
     if index >= len(options):
         return f"answer.index: {int(index)} where there are {len(options)} options"
-    if len(set(options)) < len(options):
+    if len(set(map(str.strip, options))) < len(options):
         return "an option twice"
     return options[index], options, int(index)
 
@@ -377,6 +422,8 @@ def _index_reason(index: Any) -> str:
         return _failure("answer.index", index)
     if is_null(index):
         return NULL_ANSWER
+    if isinstance(index, float) and not index.is_integer():
+        return "answer.index: a number that is not whole where a position is needed"
     return f"answer.index: {type(index).__name__} where a position is needed; write `| int`"
 
 
@@ -387,7 +434,7 @@ def _options(options: Any) -> tuple[str, ...] | str:
     mismatch = _mismatch(options, "list")
     if mismatch:
         return f"answer.options: {mismatch}"
-    if not all(option.strip() for option in options):
+    if any(map(says_nothing, options)):
         return "empty option"
     return tuple(options) if len(options) > 1 else "fewer than two options"
 

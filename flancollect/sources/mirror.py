@@ -14,7 +14,7 @@ from flancollect.artifacts import PathLike
 from flancollect.cards.paths import is_within
 from flancollect.cards.strict_yaml import Document, KeyPath, Value, load
 from flancollect.errors import CardError, Problem, SourceError, UsageError, did_you_mean
-from flancollect.sources.shard_names import refuse_incomplete, refuse_two_sets, shard_name
+from flancollect.sources.shard_names import refuse_gaps, refuse_incomplete, refuse_two_sets, shard_name
 from flancollect.sources.table import Mirror
 from flancollect.sources.urls import redact
 
@@ -168,7 +168,12 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
     splits = _splits_in(_contained(mirror, dataset, config, f"{hub} ({config})"))
     if not splits and config == "default":
         # A folder here may be a config of another name, so only what is numbered is taken for a split.
-        splits = _splits_in(dataset, numbered=True) or _splits_in(dataset / "data", numbered=True)
+        splits, in_data = _splits_in(dataset, numbered=True), _splits_in(dataset / "data", numbered=True)
+        if splits and in_data and (dataset / "data").name not in splits:
+            raise SourceError(
+                f"{hub}: Parquet files of splits both in {dataset} and in its folder data: delete those of one of them"
+            )
+        splits = splits or in_data
     if not splits:
         folders = (path for path in dataset.iterdir() if path.is_dir())
         configs = sorted(path.name for path in folders if _splits_in(path))
@@ -179,7 +184,9 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
         for file in files:
             _contained(mirror, parent, str(file.relative_to(parent)), hub)
         stems = [file.stem for file in files]
-        refuse_incomplete(stems, f'{hub} ({config}), split "{split}" in {files[0].parent}')
+        place = f'{hub} ({config}), split "{split}" in {files[0].parent}'
+        refuse_incomplete(stems, place)
+        refuse_gaps(stems, place)
         refuse_two_sets(stems, f"{hub} ({config}) in {files[0].parent}")
     return splits
 

@@ -51,6 +51,20 @@ def refuse_incomplete(stems: Iterable[str], place: str) -> None:
             )
 
 
+def refuse_gaps(stems: Iterable[str], place: str) -> None:
+    """Raise SourceError when files named by numbers alone (`0000`, `0001`) lack one before the last."""
+    stems = list(stems)
+    if not stems or not all(map(str.isdecimal, stems)):
+        return
+    numbers = set(map(int, stems))
+    missing = sorted(set(range(min(1, *numbers), max(numbers))) - numbers)
+    if missing:
+        names = ", ".join(f"{number:0{len(stems[0])}}" for number in missing[:5])
+        raise SourceError(
+            f"{place}: {len(missing)} of the numbered files are missing: {names}{', ...' if missing[5:] else ''}"
+        )
+
+
 def refuse_two_sets(stems: Iterable[str], place: str) -> None:
     """Raise SourceError when a split has files of two sets, or one twice: its rows would come twice."""
     first: dict[tuple[str, int], str] = {}

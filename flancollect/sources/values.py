@@ -9,6 +9,7 @@ gives it (3.8, not 3.799999952316284).
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +40,8 @@ class Values:
     """Rows as Python values, column by column; None stands for null and for a key that a row lacks.
 
     `lacking` has, by column, the positions of the rows that lack its key, `unreadable` why rows have a value
-    that no card can use, by position. `bytes` is the size of all values in Arrow, and of large texts in Python.
+    that no card can use, by position. `sparse` says that rows have keys of their own. `bytes` is the size of all
+    values in Arrow, and of large texts in Python.
     """
 
     count: int
@@ -47,15 +49,22 @@ class Values:
     lacking: dict[str, set[int]]
     unreadable: dict[int, str]
     bytes: int
+    sparse: bool = False
 
     def rows(self) -> list[dict[str, Any]]:
-        """Each row with the keys that it has, in the order of the columns."""
+        """Each row with the keys that it has, in the order of the columns; of JSON, in the order of the alphabet.
+
+        The order of JSON's columns is that in which the first rows of the file happen to name them.
+        """
         if not self.lacking:
-            names = list(self.columns)
-            values = zip(*self.columns.values(), strict=True) if names else [()] * self.count
+            names = sorted(self.columns) if self.sparse else list(self.columns)
+            columns = [self.columns[name] for name in names]
+            values = zip(*columns, strict=True) if names else [()] * self.count
             return [dict(zip(names, row, strict=True)) for row in values]
         nowhere = frozenset[int]()
-        cells = [(name, column, self.lacking.get(name, nowhere)) for name, column in self.columns.items()]
+        cells = [
+            (name, column, self.lacking.get(name, nowhere)) for name, column in sorted(self.columns.items())
+        ]
         return [
             {name: column[i] for name, column, lacking in cells if i not in lacking}
             for i in range(self.count)
@@ -74,6 +83,7 @@ class Values:
                 place: self.unreadable[i] for place, i in enumerate(positions) if i in self.unreadable
             },
             bytes=self.bytes,
+            sparse=self.sparse,
         )
 
     def readable(self, order: Sequence[int], dropped: Counter[str]) -> list[int]:
@@ -108,7 +118,9 @@ def values_of(
                 nulls = np.flatnonzero(column.is_null().to_numpy()) + first
                 lacking.setdefault(name, set()).update(nulls.tolist())
         first += piece.num_rows
-    return Values(count=count, columns=columns, lacking=lacking, unreadable=unreadable, bytes=size)
+    return Values(
+        count=count, columns=columns, lacking=lacking, unreadable=unreadable, bytes=size, sparse=sparse
+    )
 
 
 def _cells(name: str, column: pa.ChunkedArray) -> tuple[list[Any], dict[int, str], int]:
@@ -118,9 +130,9 @@ def _cells(name: str, column: pa.ChunkedArray) -> tuple[list[Any], dict[int, str
         texts = pa.chunked_array([chunk.storage for chunk in column.chunks], JSON.storage_type)
         return *_parsed(name, texts.to_pylist()), column.nbytes
     try:
-        plain = column if kind.id in _PLAIN_IDS else _plain(column)
+        plain = _numbers(column if kind.id in _PLAIN_IDS else _plain(column))
         cells = plain.to_pylist()
-        convert = _converter(plain.type)
+        convert = None if pa.types.is_float64(plain.type) else _converter(plain.type)
         if convert is not None:
             cells = [None if cell is None else convert(cell) for cell in cells]
     except Exception:  # noqa: BLE001, RUF100 (whatever it is, the value at fault is looked for below)
@@ -182,6 +194,13 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if microseconds is None else column.cast(microseconds)
 
 
+def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with null in place of NaN, the number that is none."""
+    if not pa.types.is_float64(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+
+
 def _microseconds(kind: pa.DataType) -> pa.DataType | None:
     """Of a type that counts nanoseconds the one that counts microseconds, as Python does; None for any other."""
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
@@ -236,7 +255,7 @@ def _is_extension(kind: pa.DataType) -> bool:
 
 def _converter(kind: pa.DataType) -> Convert | None:
     """What makes of Arrow's Python value the one that cards see; None where they are the same."""
-    if kind.id in _PLAIN_IDS:
+    if kind.id in _PLAIN_IDS and not pa.types.is_float64(kind):
         return None
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return _converter(kind.value_type)
@@ -245,8 +264,7 @@ def _converter(kind: pa.DataType) -> Convert | None:
         return _struct_converter(fields) if any(fields.values()) else None
     if pa.types.is_map(kind):
         key, item = _converter(kind.key_type), _converter(kind.item_type)
-        pairs = lambda pairs: [(_apply(key, name), _apply(item, value)) for name, value in pairs]  # noqa: E731
-        return pairs if key or item else None
+        return lambda pairs: _map_entries(pairs, key, item)
     if is_list(kind):
         inner = _converter(kind.value_type)
         return None if inner is None else lambda items: [_apply(inner, item) for item in items]
@@ -258,12 +276,23 @@ def _single_converter(kind: pa.DataType) -> Convert | None:
         return bytes.decode
     if pa.types.is_float32(kind) or pa.types.is_float16(kind):
         width = np.float32 if pa.types.is_float32(kind) else np.float16
-        return lambda value: float(str(width(value)))
+        return lambda value: None if math.isnan(value) else float(str(width(value)))
+    if pa.types.is_float64(kind):
+        return lambda value: None if math.isnan(value) else value
     if _microseconds(kind) is not None:
         return _whole_microseconds
     if _is_extension(kind):
         return str if kind == pa.uuid() else _converter(kind.storage_type)
     return None
+
+
+def _map_entries(
+    pairs: list[tuple[Any, Any]], key: Convert | None, item: Convert | None
+) -> list[tuple[Any, Any]]:
+    names = [_apply(key, name) for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a key that stands twice in a map")
+    return [(name, _apply(item, value)) for name, (_, value) in zip(names, pairs, strict=True)]
 
 
 def _struct_converter(fields: dict[str, Convert | None]) -> Convert:

@@ -95,3 +95,20 @@ def test_why_renders_both_kinds_again(tmp_path: Path, share: str) -> None:
     with nothing_embedded():
         for number in kinds.values():
             assert fc.why(tmp_path / "out", number, request).rendered_again
+
+
+def test_worked_examples_that_are_of_no_use_are_counted(tmp_path: Path) -> None:
+    examples = [
+        {"text": "worked", "answer": None, "why": "x"},
+        "a text",
+        {"text": None, "answer": "a", "why": ""},
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DOCUMENT, "examples", examples)
+        build = built(tmp_path, "0")
+    (job,) = build.manifest.tasks
+    assert job.dropped == {
+        "a worked example of the card: exemplars: str where an object is needed": 1,
+        "a worked example of the card: null answer": 1,
+        "a worked example of the card: null in fields.text": 1,
+    }

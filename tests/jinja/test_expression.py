@@ -19,7 +19,7 @@ from flancollect.jinja.expression import (
     compile_template,
     environment,
 )
-from flancollect.jinja.nulls import default_value
+from flancollect.jinja.nulls import default_value, is_nothing
 
 ROW: dict[str, Any] = {
     "premise": "It rained.",
@@ -216,8 +216,9 @@ def test_a_long_source_or_message_is_shortened() -> None:
 
 
 PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-# Where the language differs from Jinja: a null is nothing, so that `default` stands for it, too.
+# Where the language differs from Jinja: a null is nothing, so that `default` stands for it, too, and it is undefined.
 PLAIN.filters |= {"default": default_value, "d": default_value}
+PLAIN.tests |= {"defined": lambda value: not is_nothing(value), "undefined": is_nothing}
 
 names = st.sampled_from(["text", "other", "number", "real", "nothing", "words", "nested", "mapping", "flag"])
 filters = st.sampled_from(
@@ -352,7 +353,7 @@ HOLE = "a null, or no number: Jinja makes a value of it, and we do not"
 
 
 def is_hole(error: ExpressionError) -> bool:
-    return isinstance(error, NullValueError) or str(error).startswith("not a number")
+    return isinstance(error, NullValueError) or str(error).startswith(("not a number", "not a whole number"))
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's, about code that plain Jinja makes

@@ -71,3 +71,10 @@ def test_json_holds_counts_and_all_that_was_said(tmp_path: Path) -> None:
     assert {one["lint"] for one in values["remarks"]} == {"few_templates", "unknown_license"}
     assert values["rows"] == {"tasks_read": 1, "tasks_not_read": 0}
     assert values["details"]
+
+
+def test_a_card_that_does_not_fit_a_source_at_hand_is_a_problem(tmp_path: Path) -> None:
+    ran = check(tmp_path, task=TASK.replace("{thing: thing}", "{thing: nope}"))
+    assert ran.code == 3
+    assert 'colours.yaml:6  fields.thing: no column "nope"' in ran.err
+    assert "no problems" not in ran.out

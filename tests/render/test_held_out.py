@@ -25,6 +25,10 @@ FRANCE = "What is the capital of France?"
         "WHAT IS THE CAPITAL OF FRANCE!?",
         "“What is the capital of France”",
         "What is the capital of France\u00a0?",
+        "What is the capi\u200btal of Fran\u00adce?",
+        "\u200eWhat is the\u200d capital of France?",
+        "What is the capital of &quot;France&quot;?",
+        "What i\u0301s the c\u00e1pital of France?",
     ],
 )
 def test_another_way_of_writing_is_the_same_question(text: str) -> None:
@@ -57,6 +61,40 @@ def test_signs_before_numbers_are_words() -> None:
     assert held_out.asked_by({"sum": "3+4"})
     assert not held_out.asked_by({"sum": "3 - 4"})
     assert words_of("a well-known - fact") == ("a", "well", "known", "fact")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3 - 4 * 5", "3 \u2212 4 \u00d7 5"),
+        ("1990-1995", "1990\u20131995"),
+        ("8 / 2", "8 ÷ 2"),
+        ("такое", "тако́е"),
+        ("istanbul", "İstanbul"),
+        ("שלום", "שָׁלוֹם"),
+        ("が", "か\u3099"),
+        ("👧🐟🐠", " 👧 🐟🐠"),
+    ],
+)
+def test_signs_and_letters_are_the_same_in_every_form(one: str, other: str) -> None:
+    assert HeldOutQuestions([{"q": one}]).asked_by({"text": other})
+    assert HeldOutQuestions([{"q": other}]).asked_by({"text": one})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a < b", "a > b"), ("か", "が"), ("👧🐟🐠", "👧🐟"), ("की", "का"), ("a = b", "a b")]
+)
+def test_other_signs_and_letters_are_another_question(one: str, other: str) -> None:
+    assert not HeldOutQuestions([{"q": one}]).asked_by({"text": other})
+
+
+def test_a_question_is_known_across_fields_and_in_options_and_target() -> None:
+    held_out = HeldOutQuestions([{"q": FRANCE}, {"q": "Rome now"}])
+    assert held_out.asked_by({"text": "What is the capital", "more": "of France?"})
+    assert held_out.asked_by({"text": "Rome", "more": "now"})
+    assert held_out.asked_by({"text": "Write a question about Paris."}, ["What is the capital of France?"])
+    assert held_out.asked_by({"text": "Which was asked?"}, ["Who are you?", "What is the capital of France?"])
+    assert not held_out.asked_by({"text": "Where are you?"}, ["Rome now"])
 
 
 def test_lists_objects_and_numbers_are_read_and_nulls_are_not() -> None:

@@ -154,6 +154,22 @@ def test_a_cut_is_a_beginning_that_fits_and_ends_in_no_blank(text: str, most: in
     assert head == head.rstrip()
 
 
+@pytest.mark.parametrize(
+    ("text", "most", "rest"),
+    [
+        ("caf" + "e\u0301" * 3, 4, "caf"),
+        ("x👨\u200d👩\u200d👧", 6, "x"),
+        ("x👨\u200d👩\u200d👧", 9, "x"),
+        ("x👍🏽", 5, "x"),
+        ("🇫🇷🇩🇪", 12, "🇫🇷"),
+        ("🇫🇷🇩🇪", 8, "🇫🇷"),
+        ("में", 3, ""),
+    ],
+)
+def test_a_cut_is_between_characters_as_people_see_them(text: str, most: int, rest: str) -> None:
+    assert cut_at_word(text, most) == rest
+
+
 def test_families_say_which_text_may_be_cut(tmp_path: Path) -> None:
     write(tmp_path, {"echo.yaml": FAMILY.replace("long: text", "long: txet")})
     with (

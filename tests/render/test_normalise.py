@@ -73,6 +73,8 @@ def test_text_comes_through_letter_by_letter() -> None:
             "fields.x: null in the list",
         ),
         ({"x": "text"}, {"x": "", "answer": " \n"}, "empty answer"),
+        ({"x": "text"}, {"x": "", "answer": "\u200b \x00"}, "empty answer"),
+        ({"x": "any"}, {"x": None, "answer": "a"}, "null in fields.x"),
         ({"x": "text"}, {"x": "", "answer": None}, "null answer"),
         ({"x": "text"}, {"x": "", "answer": 4}, "answer.text: int where text is needed; write `| string`"),
     ],
@@ -112,6 +114,8 @@ def test_options_of_the_row_and_their_index() -> None:
     )
     assert reasons(of, {"c": {"text": ["x"], "label": ["A"]}, "key": "A"}) == {"fewer than two options": 1}
     assert reasons(of, {"c": {"text": ["x", " "], "label": ["A", "B"]}, "key": "A"}) == {"empty option": 1}
+    twice = {"c": {"text": ["x", " x"], "label": ["A", "B"]}, "key": "A"}
+    assert reasons(of, twice) == {"an option twice": 1}
 
 
 def test_where_keeps_what_it_says() -> None:

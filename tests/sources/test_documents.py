@@ -117,10 +117,9 @@ def test_any_rows_come_back_as_they_were(tmp_path_factory, rows, ascii_only):
     path.write_text("".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows), newline="")
     file = LocalFile(name="f", path=path, sha256="", packing="", max_bytes=1 << 40)
     read, unreadable = rows_of(read_jsonl(file, FileSource(files="f", format="jsonl")))
-    keys = [key for row in read for key in row]
-    order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     assert not unreadable
-    assert [sorted(row, key=order.get) for row in read] == [list(row) for row in read]
+    # In the order of the alphabet: that of the columns hangs on other rows.
+    assert [sorted(row) for row in read] == [list(row) for row in read]
     assert all(same(row[key], other[key]) for row, other in zip(read, rows, strict=True) for key in other)
     assert [set(row) for row in read] == [set(row) for row in rows]
 

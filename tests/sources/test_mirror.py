@@ -252,6 +252,22 @@ def test_two_sets_of_files_for_one_split_are_refused(hubs, tmp_path):
         mirrored_dataset(hubs, "org/twice", "default")
 
 
+def test_a_gap_in_numbered_files_and_splits_in_two_places_are_refused(hubs, tmp_path):
+    for name in (
+        "gap/default/train/0000",
+        "gap/default/train/0002",
+        "two/train-00000-of-00001",
+        "two/data/train",
+    ):
+        path = tmp_path / f"hub/org/{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    with pytest.raises(SourceError, match="1 of the numbered files are missing: 0001"):
+        mirrored_dataset(hubs, "org/gap", "default")
+    with pytest.raises(SourceError, match=r"both in .*two and in its folder data"):
+        mirrored_dataset(hubs, "org/two", "default")
+
+
 def test_an_old_id_without_an_owner_is_below_legacy(hubs, tmp_path):
     old = tmp_path / "hub2/legacy/crawl/enda/train.parquet"
     old.parent.mkdir(parents=True)

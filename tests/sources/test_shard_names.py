@@ -1,7 +1,7 @@
 import pytest
 
 from flancollect.errors import SourceError
-from flancollect.sources.shard_names import refuse_incomplete, refuse_two_sets, shard_name
+from flancollect.sources.shard_names import refuse_gaps, refuse_incomplete, refuse_two_sets, shard_name
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,21 @@ def test_two_sets_of_one_split_are_refused(stems):
         SourceError, match=r'^org/d: a.* and a.* are both the split "a": delete the files of one'
     ):
         refuse_two_sets(stems, "org/d")
+
+
+@pytest.mark.parametrize(
+    ("stems", "missing"),
+    [
+        (["0000", "0002"], "1 of the numbered files are missing: 0001"),
+        (["0003"], "2 of the numbered files are missing: 0001, 0002"),
+        (["1", "2", "4"], "1 of the numbered files are missing: 3"),
+    ],
+)
+def test_a_gap_in_numbered_files_is_refused(stems, missing):
+    with pytest.raises(SourceError, match=f"^org/d: {missing}$"):
+        refuse_gaps(stems, "org/d")
+
+
+@pytest.mark.parametrize("stems", [[], ["0000"], ["0001"], ["0000", "0001"], ["1", "2"], ["a", "0002"]])
+def test_numbers_without_a_gap_and_other_names_are_fine(stems):
+    refuse_gaps(stems, "org/d")

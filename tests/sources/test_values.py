@@ -150,3 +150,26 @@ def test_a_dictionary_counts_as_often_as_its_texts_occur():
 def test_large_texts_count_as_python_holds_them():
     text = "x" * 10_000 + "👩"
     assert values_of([pa.table({"c": [text]})], ["c"], 1).bytes > 40_000
+
+
+@pytest.mark.parametrize(
+    ("array", "values"),
+    [
+        (pa.array([1.5, float("nan"), None, float("inf")]), [1.5, None, None, float("inf")]),
+        (pa.array([1.5, float("nan")], pa.float32()), [1.5, None]),
+        (pa.array([np.float16(1.5), np.float16("nan")], pa.float16()), [1.5, None]),
+        (pa.array([[1.5, float("nan")], []]), [[1.5, None], []]),
+        (pa.array([{"x": float("nan"), "y": 1}]), [{"x": None, "y": 1}]),
+        (pa.array([1.5, float("nan")]).dictionary_encode(), [1.5, None]),
+    ],
+)
+def test_a_number_that_is_none_is_null(array, values):
+    assert read(array) == (values, {})
+
+
+def test_a_key_that_stands_twice_in_a_map_makes_its_row_unreadable():
+    maps = pa.array([[("k", 1), ("k", 2)], [("k", 1)], None], pa.map_(pa.string(), pa.int64()))
+    cells, unreadable = read(maps)
+    assert cells == [None, [("k", 1)], None]
+    assert list(unreadable) == [0]
+    assert "a key that stands twice in a map" in unreadable[0]

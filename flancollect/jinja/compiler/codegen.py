@@ -22,6 +22,7 @@ from flancollect.jinja.compiler.names import enter
 from flancollect.jinja.compiler.output import MAX_FAST_TEXT, Output
 from flancollect.jinja.compiler.statements import write_body
 from flancollect.jinja.expression import environment, native
+from flancollect.jinja.nulls import NULL_CHECK
 from flancollect.jinja.rewrite import counted_loop
 
 # A row's budget (`jinja/bounds.py`: 20,000,000 characters, 100,000 steps) is shared out, so that generated code
@@ -90,8 +91,8 @@ def _compile_context(tree: nodes.Template, column_kinds: Mapping[str, str]) -> C
     #     a step may handle 4,000,000 // (4 * 8) = 125,000 characters unseen,
     #     a step in the loop 4,000,000 // (4 * 2 * 1,001) = 499: it runs a thousand times, and once for good measure.
     # A node in a loop in a loop is found twice here, and so makes the limit smaller than it need be.
-    nodes_in_loops = sum(1 for loop in loops for _ in loop.find_all(_WORKING_NODES))
-    working_nodes = sum(1 for _ in tree.find_all(_WORKING_NODES))
+    nodes_in_loops = sum(map(_count_working, loops))
+    working_nodes = _count_working(tree)
     pass_steps = sum(steps for _, steps in map(counted_loop, loops))
     max_loop_steps = min(MAX_LOOP_STEPS, _UNSEEN_STEPS // max(pass_steps, 1))
     return CompileContext(
@@ -103,6 +104,15 @@ def _compile_context(tree: nodes.Template, column_kinds: Mapping[str, str]) -> C
         step_limit=_UNSEEN_WORK // (_WORK_PER_CHARACTER * max(working_nodes, 4)),
         loop_step_limit=_UNSEEN_WORK // (_WORK_PER_CHARACTER * max(nodes_in_loops, 1) * (max_loop_steps + 1)),
         max_loop_steps=max_loop_steps,
+    )
+
+
+def _count_working(tree: nodes.Node) -> int:
+    return sum(
+        1
+        for node in tree.find_all(_WORKING_NODES)
+        # It looks whether there is a value, and at nothing of it.
+        if not (isinstance(node, nodes.Filter) and node.name == NULL_CHECK)
     )
 
 

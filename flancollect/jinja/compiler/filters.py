@@ -32,7 +32,7 @@ from flancollect.jinja.expression import environment
 from flancollect.jinja.formatting import as_text
 from flancollect.jinja.keyed_choice import KEYED_FILTERS, keyed_pick
 from flancollect.jinja.mutable import as_mutable
-from flancollect.jinja.nulls import NULL_CHECK, present
+from flancollect.jinja.nulls import NULL_CHECK, is_nothing, present
 from flancollect.jinja.rewrite import COUNT_OPERAND, COUNTED_CONCAT, COUNTED_SLICE, MUTABLE_LITERAL
 from flancollect.jinja.sandbox import counted_slice
 
@@ -145,7 +145,7 @@ def write_default(node: nodes.Filter, symbols: Symbols, context: CompileContext,
     if node.args:
         other = context.write_expression(node.args[0], symbols, context)
     first, name = bind(value, context)
-    helper = context.helper(runtime.is_missing)
+    helper = context.helper(is_nothing)
     return Value(f"({other.code} if {helper}({first}) else {name})")
 
 
@@ -183,11 +183,15 @@ def write_slice(node: nodes.Filter, symbols: Symbols, context: CompileContext, _
     ends = context.write_all(node.args, symbols)
     helper = context.helper(counted_slice)
     kind = value.kind if value.kind in ("str", "texts", "list") else "any"
-    if kind == "any" or any(end.kind not in (*INTS, "none") for end in ends):
+    # Only an end that is not written is left out: a column of nulls is no end at all.
+    open_ends = [isinstance(arg, nodes.Const) and arg.value is None for arg in node.args]
+    if kind == "any" or not all(
+        left_open or end.kind in INTS for left_open, end in zip(open_ends, ends, strict=True)
+    ):
         return Value(f"{helper}({value.code}, {comma_separated(ends)})", kind)
     first, name = bind(value, context)
     limit = context.unseen_limit() if value.kind == "str" else context.unseen_limit() // 16
-    fast = f"{name}[{':'.join('' if end.kind == 'none' else end.code for end in ends)}]"
+    fast = f"{name}[{':'.join('' if left_open else end.code for left_open, end in zip(open_ends, ends, strict=True))}]"
     return Value(f"({fast} if len({first}) < {limit} else {helper}({name}, {comma_separated(ends)}))", kind)
 
 
@@ -202,11 +206,8 @@ def write_test(node: nodes.Test, symbols: Symbols, context: CompileContext, _: b
     lenient = node.name in ("defined", "undefined")
     value = context.write_expression(node.node, symbols, context, lenient=lenient)
     if lenient and not node.args:
-        is_column = isinstance(node.node, nodes.Name) and value.kind != "any"
-        code = "True" if is_column else f"(not isinstance({value.code}, Undefined))"
-        return Value(code if node.name == "defined" else f"(not {code})", "bool")
-    if node.name == "none" and not node.args and value.kind not in SCALARS:
-        return Value(f"({value.code} is None)", "bool")
+        nothing = f"{context.helper(is_nothing)}({value.code})"
+        return Value(nothing if node.name == "undefined" else f"(not {nothing})", "bool")
     context.uses_budget = True
     arguments = arguments_of(node, symbols, context)
     rest = f", {arguments}" if arguments else ""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from flancollect.jinja import bounds
 from flancollect.jinja.compiler import runtime
 from flancollect.jinja.formatting import as_text
+from flancollect.jinja.nulls import is_null
 
 Slow = Callable[..., Any]
 
@@ -93,6 +94,8 @@ def where_attribute(slow: Slow, values: Any, keep: bool, name: str, test: str, o
     if not _is_short(values) or type(other) not in _SCALARS:
         return slow(values, name, test, other)
     items = [_item(value, name) for value in values]
+    if other is not None and any(map(is_null, items)):
+        return slow(values, name, test, other)
     _count_compared(items, other)
     return [value for value, item in zip(values, items, strict=True) if (item == other) is keep]
 
@@ -107,7 +110,11 @@ def where_true(slow: Slow, values: Any, keep: bool, name: str) -> Any:
 
 def where(slow: Slow, values: Any, keep: bool, test: str, other: Any) -> Any:
     """`values | select("==", other)` and its like."""
-    if not _is_short(values) or type(other) not in _SCALARS:
+    if (
+        not _is_short(values)
+        or type(other) not in _SCALARS
+        or (other is not None and any(map(is_null, values)))
+    ):
         return slow(values, test, other)
     _count_compared(values, other)
     return [value for value in values if (value == other) is keep]

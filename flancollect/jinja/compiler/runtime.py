@@ -17,7 +17,6 @@ from jinja2.utils import Namespace, _PassArg, missing
 from flancollect.jinja import methods
 from flancollect.jinja.expression import environment
 from flancollect.jinja.mutable import MUTATORS, TemplateList, call_mutator
-from flancollect.jinja.nulls import is_null
 
 BUILT_IN = {
     function.__name__: function
@@ -58,11 +57,6 @@ def constants() -> dict[str, Any]:
 def undefined(name: str) -> Undefined:
     """What a name stands for that neither the row nor the template gives."""
     return environment().undefined(name=name)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether `default` stands for this value: an undefined one, or a null."""
-    return isinstance(value, Undefined) or is_null(value)
 
 
 def output_text(value: Any) -> str:
