@@ -28,31 +28,26 @@ def key(*names: str | int) -> int:
 
     A number and its digits are one name: `key("rows", 7) == key("rows", "7")`.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for name in names:
-        _add(digest, name)
+    digest = hashlib.blake2b(b"".join([_prefixed(name) for name in names]), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
 
 
 def keys(names: Sequence[str | int], last: Iterable[str | int]) -> list[int]:
     """`key(*names, name)` for each of the last names; what they share is hashed once."""
-    shared = hashlib.blake2b(digest_size=8)
-    for name in names:
-        _add(shared, name)
+    shared = hashlib.blake2b(b"".join([_prefixed(name) for name in names]), digest_size=8)
     hashes = []
     for name in last:
         # A hash that has not been closed can be copied and continued: the task's names are read once, not per row.
         digest = shared.copy()
-        _add(digest, name)
+        digest.update(_prefixed(name))
         hashes.append(int.from_bytes(digest.digest(), "little"))
     return hashes
 
 
-def _add(digest: hashlib.blake2b, name: str | int) -> None:
+def _prefixed(name: str | int) -> bytes:
     # Broken JSON holds lone surrogates, which UTF-8 refuses: they are hashed as the three bytes that they would be.
     data = str(name).encode("utf-8", "surrogatepass")
-    digest.update(len(data).to_bytes(8, "little"))
-    digest.update(data)
+    return len(data).to_bytes(8, "little") + data
 
 
 def draw(key: int, row: int = 0) -> int:

@@ -171,7 +171,7 @@ class TaskSource:
     def worked_examples(self) -> list[Row]:
         """The examples that the card takes from the document; explained where the mixture shows explanations."""
         rows = self._document_exemplars[0]
-        return rows if self.settings.shots.explained else [replace(row, explanation="") for row in rows]
+        return rows if self.settings.shots.explained else [row._replace(explanation="") for row in rows]
 
     def lost_worked_examples(self) -> Counter[str]:
         """Those that are of no use, by reason."""

@@ -169,12 +169,12 @@ def label_leak(samples: Sequence[Sample]) -> Iterator[Finding]:
             if template.direction == "forward" and "answer" in compile_template(template.target).variables
             for name in prompt_variables(template)
         }
-        rows = [row for row in sample.rows if row.index is not None and len(set(row.options)) > 1]
+        rows = [row for row in sample.rows if row.answer_index is not None and len(set(row.options)) > 1]
         for name in sorted(variables & set(sample.task.family.needs)):
             # Of 32 rows, say 24 name one option in this field, and 22 of those the right one. 22 is at least half of
             # all rows and 0.9 of the 24, so the field gives the answer away.
             single = [(row, options) for row in rows if len(options := _options_named(row, name)) == 1]
-            right = sum(options == {row.index} for row, options in single)
+            right = sum(options == {row.answer_index} for row, options in single)
             if right >= max(FEWEST_ROWS, SHORTCUT_SHARE * len(rows), LEAK_PRECISION * len(single)):
                 what = "names the right answer in most rows, and only that; leave it out"
                 yield _at_rate(sample.task, f"fields.{name}", what, right / len(rows))

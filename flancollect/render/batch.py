@@ -112,11 +112,11 @@ def _answers(prompt: Prompt, styles: Styles) -> tuple[Sequence[str], Sequence[st
     if scoring is None or pick.template.direction == "inverted" or not row.answer:
         # An inverted template asks for the question, and a rendered answer is the target, whatever the card says.
         return (), (), -1, (prompt.targets,)
-    if row.index is not None:
+    if row.answer_index is not None:
         style = None if pick.option_style is None else styles.options[pick.option_style]
         choices: Sequence[str] = row.options
         labels: Sequence[str] = [answer_text(style, option, i) for i, option in enumerate(row.options)]
-        position = row.index
+        position = row.answer_index
         right: tuple[str, ...] = (labels[position],)
     else:
         choices, labels = scoring.choices, scoring.labels

@@ -94,4 +94,4 @@ def example_row(family: Family) -> Row:
     answer = str(family.example["answer"])
     index = options.index(answer) if answer in options else None
     (content,) = contents_of([fields])
-    return Row(id=0, fields=fields, answer=answer, options=options, index=index, content=content)
+    return Row(id=0, fields=fields, answer=answer, options=options, answer_index=index, content=content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from flancollect.cards.mixture_card import Limits
@@ -111,7 +111,7 @@ def _shortened(
 
 def _with_field(picked: tuple[Row, Pick], name: str, text: str) -> tuple[Row, Pick]:
     row, pick = picked
-    return replace(row, fields={**row.fields, name: text}), pick
+    return row._replace(fields={**row.fields, name: text}), pick
 
 
 def _cut_to_fit(text: str, prompt: str, most: int | None) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flancollect.cards.columns import DOC, PUBLISHED, ROW
 from flancollect.cards.cross_check import expressions
@@ -50,9 +50,8 @@ class Scoring:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One usable row. `options` is empty and `index` None for free-text answers.
+class Row(NamedTuple):
+    """One usable row. `options` is empty and `answer_index` None for free-text answers.
 
     `answer` is empty where the target that a template renders is the answer. `content` is the values of the
     fields alone: rows that ask the same thing share it. `scoring` is None in rows that are not asked for it.
@@ -62,7 +61,7 @@ class Row:
     fields: Mapping[str, Any]
     answer: str
     options: tuple[str, ...]
-    index: int | None
+    answer_index: int | None
     content: Content
     scoring: Scoring | None = None
     explanation: str = ""
@@ -163,7 +162,7 @@ def document_exemplars(task: Task, doc: Mapping[str, Any], dropped: Counter[str]
         if not isinstance(other, Mapping):
             count_dropped(dropped, f"exemplars: {type(other).__name__} where an object is needed")
     usable = normalise(task, range(len(rows)), rows, doc, dropped)
-    return [replace(row, explanation=_explanation(task, rows[row.id], doc)) for row in usable]
+    return [row._replace(explanation=_explanation(task, rows[row.id], doc)) for row in usable]
 
 
 def _explanation(task: Task, row: Mapping[str, Any], doc: Mapping[str, Any]) -> str:
@@ -266,7 +265,7 @@ def _usable(
                 fields=row_fields,
                 answer=answer,
                 options=options,
-                index=index,
+                answer_index=index,
                 content=content,
                 scoring=extra if isinstance(extra, Scoring) else None,
             )
@@ -370,7 +369,7 @@ def _answers(answer: Answer, scope: _Scope) -> tuple[list[_AnswerParts], dict[in
     elif isinstance(answer, TextAnswer):
         outcomes = map(_text_answer, scope.values(answer.text))
     elif isinstance(answer, ChoicesAnswer):
-        choices = tuple(answer.choices)
+        choices = _distinct(tuple(answer.choices))
         outcomes = (_option_answer(choices, index) for index in scope.values(answer.index))
     else:
         outcomes = map(
@@ -398,8 +397,8 @@ def _text_answer(text: Any) -> _AnswerParts | str:
 
 def says_nothing(text: str) -> bool:
     """Whether a text has nothing that anybody sees: blanks, control characters, joiners."""
-    words = text.split()
-    return not any(map(str.isprintable, words)) and not any(map(str.isprintable, "".join(words)))
+    seen = text.lstrip()
+    return not seen or not (seen[0].isprintable() or any(map(str.isprintable, "".join(seen.split()))))
 
 
 def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts | str:
@@ -412,8 +411,6 @@ def _option_answer(options: tuple[str, ...] | str, index: Any) -> _AnswerParts |
         return "unlabelled"
     if index >= len(options):
         return f"answer.index: {int(index)} where there are {len(options)} options"
-    if len(set(map(str.strip, options))) < len(options):
-        return "an option twice"
     return options[index], options, int(index)
 
 
@@ -436,7 +433,11 @@ def _options(options: Any) -> tuple[str, ...] | str:
         return f"answer.options: {mismatch}"
     if any(map(says_nothing, options)):
         return "empty option"
-    return tuple(options) if len(options) > 1 else "fewer than two options"
+    return _distinct(tuple(options)) if len(options) > 1 else "fewer than two options"
+
+
+def _distinct(options: tuple[str, ...]) -> tuple[str, ...] | str:
+    return options if len(set(map(str.strip, options))) == len(options) else "an option twice"
 
 
 def _scoring(answer: Answer, scope: _Scope) -> list[Scoring | str]:

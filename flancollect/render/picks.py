@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ HALF = 1 << 63
 SMALL_POOL = 64  # pools up to this size are shuffled whole, so that duplicates in them cost no exemplar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pick:
+class Pick(NamedTuple):
     """The decisions for one prompt. Style names are None where the style has nothing to do.
 
     `exemplars` are rows in the order shown; the renderer may use fewer, to keep within the budget. `exemplar_source`
@@ -224,7 +223,7 @@ def _mix_templates(
         numbers = streams(keys(names, ids[positions].tolist()), len(beside))
         for i, order in zip(positions, np.argsort(numbers, axis=1, kind="stable").tolist(), strict=True):
             dealt = tuple(beside[order[j % len(beside)]] for j in range(len(picks[i].exemplars)))
-            picks[i] = replace(picks[i], exemplar_templates=dealt)
+            picks[i] = picks[i]._replace(exemplar_templates=dealt)
 
 
 def _draw_exemplars(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ MOST_STORED = 50_000  # examples of some hundred bytes each
 MOST_STORED_CHARS = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """One finished row: texts, the row and pick they came from, and the exemplars that it shows, each in a template.
 
     `cut_bytes` is how much its long field lost to `limits`.
@@ -44,8 +43,7 @@ class Prompt:
     cut_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Exemplar:
+class Exemplar(NamedTuple):
     """A row that may be shown, the template it stands in, and its texts there."""
 
     row: Row

@@ -144,7 +144,7 @@ class TemplateColumns:
             return [lists[row.options] for row in self._rows]
         if name == "answer":
             styled = zip(self._option_styles, self._rows, strict=True)
-            return [answer_text(style, row.answer, row.index) for style, row in styled]
+            return [answer_text(style, row.answer, row.answer_index) for style, row in styled]
         if name == "options":
             return _styled(options_texts, self._option_styles, [row.options for row in self._rows])
         if name not in self._family.needs:

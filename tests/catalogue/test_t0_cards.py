@@ -175,7 +175,7 @@ def test_sciq_answers_move_about_among_the_options(tasks: dict[str, Task]) -> No
     sources = [{"question": "?" * n, "support": "", "correct_answer": "right", **wrong} for n in range(1, 5)]
     rows = normalise(tasks["sciq_Multiple_Choice"], range(4), sources, {}, Counter())
     assert [row.answer for row in rows] == ["right"] * 4
-    assert {row.index for row in rows} == {0, 1, 2, 3}
+    assert {row.answer_index for row in rows} == {0, 1, 2, 3}
     assert all(sorted(row.options) == ["a", "b", "c", "right"] for row in rows)
 
 

@@ -44,7 +44,13 @@ def reasons(of: Task, row: dict[str, Any], **more: Any) -> dict[str, int]:
 def test_text_comes_through_letter_by_letter() -> None:
     text = 'a "b" {{ c }} {% d %} \\n\n\t שלום 🎈 \u200f'
     (row,) = normalise(task({"text": "text"}), [7], [{"text": text, "answer": text}], {}, Counter())
-    assert (row.id, row.fields, row.answer, row.options, row.index) == (7, {"text": text}, text, (), None)
+    assert (row.id, row.fields, row.answer, row.options, row.answer_index) == (
+        7,
+        {"text": text},
+        text,
+        (),
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_a_boolean_label_counts_false_as_the_first_choice() -> None:
 def test_options_of_the_row_and_their_index() -> None:
     of = task({}, answer={"options": "c.text", "index": "c.label.index(key)"})
     (row,) = normalise(of, [0], [{"c": {"text": ["x", "y"], "label": ["A", "B"]}, "key": "B"}], {}, Counter())
-    assert (row.answer, row.options, row.index) == ("y", ("x", "y"), 1)
+    assert (row.answer, row.options, row.answer_index) == ("y", ("x", "y"), 1)
     assert "answer.index" in next(
         iter(reasons(of, {"c": {"text": ["x", "y"], "label": ["A", "B"]}, "key": "C"}))
     )

@@ -44,7 +44,7 @@ def row(id_: int, content: int | None = None) -> Row:
         fields={},
         answer="a",
         options=("a", "b"),
-        index=0,
+        answer_index=0,
         content=id_ if content is None else content,
     )
 

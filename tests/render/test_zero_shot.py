@@ -35,7 +35,7 @@ def template(text: str, target: str = "{{ answer }}", intro: str | None = None) 
 
 
 def row(**fields: object) -> Row:
-    return Row(id=0, fields=fields, answer="no", options=("yes", "no"), index=1, content=0)
+    return Row(id=0, fields=fields, answer="no", options=("yes", "no"), answer_index=1, content=0)
 
 
 LETTERS = OptionStyle(header="Pick:", item="{{ upper }} {{ text }}", answer="label", label="{{ upper }}")
