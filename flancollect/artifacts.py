@@ -233,12 +233,12 @@ class Manifest(Artifact):
     """manifest.json: what a finished build holds. Without it a folder is no dataset.
 
     `content_hash` is over schema and rows of all shards; `recipe_hash` over the recipe; `catalogue_hash` over all
-    that the rendered rows of each task depend on: card, templates, styles, source, seed and quotas. `short` is
+    that the rows of each task depend on, but for their number: card, templates, styles, source and seed. `short` is
     rows planned minus rows built. `distinct_rows` counts different pairs of input and target, `source_rows` different
     rows of sources; `parts` compares the shares asked for with those of the build. `recipe` is that of
     `planning/recipe.py`, as JSON. `license` is the license that the whole can carry and `license_reason` why;
     `licenses` says how many rows each source license covers, the most rows first. `complete` is for benchmarks: every
-    question of every task is asked.
+    question of every task is asked. `lacking` counts by task those that are not.
     """
 
     format: Literal[1] = 1
@@ -262,6 +262,7 @@ class Manifest(Artifact):
     skipped: list[Skipped] = Field(default_factory=list)
     coverage: Coverage
     complete: bool = True
+    lacking: dict[str, int] = Field(default_factory=dict)
     license: str = "unknown"
     license_reason: str = ""
     licenses: list[LicenseRows] = Field(default_factory=list)

@@ -288,7 +288,10 @@ def test_a_name_that_nothing_has(mine):
             "family echo has no template for any variant asked for",
         ),
         (("preview", "echoes", "-n", "0"), "-n"),
-        (("cards", "show", "echos"), 'no task "echos". Tasks: echoes. Did you mean "echoes"?'),
+        (
+            ("cards", "show", "echos"),
+            'no task or family "echos". Tasks: echoes, echo. Did you mean "echoes"?',
+        ),
         (("cards", "list", "--submix", "mime"), 'no submix "mime". Submixes: mine. Did you mean "mine"?'),
         (("lock", "echos"), "no task matches echos."),
         (("plan", "echoes", "--rows", "0"), "--rows"),

@@ -77,6 +77,11 @@ def job_files(plan: BuildPlan, hasher: KeyHasher) -> dict[tuple[str, str], JobFi
     return files
 
 
+def every_row_key(file: JobFile) -> str:
+    """The part of a job's key that all of its rows depend on, however many they are."""
+    return file.path.stem[:_PART_DIGITS]
+
+
 def twin_of(task: TaskPlan, job: Job) -> Job | None:
     """Of zs_noopt the zs_opt job of the same task, and so on, where some prompt may come out the same in both."""
     free_text = isinstance(task.task.card.answer, TextAnswer | RenderedAnswer)

@@ -19,17 +19,15 @@ from flancollect.artifacts import (
     __version__,
     fingerprint,
 )
-from flancollect.building.cache_keys import JobFiles
+from flancollect.building.cache_keys import JobFiles, every_row_key, template_hash
 from flancollect.building.doubles import Texts
 from flancollect.building.jobs import TaskOutcome
 from flancollect.building.workers import PeakMemory
 from flancollect.cards.licenses import combined
-from flancollect.cards.splits import parse_split
 from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.schemas import columns_of, schema_of
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.recipe import Recipe
 from flancollect.planning.selection import EXPECTED_SKIPS, Skip
 from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.batch import TASK_SOURCES
@@ -50,12 +48,23 @@ def make_manifest(
     schema = schema_of(plan.recipe.kind)
     rows = sum(shard.rows for shard in shards)
     # The cache keys hash cards, templates and styles as far as rows depend on them.
-    keys = {f"{task}/{variant}": file.path.stem for (task, variant), file in files.items()}
+    keys = {
+        f"{task.name}/{job.variant.name}": [
+            every_row_key(files[task.name, job.variant.name]),
+            [template_hash(template) for template in job.templates],
+        ]
+        for task in plan.tasks
+        for job in task.active_jobs
+    }
     # Tasks that were left out on purpose are not part of the coverage.
     failures = sum(skip.kind not in EXPECTED_SKIPS for skip in skipped)
     whole = combined(task.license for task in tasks if task.rows)
     built = len({task.task for task in tasks})
     recipe = plan.recipe.model_dump(mode="json")
+    asked = Counter[str]()
+    for task in tasks:
+        asked[task.task] += task.rows
+    lacking = plan.lacking_questions(asked)
     return Manifest(
         flancollect=__version__,
         render_version=RENDER_VERSION,
@@ -75,36 +84,15 @@ def make_manifest(
         shards=list(shards),
         tasks=list(tasks),
         skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
-        complete=plan.recipe.kind == "mixture" or is_complete(plan, tasks, skipped),
+        complete=plan.recipe.kind == "mixture"
+        or not (lacking or plan.recipe.only or any(skip.kind != "quota" for skip in skipped)),
+        lacking=lacking,
         coverage=Coverage(planned_tasks=built + failures, built_tasks=built, skipped_tasks=failures),
         license=whole.id,
         license_reason=whole.reason,
         licenses=license_rows(tasks),
         recipe=recipe,
     )
-
-
-def is_complete(plan: BuildPlan, tasks: Iterable[TaskRows], skipped: Sequence[Skip]) -> bool:
-    """Whether every question that a benchmark has is there.
-
-    No task is missing or left out, no row fell away, and no source has fewer rows than its card says.
-    """
-    capacity = sum(task.capacity for task in plan.tasks)
-    return (
-        not skipped
-        and not plan.recipe.only
-        and sum(task.rows for task in tasks) == capacity
-        and all(_has_all_rows(task, plan.recipe) for task in plan.tasks)
-    )
-
-
-def _has_all_rows(task: TaskPlan, recipe: Recipe) -> bool:
-    """Whether a source has the questions that the card says there are, as far as it speaks of the split asked for."""
-    card, cap = task.task.card, recipe.parts[task.part].cap
-    if card.rows is None or task.split.name != parse_split(card.counted_split).name:
-        return True
-    low, high = task.split.bounds(card.rows)
-    return task.capacity >= (high - low if cap is None else min(high - low, cap))
 
 
 def part_rows(plan: BuildPlan, tasks: Iterable[TaskRows]) -> list[PartRows]:

@@ -101,7 +101,9 @@ def _task_plan(plan: BuildPlan, name: str) -> TaskPlan:
         if task.name == name:
             return task
     reasons = "; ".join(skip.reason for skip in plan.skipped) or "it is not in the catalogue"
-    raise CheckError(f"task {name} cannot be read again: {reasons}")
+    raise CheckError(
+        f"task {name} cannot be read again: {reasons} (a build of a mirror is read again with the same --mirror)"
+    )
 
 
 def _render_again(plan: BuildPlan, source: TaskSource, stored: Mapping[str, Any]) -> tuple[Row, list[Prompt]]:

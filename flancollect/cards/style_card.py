@@ -14,7 +14,8 @@ StyleKind = Literal["options", "shots", "dialogs"]
 class OptionStyle(Card):
     """How answer options are listed. `item` sees text, number, lower, upper, roman (1-based enumerators).
 
-    With `answer: label` the target is the rendered `label` in place of the option's text.
+    With `answer: label` the target is the rendered `label` in place of the option's text. A style with `only: true`
+    asks for that and nothing else: templates whose target has more, such as a chain of thought, are not shown in it.
     """
 
     header: str = ""
@@ -22,6 +23,7 @@ class OptionStyle(Card):
     between: str = "\n"
     answer: Literal["text", "label"] = "text"
     label: str | None = None
+    only: bool = False
 
     @model_validator(mode="after")
     def _check_label(self) -> OptionStyle:

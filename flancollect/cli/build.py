@@ -125,7 +125,7 @@ def lock(
 
 
 def _print_result(result: BuildResult, out: Path, json: bool) -> None:
-    from flancollect.dataset.stats import composition_lines, shortage_lines
+    from flancollect.dataset.stats import composition_lines, lacking_line, shortage_lines
 
     manifest, report = result.manifest, result.report
     if json:
@@ -141,9 +141,7 @@ def _print_result(result: BuildResult, out: Path, json: bool) -> None:
         f"{report.rendered_jobs} jobs rendered{copied}, {report.reused_jobs} reused"
     )
     if manifest.kind == "benchmark" and not manifest.complete:
-        print(
-            "incomplete: questions of the benchmark are missing; compare no score of this build with one of the whole"
-        )
+        print(lacking_line(manifest.lacking))
     for line in (*composition_lines(manifest.rows, manifest), *shortage_lines(manifest)):
         print(line)
     for reason, count in sorted(_drops(manifest).items(), key=lambda item: (-item[1], item[0])):

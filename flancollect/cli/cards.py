@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from flancollect.cli.options import Catalogs, Json, print_json
 
 if TYPE_CHECKING:
     from flancollect.cards.entries import Task
+    from flancollect.cards.family import Family
 
 app = typer.Typer(
     help="The catalogue: check it, list it, look at a card, export its schemas.", no_args_is_help=True
@@ -47,26 +49,25 @@ def list_(
 
 @app.command()
 def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
-    """Show one task as it was resolved: its card, its family's needs and templates."""
+    """Show one task as it was resolved: its card, its family's needs and templates; or a family alone."""
     from flancollect.cards.catalog import load_catalog
     from flancollect.errors import UsageError, did_you_mean
 
-    tasks = load_catalog(catalog or []).tasks
+    loaded = load_catalog(catalog or [])
+    tasks = loaded.tasks
+    if task not in tasks and task in loaded.families:
+        _print_values(_family_values(loaded.families[task]), json)
+        return
     if task not in tasks:
-        raise UsageError(f'no task "{task}".' + did_you_mean(task, tasks, "Tasks", 6))
+        raise UsageError(
+            f'no task or family "{task}".' + did_you_mean(task, [*tasks, *loaded.families], "Tasks", 6)
+        )
     entry = tasks[task]
     # Keys that are not written are left out; those with a default are part of what the card means.
     card = {"file": entry.file, **entry.card.model_dump(mode="json", exclude_none=True)}
-    templates = [
-        f"{template.direction}/{template.name}" + (" (held out)" if template.hold_out else "")
-        for template in entry.family.templates
-    ]
-    if json:
-        print_json({**card, "template_ids": templates})
-        return
-    for name, value in card.items():
-        print(f"{name}: {value}")
-    print("template_ids: " + ", ".join(templates))
+    family = _family_values(entry.family)
+    # Where the family's file is stands with the family's name; its own are the card's values.
+    _print_values({**card, **{name: family[name] for name in family if name not in ("family", "file")}}, json)
 
 
 @app.command()
@@ -93,6 +94,29 @@ def sources(catalog: Catalogs = None) -> None:
     from flancollect.cards.ledger import ledger
 
     print(ledger(load_catalog(catalog or [])), end="")
+
+
+def _family_values(family: Family) -> dict[str, object]:
+    """What a family needs of a card, and its templates."""
+    return {
+        "family": family.name,
+        "file": family.file,
+        "needs": dict(family.needs),
+        "options": family.options,
+        "example": dict(family.example),
+        "template_ids": [
+            f"{template.direction}/{template.name}" + (" (held out)" if template.hold_out else "")
+            for template in family.templates
+        ],
+    }
+
+
+def _print_values(values: Mapping[str, object], json: bool) -> None:
+    if json:
+        print_json(dict(values))
+        return
+    for name, value in values.items():
+        print(f"{name}: {', '.join(value) if name == 'template_ids' and isinstance(value, list) else value}")
 
 
 def _row(task: Task) -> dict[str, object]:

@@ -115,7 +115,7 @@ def lint(
     """Read every row of a build for doubled cues, labels and stops, options twice, and wrong decoding."""
     from flancollect.dataset.reader import open_build
     from flancollect.errors import CheckError
-    from flancollect.lint.rendered import lint_build
+    from flancollect.lint.rendered import KINDS, lint_build
 
     report = lint_build(open_build(out))
     if json:
@@ -130,6 +130,8 @@ def lint(
         )
     else:
         print("\n".join(report.lines()))
+        if not report.counts:
+            print(f"no faults found of {len(KINDS)} kinds: {', '.join(KINDS)}")
     above = [
         f"{part} {kind}"
         for part, kind in report.counts

@@ -152,6 +152,7 @@ def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
 def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> None:
     from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
+    from flancollect.dataset.stats import lacking_line, number_of
 
     whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
     # Tabs, so that `cut` and spreadsheets take the tasks; the sums come last, where a terminal ends.
@@ -174,6 +175,12 @@ def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> None:
     if differing:
         where = "named in task_cards/SOURCES.md and by `flancollect cards sources`"
         print(f"{differing:,} of {len(build_plan.tasks):,} tasks differ from the original ones: {where}")
+    missing = [skip for skip in build_plan.skipped if skip.kind != "quota"]
+    lacking = build_plan.lacking_questions({task.name: task.quota for task in build_plan.tasks})
+    if build_plan.recipe.kind == "benchmark" and (missing or lacking):
+        print(lacking_line(lacking))
+        if missing:
+            print(f"a build is refused without --allow-incomplete: {number_of(len(missing), 'task')} missing")
     print(f"license of the whole: {whole.id}: {whole.reason}")
     short = (
         f"; {build_plan.rows_asked - build_plan.rows:,} fewer than asked for: all that exists"

@@ -17,6 +17,7 @@ from flancollect.artifacts import Manifest, PartRows, PathLike
 from flancollect.dataset.reader import Build, open_build
 
 ALL = "all"
+MOST_LACKING = 5  # tasks that are named as lacking questions
 LISTED = 20  # names of one kind that fit on a screen; JSON has all of them
 
 _COLUMNS = {"variant": "template_type", "task": "task_name", "template": "template_id"}
@@ -44,7 +45,7 @@ class Stats:
     targets by variant, and of all rows under "all". `dropped` counts, by reason, rows drawn but not used;
     `skipped` tasks that are not in the build; `short` rows planned but not there; `shortened` rows of which limits cut
     the long field. `distinct_rows`, `source_rows` and
-    `parts` are the manifest's.
+    `parts` are the manifest's, and `complete` and `lacking` of benchmarks.
     """
 
     rows: int
@@ -52,6 +53,8 @@ class Stats:
     short: int
     shortened: int
     skipped: int
+    complete: bool
+    lacking: dict[str, int]
     distinct_rows: int
     source_rows: int
     parts: list[PartRows]
@@ -84,6 +87,8 @@ def stats(build: PathLike | Build) -> Stats:
         short=manifest.short,
         shortened=manifest.shortened,
         skipped=len(manifest.skipped),
+        complete=manifest.complete,
+        lacking=manifest.lacking,
         distinct_rows=manifest.distinct_rows,
         source_rows=manifest.source_rows,
         parts=manifest.parts,
@@ -96,9 +101,11 @@ def stats(build: PathLike | Build) -> Stats:
 def stats_lines(statistics: Stats) -> list[str]:
     """The statistics as tables for people, the most frequent names first."""
     lines = [
-        f"{statistics.rows:,} rows in {statistics.shards} shards, {statistics.short:,} short of the plan"
+        f"{number_of(statistics.rows, 'row')} in {number_of(statistics.shards, 'shard')}, "
+        f"{statistics.short:,} fewer than planned"
     ]
-    lines += [f"{statistics.skipped:,} tasks skipped"] if statistics.skipped else []
+    lines += [f"{number_of(statistics.skipped, 'task')} not in it"] if statistics.skipped else []
+    lines += [] if statistics.complete else [lacking_line(statistics.lacking)]
     lines += composition_lines(statistics.rows, statistics)
     for kind, counts in statistics.counts.items():
         lines += ["", f"rows by {kind.replace('_', ' ')}", *_count_lines(counts)]
@@ -116,6 +123,23 @@ def stats_json(statistics: Stats) -> dict[str, Any]:
     return asdict(statistics) | {"parts": [part.model_dump() for part in statistics.parts]}
 
 
+def number_of(count: int, what: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def lacking_line(lacking: Mapping[str, int]) -> str:
+    """How many questions a benchmark lacks, and in which tasks: those that lack most."""
+    named = sorted(lacking.items(), key=lambda item: (-item[1], item[0]))
+    tasks = ", ".join(f"{task} {count:,}" for task, count in named[:MOST_LACKING])
+    more = f" and {len(named) - MOST_LACKING} more tasks" if len(named) > MOST_LACKING else ""
+    known = f" ({sum(lacking.values()):,}: {tasks}{more})" if named else ""
+    return (
+        f"incomplete: questions of the benchmark are missing{known}; "
+        "compare no score of this build with one of the whole"
+    )
+
+
 def composition_lines(rows: int, composition: Manifest | Stats) -> list[str]:
     """What a mixture became: the share of each part, asked for and obtained, and how many of its rows differ."""
     lines = [
@@ -127,7 +151,7 @@ def composition_lines(rows: int, composition: Manifest | Stats) -> list[str]:
     return [
         *lines,
         f"{composition.distinct_rows:,} different texts of {composition.source_rows:,} different source rows; "
-        f"{twice:,} rows stand there already",
+        f"{number_of(twice, 'row')} with the text of another",
         *(
             [f"{composition.shortened:,} rows shortened to keep within the limits"]
             if composition.shortened

@@ -53,6 +53,7 @@ DEEP_NODES = 60
 
 _RESULT = "result"
 _SCALARS = frozenset({str, int, float, bool, type(None)})
+_WITHIN_NULL = re.compile(r"'?None'? has no (?:attribute|element) (.*)", re.DOTALL)
 _UNDEFINED_NAME = re.compile(r"'(.*)' is undefined", re.DOTALL)
 
 
@@ -244,7 +245,10 @@ def _compile_error(error: Exception, text: str, expression: bool) -> ExpressionE
 
 def _run_error(error: Exception, lazy: _LazyTemplate, row: Mapping[str, Any]) -> ExpressionError:
     undefined = _UNDEFINED_NAME.fullmatch(str(error)) if isinstance(error, UndefinedError) else None
+    within_null = _WITHIN_NULL.match(str(error)) if isinstance(error, UndefinedError) else None
     problem = _unknown_name(undefined[1], row) if undefined else _explanation(error)
+    if within_null:
+        error = NullError(problem := f"null where {within_null[1]} is looked for")
     # The innermost frame of the template says which of its lines failed; 1 where there is none.
     line, trace = 1, error.__traceback__
     while trace is not None:

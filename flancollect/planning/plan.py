@@ -16,6 +16,7 @@ from flancollect.artifacts import Progress
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.entries import Catalog
 from flancollect.cards.select import Select, select
+from flancollect.cards.splits import parse_split
 from flancollect.cards.styles import Styles
 from flancollect.planning.quota import apportion, share_out, weight_of
 from flancollect.planning.recipe import Recipe, make_recipe, refuse_missing
@@ -72,6 +73,27 @@ class BuildPlan:
             for task in self.tasks
             if not task.quota and task.name not in built
         ]
+
+    def lacking_questions(self, asked: Mapping[str, int]) -> dict[str, int]:
+        """By task how many questions a benchmark has and does not ask; those of skipped tasks are not known.
+
+        A task has as many as its source, or as its card says if that is more.
+        """
+        if self.recipe.kind != "benchmark":
+            return {}
+        lacking = {
+            task.name: max(task.capacity, self._declared_questions(task)) - asked.get(task.name, 0)
+            for task in self.tasks
+        }
+        return {name: count for name, count in sorted(lacking.items()) if count > 0}
+
+    def _declared_questions(self, task: TaskPlan) -> int:
+        """The questions that the card says there are, as far as it speaks of the split asked for."""
+        card, cap = task.task.card, self.recipe.parts[task.part].cap
+        if card.rows is None or task.split.name != parse_split(card.counted_split).name:
+            return 0
+        low, high = task.split.bounds(card.rows)
+        return high - low if cap is None else min(high - low, cap)
 
     @property
     def rows(self) -> int:

@@ -33,6 +33,7 @@ MOST_REASONS = 20
 OTHER_REASONS = "other reasons"
 HELD_OUT = "held out for a benchmark"
 NULL_ANSWER = "null answer"
+EMPTY_FIELDS = "empty fields"
 WHERE = "where"
 NOTHING_HELD_OUT = HeldOutQuestions()
 
@@ -281,7 +282,23 @@ def _fields(task: Task, scope: _Scope) -> tuple[dict[str, Sequence[Any]], dict[i
         fields[name] = scope.values(task.card.fields[name])
         # The first reason of a row stays: `|` prefers its right side.
         reasons = _field_reasons(f"fields.{name}", kind, fields[name]) | reasons
-    return fields, reasons
+    return fields, dict.fromkeys(_empty(task, fields), EMPTY_FIELDS) | reasons
+
+
+def _empty(task: Task, fields: Mapping[str, Sequence[Any]]) -> Sequence[int]:
+    """The positions of rows that ask nothing: whatever their fields take from the source is blank."""
+    own = [fields[name] for name in fields if compile_expression(task.card.fields[name]).variables]
+    if not own:
+        return []
+    first, *others = own
+    blank = [i for i, value in enumerate(first) if _is_blank(value)]
+    return [i for i in blank if all(_is_blank(column[i]) for column in others)]
+
+
+def _is_blank(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return isinstance(value, list | tuple) and all(map(_is_blank, value))
 
 
 def contents_of(rows: Sequence[Mapping[str, Any]]) -> list[Content]:

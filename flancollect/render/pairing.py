@@ -13,7 +13,8 @@ from functools import cache
 from typing import Literal
 
 from flancollect.cards.family import Template
-from flancollect.cards.style_card import ShotStyle
+from flancollect.cards.style_card import OptionStyle, ShotStyle
+from flancollect.jinja.expression import compile_template
 
 Ending = Literal["cue", "words", "data"]
 """How a prompt ends before the answer: in a cue such as "Answer:", in words of the template, or in the row's text."""
@@ -82,6 +83,13 @@ def templates_beside(
             and pairs(other, style, options=options)
         )
     )
+
+
+def option_styles_for(template: Template, styles: Mapping[str, OptionStyle]) -> list[str]:
+    """The option styles to draw from for a template: all, or those that do not ask for the answer alone."""
+    if compile_template(template.target).variables <= {"answer"}:
+        return list(styles)
+    return [name for name, style in styles.items() if not style.only] or list(styles)
 
 
 def styles_for(template: Template, styles: Mapping[str, ShotStyle], *, options: bool = True) -> list[str]:

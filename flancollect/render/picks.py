@@ -14,7 +14,7 @@ from flancollect.cards.styles import Styles
 from flancollect.cards.variants import Variant
 from flancollect.draw import Draws, Ints, belows, draws, key, keys, streams
 from flancollect.render.normalise import Content, Row
-from flancollect.render.pairing import styles_for, templates_beside
+from flancollect.render.pairing import option_styles_for, styles_for, templates_beside
 
 HALF = 1 << 63
 """Half of the 2**64 numbers that are drawn are below it."""
@@ -89,7 +89,7 @@ def pick_rows(
         return [names[i] for i in belows(draws(scope.key(purpose), ids), len(names)).tolist()]
 
     row_templates = [templates[number] for number in draw_templates(scope, ids, templates).tolist()]
-    option_styles = draw_styles("style of options", list(styles.options))
+    option_styles = _draw_option_styles(scope, ids, row_templates, styles)
     dialog_styles = draw_styles("style of dialogs", list(styles.dialogs))
     shot_styles = _draw_shot_styles(scope, ids, row_templates, styles) if few_shot else [None] * len(ids)
     prompt_kinds = _prompt_kinds(scope, ids, pool, shots) if few_shot else [_NO_SHOTS] * len(rows)
@@ -122,6 +122,24 @@ def pick_rows(
     return picks
 
 
+def _draw_option_styles(
+    scope: DrawScope, ids: Ints, templates: Sequence[Template], styles: Styles
+) -> Sequence[str | None]:
+    """For each row one of the option styles that go with its template; None where there are no styles."""
+    if not styles.options:
+        return [None] * len(ids)
+    distinct = {template.id: template for template in templates}
+    names = {name: option_styles_for(template, styles.options) for name, template in distinct.items()}
+    return _draw_names(scope.key("style of options"), ids, [names[template.id] for template in templates])
+
+
+def _draw_names(key: int, ids: Ints, names: Sequence[Sequence[str]]) -> list[str]:
+    """One of each row's names."""
+    counts = np.array([len(row_names) for row_names in names], dtype=np.uint64)
+    positions = belows(draws(key, ids), counts).tolist()
+    return [row_names[i] for row_names, i in zip(names, positions, strict=True)]
+
+
 def _draw_shot_styles(
     scope: DrawScope, ids: Ints, templates: Sequence[Template], styles: Styles
 ) -> Sequence[str | None]:
@@ -133,10 +151,7 @@ def _draw_shot_styles(
         name: styles_for(template, styles.shots, options=scope.variant.options)
         for name, template in distinct.items()
     }
-    numbers = draws(scope.key("style of shots"), ids)
-    counts = np.array([len(names[template.id]) for template in templates], dtype=np.uint64)
-    positions = belows(numbers, counts).tolist()
-    return [names[template.id][i] for template, i in zip(templates, positions, strict=True)]
+    return _draw_names(scope.key("style of shots"), ids, [names[template.id] for template in templates])
 
 
 def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:

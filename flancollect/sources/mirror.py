@@ -113,12 +113,21 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
             path = _contained(mirror, folder, relative, url)
             if _is_file(path):
                 return path
-        raise SourceError(f"{url}: source unavailable: not in mirror {mirror.path}")
+        raise SourceError(f"{url}: source unavailable: not in mirror {mirror.path.name}")
     if missing:
         raise SourceError(
-            f"{redact(url)}: source unavailable: not in mirror {mirror.path} (looked for {missing[0]})"
+            f"{redact(url)}: source unavailable: not in mirror {mirror.path.name} "
+            f"(looked for {_shown(mirror, missing[0])})"
         )
     return None
+
+
+def _shown(mirror: Mirror, path: Path) -> str:
+    """A path as the mirror file would name it: what a build says of its sources is the same on every machine."""
+    try:
+        return path.relative_to(mirror.path.resolve().parent).as_posix()
+    except ValueError:
+        return path.name
 
 
 def _is_file(path: Path) -> bool:
@@ -143,7 +152,8 @@ def _contained(mirror: Mirror, folder: Path, relative: str, name: str) -> Path:
     path = folder / relative
     if "\0" in relative or not is_within(path, folder):
         raise SourceError(
-            f"{redact(name)}: leads out of the folder {folder} that mirror {mirror.path} maps it to"
+            f"{redact(name)}: leads out of the folder {_shown(mirror, folder)} that mirror {mirror.path.name} "
+            "maps it to"
         )
     return path
 
@@ -164,30 +174,31 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
         if dataset.is_dir():
             break
     else:
-        raise SourceError(f"{hub} ({config}): source unavailable: not in mirror {mirror.path}")
+        raise SourceError(f"{hub} ({config}): source unavailable: not in mirror {mirror.path.name}")
     splits = _splits_in(_contained(mirror, dataset, config, f"{hub} ({config})"))
     if not splits and config == "default":
         # A folder here may be a config of another name, so only what is numbered is taken for a split.
         splits, in_data = _splits_in(dataset, numbered=True), _splits_in(dataset / "data", numbered=True)
         if splits and in_data and (dataset / "data").name not in splits:
             raise SourceError(
-                f"{hub}: Parquet files of splits both in {dataset} and in its folder data: delete those of one of them"
+                f"{hub}: Parquet files of splits both in {_shown(mirror, dataset)} and in its folder data: "
+                "delete those of one of them"
             )
         splits = splits or in_data
     if not splits:
         folders = (path for path in dataset.iterdir() if path.is_dir())
         configs = sorted(path.name for path in folders if _splits_in(path))
         raise SourceError(
-            f'{hub}: no config "{config}" in mirror {mirror.path}.{did_you_mean(config, configs, "Configs")}'
+            f'{hub}: no config "{config}" in mirror {mirror.path.name}.{did_you_mean(config, configs, "Configs")}'
         )
     for split, files in splits.items():
         for file in files:
             _contained(mirror, parent, str(file.relative_to(parent)), hub)
         stems = [file.stem for file in files]
-        place = f'{hub} ({config}), split "{split}" in {files[0].parent}'
+        place = f'{hub} ({config}), split "{split}" in {_shown(mirror, files[0].parent)}'
         refuse_incomplete(stems, place)
         refuse_gaps(stems, place)
-        refuse_two_sets(stems, f"{hub} ({config}) in {files[0].parent}")
+        refuse_two_sets(stems, f"{hub} ({config}) in {_shown(mirror, files[0].parent)}")
     return splits
 
 

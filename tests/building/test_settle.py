@@ -110,7 +110,7 @@ def test_parts_say_what_they_became(tmp_path: Path) -> None:
     ]
     lines = stats_lines(stats(tmp_path / "out"))
     assert "a: 10 rows, 25.0% of all (75.0% asked for, 10 rows planned)" in lines
-    assert "40 different texts of 40 different source rows; 0 rows stand there already" in lines
+    assert "40 different texts of 40 different source rows; 0 rows with the text of another" in lines
 
 
 def test_a_task_without_options_is_not_asked_twice_for_the_same(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_dedup_none_leaves_doubles_and_counts_them(tmp_path: Path) -> None:
     manifest = build(tmp_path / "out", folder)
     assert (manifest.rows, manifest.source_rows) == (40, 10)
     assert manifest.distinct_rows == len(set(rows_of(tmp_path / "out"))) == 10
-    assert any("30 rows stand there already" in line for line in stats_lines(stats(tmp_path / "out")))
+    assert any("30 rows with the text of another" in line for line in stats_lines(stats(tmp_path / "out")))
 
 
 @pytest.fixture

@@ -71,6 +71,17 @@ def test_show_gives_a_card_as_it_was_filled_in():
     assert "forward/unseen (held out)" in hold_out
 
 
+def test_show_says_what_a_family_needs_with_a_task_and_by_itself():
+    shown = command("cards", "show", TASKS[0], "--json")
+    values = json.loads(shown.out)
+    assert {"needs", "options", "example", "template_ids"} <= set(values)
+    family = json.loads(command("cards", "show", values["family"], "--json").out)
+    assert {name: values[name] for name in ("needs", "options", "example", "template_ids")} == {
+        name: family[name] for name in ("needs", "options", "example", "template_ids")
+    }
+    assert f"needs: {values['needs']}" in command("cards", "show", values["family"]).out
+
+
 def test_schema_is_printed_or_written(tmp_path):
     printed = json.loads(command("cards", "schema", catalogue=None).out)
     assert printed.keys() == {"task", "family", "styles", "mixture", "benchmark"}

@@ -13,6 +13,12 @@ from tests.lint.small_cards import DATA, FAMILY, TEXT_FAMILY, TEXT_TASK, finding
 ROW_LINTS = [name for name, lint in LINTS.items() if lint.rows is not None]
 LONG = "the quick fox jumps over it"
 
+IN_PLACES = (
+    FAMILY.replace("{thing: text}", "{thing: text, place: text}")
+    .replace("{thing: grass,", "{thing: grass, place: gardens,")
+    .replace("is {{ thing }}?", "is {{ thing }} in {{ place }}?")
+    .replace("in.\\n{{ thing }}", "in {{ place }}.\\n{{ thing }}")
+)
 SPEAKS: dict[str, dict[str, str]] = {
     "fails_on_row": {
         "family": FAMILY.replace("is {{ thing }}?", "is {{ 'abcde'[thing | length].upper() }}?")
@@ -22,7 +28,12 @@ SPEAKS: dict[str, dict[str, str]] = {
         "family": FAMILY.replace("options: closed", "options: open"),
         "task": TASK.replace("choices: [green, red]", 'options: \'["red", "Red "]\''),
     },
-    "empty_field": {"data": DATA.replace("a frog", "").replace("moss", " ")},
+    "empty_field": {
+        # Of a row whose fields are all empty nothing would be asked, and it falls away.
+        "family": IN_PLACES,
+        "task": TASK.replace("{thing: thing}", "{thing: thing, place: label}"),
+        "data": DATA.replace("a frog", "").replace("moss", " "),
+    },
     "empty_text": {
         "family": FAMILY.replace('target: "{{ thing }}"', 'target: "{{ thing if thing | length > 4 }}"')
     },
@@ -62,11 +73,11 @@ def test_a_lint_has_nothing_to_say_of_clean_rows(name: str, tmp_path: Path) -> N
 
 
 def test_a_guarded_field_may_be_empty(tmp_path: Path) -> None:
-    family = FAMILY.replace("is {{ thing }}?", "is it?{{ thing | para }}").replace(
-        "in.\\n{{ thing }}", "in.{{ thing | para }}"
+    family = IN_PLACES.replace("is {{ thing }}", "is it{{ thing | para }}").replace(
+        "}}.\\n{{ thing }}", "}}.{{ thing | para }}"
     )
     family = family.replace('target: "{{ thing }}"', 'target: "{{ thing }}!"')
-    assert findings("empty_field", tmp_path, family=family, **SPEAKS["empty_field"]) == []
+    assert findings("empty_field", tmp_path, **{**SPEAKS["empty_field"], "family": family}) == []
 
 
 def test_spans_are_the_nature_of_extraction(tmp_path: Path) -> None:

@@ -67,3 +67,9 @@ def test_the_command_fails_above_a_rate_that_is_given(tmp_path) -> None:
     ran = command("lint", tmp_path / "out", "--most", "0.1", catalogue=None)
     assert ran.code == 5
     assert "doubled_label" in ran.err
+
+
+def test_a_build_without_faults_says_which_were_looked_for(tmp_path) -> None:
+    build(tmp_path / "out", {("boolq", "zs_opt"): rendered_rows("boolq", "zs_opt", 10)})
+    out = command("lint", tmp_path / "out", catalogue=None).out
+    assert f"no faults found of {len(KINDS)} kinds: doubled_cue, " in out

@@ -78,11 +78,13 @@ def test_text_comes_through_letter_by_letter() -> None:
             {"x": ["a", None], "answer": "a"},
             "fields.x: null in the list",
         ),
-        ({"x": "text"}, {"x": "", "answer": " \n"}, "empty answer"),
-        ({"x": "text"}, {"x": "", "answer": "\u200b \x00"}, "empty answer"),
+        ({"x": "text"}, {"x": "x", "answer": " \n"}, "empty answer"),
+        ({"x": "text"}, {"x": "x", "answer": "\u200b \x00"}, "empty answer"),
+        ({"x": "text"}, {"x": " \n", "answer": "a"}, "empty fields"),
+        ({"x": "text", "y": "list"}, {"x": "", "y": [" "], "answer": "a"}, "empty fields"),
         ({"x": "any"}, {"x": None, "answer": "a"}, "null in fields.x"),
-        ({"x": "text"}, {"x": "", "answer": None}, "null answer"),
-        ({"x": "text"}, {"x": "", "answer": 4}, "answer.text: int where text is needed; write `| string`"),
+        ({"x": "text"}, {"x": "x", "answer": None}, "null answer"),
+        ({"x": "text"}, {"x": "x", "answer": 4}, "answer.text: int where text is needed; write `| string`"),
     ],
 )
 def test_rows_that_do_not_fit_are_counted_by_reason(

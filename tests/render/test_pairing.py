@@ -8,8 +8,15 @@ import pytest
 
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.family import Template
-from flancollect.cards.style_card import ShotStyle
-from flancollect.render.pairing import cue_of, ending, pairs, styles_for, templates_beside
+from flancollect.cards.style_card import OptionStyle, ShotStyle
+from flancollect.render.pairing import (
+    cue_of,
+    ending,
+    option_styles_for,
+    pairs,
+    styles_for,
+    templates_beside,
+)
 
 
 def template(text: str, target: str = "{{ answer }}") -> Template:
@@ -95,3 +102,41 @@ def test_exemplars_stand_beside_a_question_in_templates_of_its_opening_cue_and_o
     assert beside("options", LABEL) == ["options"]
     assert beside("opened", LABEL) == ["opened"]
     assert beside("cue", LABEL) == ["asks", "asks_too", "cue"]
+
+
+STRICT = OptionStyle(header="Answer with the letter only:", item="{{ text }}", only=True)
+OPEN = OptionStyle(header="Options:", item="- {{ text }}")
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("{{ answer }}", ["strict", "open"]),
+        ("The answer is {{ answer }}.", ["strict", "open"]),
+        ("{{ rationale }} The answer is {{ answer }}.", ["open"]),
+    ],
+)
+def test_a_style_that_asks_for_the_answer_alone_shows_no_chain_of_thought(
+    target: str, names: list[str]
+) -> None:
+    assert option_styles_for(template("x", target), {"strict": STRICT, "open": OPEN}) == names
+
+
+def test_where_all_styles_ask_for_the_answer_alone_one_is_drawn_all_the_same() -> None:
+    assert option_styles_for(template("x", "{{ why }} {{ answer }}"), {"strict": STRICT}) == ["strict"]
+
+
+def test_no_chain_of_thought_of_the_collection_is_asked_for_the_answer_alone() -> None:
+    catalogue = load_catalog([])
+    strict = {name for name, style in catalogue.styles.options.items() if style.only}
+    chains = [
+        each
+        for name, family in catalogue.families.items()
+        if name.startswith("cot_")
+        for each in family.templates
+    ]
+    assert strict
+    assert chains
+    for each in chains:
+        drawn = set(option_styles_for(each, catalogue.styles.options))
+        assert not (each.direction == "forward" and strict & drawn), each.id

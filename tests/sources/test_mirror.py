@@ -146,6 +146,23 @@ def test_what_a_mapped_folder_lacks_is_unavailable_and_not_looked_for_elsewhere(
         mirrored_url(mirror(URLS), "https://raw.host/org/main/tasks/no.json")
 
 
+def test_what_is_missing_is_named_alike_on_every_machine(tmp_path):
+    reasons = set()
+    for folder in (tmp_path / "a", tmp_path / "somewhere" / "else"):
+        (folder / "data").mkdir(parents=True)
+        (folder / "mirror.yaml").write_text('urls: {"https://h/": data}\nhub: [data]\n')
+        loaded = load_mirror(folder / "mirror.yaml")
+        with pytest.raises(SourceError) as no_file:
+            mirrored_url(loaded, "https://h/x.json")
+        with pytest.raises(SourceError) as no_dataset:
+            mirrored_dataset(loaded, "o/d", "default")
+        reasons |= {str(no_file.value), str(no_dataset.value)}
+    assert reasons == {
+        "https://h/x.json: source unavailable: not in mirror mirror.yaml (looked for data/x.json)",
+        "o/d (default): source unavailable: not in mirror mirror.yaml",
+    }
+
+
 def test_the_first_mapping_that_holds_the_file_wins(mirror, tmp_path):
     loaded = mirror('urls: {"https://h/": data/other, "https://h/tasks/": data/raw/tasks}')
     (tmp_path / "data/raw/tasks/a").write_text("")

@@ -6,6 +6,7 @@ enters. Text from cards is made safe for Markdown where it goes in.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,8 @@ LANGUAGES_LISTED = 20
 REASONS_LISTED = 100
 TASKS_NAMED = 5
 HERE = "PATH/TO/THIS/FOLDER"
+_OF_ONE_SOURCE = re.compile(r"\S+://\S+: | \(looked for [^)]*\)|^\S+/\S+ \(\S+\): ")
+"""What a reason says of one source alone: `https://host/a.json: `, ` (looked for data/a.json)`, `org/a (config): `."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,7 @@ def dataset_card(
         "## What is in it",
         "![Rows by submixture and template style](composition.svg)",
         _composition(manifest),
-        "Lengths in bytes of UTF-8:",
+        "Lengths in bytes of UTF-8, of instructions (`inputs`) and of what should be said (`targets`):",
         table(
             ("column", "template style", "mean", "median", "90 %", "99 %", "longest"),
             [
@@ -93,11 +96,21 @@ def _summary(manifest: Manifest, listing: ExportListing) -> str:
     )
     return (
         f"{manifest.rows:,} rows of {len(tasks):,} tasks from {len(source_uses(manifest)):,} sources, "
-        f"a {manifest.kind} built by flancollect {prose(manifest.flancollect)}. Every row is an instruction "
-        "(`inputs`) and what should be said (`targets`); rows stand in the mixture's own order, shuffled once. "
+        f"a {manifest.kind} built by flancollect {prose(manifest.flancollect)}. Every row is an instruction and what "
+        f"should be said{_columns(listing)}; rows stand in the mixture's own order, shuffled once. "
         "`provenance`, where it was exported, says from which source row, template and exemplars a row was made."
         f"{questions}"
     )
+
+
+def _columns(listing: ExportListing) -> str:
+    """Where the two stand in the files."""
+    names = listing.schema.names
+    if "completion" in names:
+        return " (`prompt` and `completion`, which begins with the blank between them)"
+    if "messages" in names:
+        return " (the two `messages` of a user and an assistant)"
+    return " (`inputs` and `targets`)"
 
 
 def _loading(listing: ExportListing, address: str) -> str:
@@ -169,13 +182,20 @@ def _rebuild(manifest: Manifest) -> str:
     ]
     return "\n\n".join(
         [
-            f"With flancollect {prose(manifest.flancollect)} and the same cards (give private ones with "
-            "`--catalog`), this command makes the same bytes:",
+            f"With flancollect {prose(manifest.flancollect)}, the same cards (give private ones with `--catalog`) and "
+            "the same sources (if they came from a mirror, with its `--mirror`), this command makes the same bytes:"
+            f"{_missing_sources(manifest)}",
             fenced(rebuild_command(manifest), "sh"),
             table(("hash", "value"), hashes),
             f"Its recipe, from card and settings:\n\n{fenced(card, 'yaml')}",
         ]
     )
+
+
+def _missing_sources(manifest: Manifest) -> str:
+    """What else must be as it was: of a source that was missing, a build that has it takes rows."""
+    missing = sum(skip.kind == "source" for skip in manifest.skipped)
+    return f" (The sources of {missing:,} tasks could not be had, see Known gaps.)" if missing else ""
 
 
 def rebuild_command(manifest: Manifest) -> str:
@@ -235,7 +255,7 @@ def _gaps(manifest: Manifest) -> list[str]:
     # A source of a thousand tasks that cannot be had is one line, not a thousand.
     reasons: dict[tuple[str, str], list[str]] = {}
     for skip in manifest.skipped:
-        reasons.setdefault((skip.kind, skip.reason), []).append(skip.task)
+        reasons.setdefault((skip.kind, _OF_ONE_SOURCE.sub("", skip.reason)), []).append(skip.task)
     skipped = []
     for (kind, reason), count in _largest_first({key: len(tasks) for key, tasks in reasons.items()}):
         tasks = ", ".join(map(code, reasons[kind, reason][:TASKS_NAMED]))
