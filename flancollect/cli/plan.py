@@ -80,7 +80,7 @@ def plan(
     if json:
         print_json(_plan_dict(build_plan, outlooks))
         return
-    _print_plan(build_plan, outlooks)
+    _print_plan(build_plan, outlooks, looked=resolve_from == "sources")
 
 
 def _plan_dict(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> dict[str, Any]:
@@ -149,7 +149,8 @@ def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
     return dict(sorted(parts.items()))
 
 
-def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> None:
+def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook], *, looked: bool) -> None:
+    """`looked` says whether sources were looked at: else a task whose size nobody knows is no loss yet."""
     from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
     from flancollect.dataset.stats import lacking_line, number_of
@@ -177,7 +178,7 @@ def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> None:
         print(f"{differing:,} of {len(build_plan.tasks):,} tasks differ from the original ones: {where}")
     missing = [skip for skip in build_plan.skipped if skip.kind != "quota"]
     lacking = build_plan.lacking_questions({task.name: task.quota for task in build_plan.tasks})
-    if build_plan.recipe.kind == "benchmark" and (missing or lacking):
+    if looked and build_plan.recipe.kind == "benchmark" and (missing or lacking):
         print(lacking_line(lacking))
         if missing:
             print(f"a build is refused without --allow-incomplete: {number_of(len(missing), 'task')} missing")
