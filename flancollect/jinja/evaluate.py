@@ -62,8 +62,7 @@ def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> O
     if not text:  # most templates have no intro
         return Outcome(rows=[""] * rows, fallback=[])
     template = compile_template(text)
-    bare = _BARE.fullmatch(text)
-    column = columns.get(bare[1]) if bare else None
+    column = columns.get(_bare_name(text))
     if column is not None and len(column) == rows and _are_plain_texts(column):
         return Outcome(rows=list(column), fallback=[])
     columns = {name: column for name, column in columns.items() if name in template.variables}
@@ -71,6 +70,13 @@ def render_rows(text: str, columns: Mapping[str, Sequence[Any]], rows: int) -> O
         one = _evaluate(_template_code(text, ()), template.render, {}, 1)
         return Outcome(rows=one.rows * rows, fallback=list(range(rows)) if one.fallback else [])
     return _evaluate(_template_code(text, _kinds(columns)), template.render, columns, rows)
+
+
+@lru_cache(maxsize=16384)
+def _bare_name(text: str) -> str:
+    """The name that is all of a template: "answer" of `{{ answer }}`; empty where there is more."""
+    bare = _BARE.fullmatch(text)
+    return bare[1] if bare else ""
 
 
 def _are_plain_texts(column: Sequence[Any]) -> bool:

@@ -70,6 +70,8 @@ class _Stock:
     def add(self, rows: int) -> None:
         """Ask for more rows, as many as there is room for."""
         rows = min(max(rows, 0), self.room)
+        if not rows:
+            return
         shares: list[Fraction] = [job.share for job in self._plan.jobs]
         extras = apportion(rows, shares, self._rooms)
         self._quotas = [quota + extra for quota, extra in zip(self._quotas, extras, strict=True)]

@@ -53,10 +53,14 @@ def cue_of(exemplar: str) -> Cue:
 
 def pairs(template: Template, style: ShotStyle, *, options: bool = True) -> bool:
     """Whether a prompt of this template in this style has one cue before its answer."""
-    cue = cue_of(style.exemplar)
-    if _OPENING_LABEL.match(template.target) and cue == "label":
+    return _pair(template.input, template.target, style.exemplar, options)
+
+
+def _pair(text: str, target: str, exemplar: str, options: bool) -> bool:
+    cue = cue_of(exemplar)
+    if _OPENING_LABEL.match(target) and cue == "label":
         return False  # "A: Answer: yes"
-    match ending(template.input, options=options):
+    match ending(text, options=options):
         case "cue":
             return cue == "none"
         case "data":
@@ -92,6 +96,16 @@ def option_styles_for(template: Template, styles: Mapping[str, OptionStyle]) -> 
     return [name for name, style in styles.items() if not style.only] or list(styles)
 
 
-def styles_for(template: Template, styles: Mapping[str, ShotStyle], *, options: bool = True) -> list[str]:
+def styles_for(template: Template, styles: Mapping[str, ShotStyle], *, options: bool = True) -> Sequence[str]:
     """The styles to draw from for a template: those that it pairs with; all of them if there is none such."""
-    return [name for name, style in styles.items() if pairs(template, style, options=options)] or list(styles)
+    exemplars = tuple([(name, style.exemplar) for name, style in styles.items()])
+    return _names_that_pair(template.input, template.target, exemplars, options)
+
+
+@cache
+def _names_that_pair(
+    text: str, target: str, exemplars: tuple[tuple[str, str], ...], options: bool
+) -> tuple[str, ...]:
+    # A family's templates meet the same styles in each of its tasks' jobs.
+    names = tuple([name for name, exemplar in exemplars if _pair(text, target, exemplar, options)])
+    return names or tuple([name for name, _ in exemplars])

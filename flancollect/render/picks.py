@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -130,14 +130,20 @@ def _draw_option_styles(
         return [None] * len(ids)
     distinct = {template.id: template for template in templates}
     names = {name: option_styles_for(template, styles.options) for name, template in distinct.items()}
-    return _draw_names(scope.key("style of options"), ids, [names[template.id] for template in templates])
+    return _draw_names(scope.key("style of options"), ids, templates, names)
 
 
-def _draw_names(key: int, ids: Ints, names: Sequence[Sequence[str]]) -> list[str]:
-    """One of each row's names."""
-    counts = np.array([len(row_names) for row_names in names], dtype=np.uint64)
+def _draw_names(
+    key: int, ids: Ints, templates: Sequence[Template], names: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """For each row one of the names of its template, given by the template's id."""
+    first, *others = names.values()
+    if others.count(first) == len(others):
+        return [first[i] for i in belows(draws(key, ids), len(first)).tolist()]
+    row_names = [names[template.id] for template in templates]
+    counts = np.array(list(map(len, row_names)), dtype=np.uint64)
     positions = belows(draws(key, ids), counts).tolist()
-    return [row_names[i] for row_names, i in zip(names, positions, strict=True)]
+    return [of_row[i] for of_row, i in zip(row_names, positions, strict=True)]
 
 
 def _draw_shot_styles(
@@ -151,7 +157,7 @@ def _draw_shot_styles(
         name: styles_for(template, styles.shots, options=scope.variant.options)
         for name, template in distinct.items()
     }
-    return _draw_names(scope.key("style of shots"), ids, [names[template.id] for template in templates])
+    return _draw_names(scope.key("style of shots"), ids, templates, names)
 
 
 def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:

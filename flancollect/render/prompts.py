@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from itertools import compress, groupby
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -43,18 +43,14 @@ class Prompt(NamedTuple):
     cut_bytes: int = 0
 
 
-class Exemplar(NamedTuple):
-    """A row that may be shown, the template it stands in, and its texts there."""
-
-    row: Row
-    template: Template
-    example: Example
+_Shelf: TypeAlias = dict[int, ExampleOrReason]
 
 
 class ExampleStore:
     """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
-    One store serves one pool of exemplars, in which row numbers are unique by their source. Past `MOST_STORED` entries
+    One store serves one pool of exemplars, in which row numbers are unique by their source; `_Shelf` is what such a
+    source has in one template and choice of styles, by row number. Past `MOST_STORED` entries
     or `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored.
     `fallbacks` counts, by template, the rows that generated code left to reference Jinja.
     """
@@ -63,8 +59,8 @@ class ExampleStore:
         self.fallbacks = Counter[str]()
         self.family = family
         self.styles = styles
-        self._stored: dict[tuple[object, ...], ExampleOrReason] = {}
-        self._stored_chars = 0
+        self._shelves: dict[tuple[str | None, ...], _Shelf] = {}
+        self._stored = self._stored_chars = 0
 
     def examples(self, picked: Sequence[tuple[Row, Pick]]) -> list[ExampleOrReason]:
         """Render rows as their picks say, without storing them.
@@ -76,45 +72,47 @@ class ExampleStore:
 
     def examples_and_exemplars(
         self, picked: Sequence[tuple[Row, Pick]]
-    ) -> tuple[list[ExampleOrReason], list[list[Exemplar]]]:
-        """`examples`, and each pick's exemplars that their templates can serve, rendered now or before."""
-        if len(self._stored) > MOST_STORED or self._stored_chars > MOST_STORED_CHARS:
-            self._stored.clear()
-            self._stored_chars = 0
-        # One key per exemplar of each pick. Picks of 5 shots from a pool of 512 soon repeat each other: what is
-        # missing is rendered in one call with the questions, each row once, and the rest is looked up.
-        keys = [
-            [
-                (pick.exemplar_source, row.id, template.id, pick.option_style, pick.dialog_style)
-                for row, template in zip(pick.exemplars, pick.exemplar_templates, strict=True)
-            ]
-            for _, pick in picked
-        ]
-        missing = {
-            key: (row, pick, template)
-            for (_, pick), pick_keys in zip(picked, keys, strict=True)
-            for row, template, key in zip(pick.exemplars, pick.exemplar_templates, pick_keys, strict=True)
-            if key not in self._stored
-        }
+    ) -> tuple[list[ExampleOrReason], list[list[ExampleOrReason]]]:
+        """`examples`, and the example of each of a pick's exemplars, rendered now or before."""
+        if self._stored > MOST_STORED or self._stored_chars > MOST_STORED_CHARS:
+            self._shelves.clear()
+            self._stored = self._stored_chars = 0
+        # Picks of 5 shots from a pool of 512 soon repeat each other: what is missing is rendered in one call with the
+        # questions, each row once, and the rest is looked up.
+        shelves = [self._shelves_of(pick) for _, pick in picked]
+        missing: dict[tuple[int, int], tuple[_Shelf, Row, Pick, Template]] = {}
+        for (_, pick), pick_shelves in zip(picked, shelves, strict=True):
+            for row, template, shelf in zip(
+                pick.exemplars, pick.exemplar_templates, pick_shelves, strict=True
+            ):
+                if row.id not in shelf:
+                    missing.setdefault((id(shelf), row.id), (shelf, row, pick, template))
         questions = [(row, pick, pick.template) for row, pick in picked]
-        examples = self._render([*questions, *missing.values()])
-        for key, (row, _, _), example in zip(missing, missing.values(), examples[len(picked) :], strict=True):
-            if isinstance(example, Example):
-                self._stored[key] = (
-                    example._replace(explanation=row.explanation) if row.explanation else example
-                )
-                self._stored_chars += len(example.input)
+        examples = self._render([*questions, *(entry[1:] for entry in missing.values())])
+        for (shelf, row, _, _), example in zip(missing.values(), examples[len(picked) :], strict=True):
+            if isinstance(example, Example) and row.explanation:
+                shelf[row.id] = example._replace(explanation=row.explanation)
             else:
-                self._stored[key] = example
+                shelf[row.id] = example
+            self._stored_chars += len(example.input) if isinstance(example, Example) else len(example)
+        self._stored += len(missing)
         exemplars = [
-            [
-                Exemplar(row, template, example)
-                for row, template, key in zip(pick.exemplars, pick.exemplar_templates, pick_keys, strict=True)
-                if isinstance(example := self._stored[key], Example)
-            ]
-            for (_, pick), pick_keys in zip(picked, keys, strict=True)
+            [shelf[row.id] for row, shelf in zip(pick.exemplars, pick_shelves, strict=True)]
+            for (_, pick), pick_shelves in zip(picked, shelves, strict=True)
         ]
         return examples[: len(picked)], exemplars
+
+    def _shelves_of(self, pick: Pick) -> Sequence[_Shelf]:
+        """Where the example of each of a pick's exemplars is stored."""
+        templates, names = (
+            pick.exemplar_templates,
+            (pick.exemplar_source, pick.option_style, pick.dialog_style),
+        )
+        if not templates:
+            return ()
+        if templates.count(templates[0]) == len(templates):
+            return [self._shelves.setdefault((*names, templates[0].id), {})] * len(templates)
+        return [self._shelves.setdefault((*names, template.id), {}) for template in templates]
 
     def _render(self, picked: Sequence[tuple[Row, Pick, Template]]) -> list[ExampleOrReason]:
         """Rows in the styles of their picks, each in a template."""
@@ -193,7 +191,7 @@ def render_prompts(
 def _few_shot(
     questions: Mapping[int, Example],
     picked: Sequence[tuple[Row, Pick]],
-    usable: Sequence[Sequence[Exemplar]],
+    exemplars: Sequence[Sequence[ExampleOrReason]],
     styles: Styles,
     max_input_bytes: int,
 ) -> Iterator[tuple[int, Prompt | str]]:
@@ -201,46 +199,45 @@ def _few_shot(
     by_style = sorted(questions, key=lambda i: picked[i][1].shot_style or "")
     for style, group in groupby(by_style, key=lambda i: picked[i][1].shot_style or ""):
         positions = list(group)
-        shown, selection = _select_shots([usable[i] for i in positions])
+        usable = [[each for each in exemplars[i] if isinstance(each, Example)] for i in positions]
+        shown, selection = _select_shots(usable)
         group_questions = [questions[i] for i in positions]
         inputs, counts = few_shot_prompts(
             styles.shots[style], shown, selection, group_questions, max_input_bytes
         )
-        for i, text, count in zip(positions, inputs.to_pylist(), counts.tolist(), strict=True):
-            if not usable[i]:
+        for i, examples, text, count in zip(
+            positions, usable, inputs.to_pylist(), counts.tolist(), strict=True
+        ):
+            if not examples:
                 yield i, NO_EXEMPLAR
             elif not count:
                 yield i, NO_EXEMPLAR_FITS
             else:
                 row, pick = picked[i]
-                exemplars, templates = pick.exemplars[:count], pick.exemplar_templates[:count]
-                if len(usable[i]) < len(pick.exemplars):  # some have no text: those shown are not the first
-                    exemplars = tuple([exemplar.row for exemplar in usable[i][:count]])
-                    templates = tuple([exemplar.template for exemplar in usable[i][:count]])
+                rows, templates = pick.exemplars, pick.exemplar_templates
+                if len(examples) < len(rows):  # some have no text: those shown are not the first
+                    texts = [isinstance(each, Example) for each in exemplars[i]]
+                    rows, templates = tuple(compress(rows, texts)), tuple(compress(templates, texts))
                 prompt = Prompt(
                     row=row,
                     pick=pick,
                     inputs=text,
                     targets=questions[i].target,
-                    exemplars=exemplars,
-                    exemplar_templates=templates,
+                    exemplars=rows[:count],
+                    exemplar_templates=templates[:count],
                 )
                 yield i, prompt
 
 
-def _select_shots(
-    usable: Sequence[Sequence[Exemplar]],
-) -> tuple[list[Example], ShotSelection]:
+def _select_shots(usable: Sequence[Sequence[Example]]) -> tuple[list[Example], ShotSelection]:
     """All exemplars of some questions, each once, and which of them each question shows."""
     # Examples come out of the store, so equal ones are one object: identity tells them apart without comparing texts.
     numbers: dict[int, tuple[int, Example]] = {}
     exemplars = [
-        numbers.setdefault(id(exemplar.example), (len(numbers), exemplar.example))[0]
-        for shots in usable
-        for exemplar in shots
+        numbers.setdefault(id(example), (len(numbers), example))[0] for shots in usable for example in shots
     ]
     selection = ShotSelection(
         exemplars=np.array(exemplars, dtype=np.int64),
-        counts=np.array([len(shots) for shots in usable], dtype=np.int64),
+        counts=np.array(list(map(len, usable)), dtype=np.int64),
     )
     return [example for _, example in numbers.values()], selection

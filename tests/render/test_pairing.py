@@ -69,7 +69,7 @@ def test_which_styles_go_with_a_template(text: str, target: str, bare: bool, lab
 
 
 def test_styles_that_are_named_alone_are_used_whatever_the_template() -> None:
-    assert styles_for(template("Summarise: {{ x }}"), {"bare": BARE}) == ["bare"]
+    assert styles_for(template("Summarise: {{ x }}"), {"bare": BARE}) == ("bare",)
 
 
 def test_every_template_of_the_collection_has_a_choice_of_styles() -> None:
