@@ -125,9 +125,12 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
 def _shown(mirror: Mirror, path: Path) -> str:
     """A path as the mirror file would name it: what a build says of its sources is the same on every machine."""
     try:
-        return path.relative_to(mirror.path.resolve().parent).as_posix()
+        shown = path.relative_to(mirror.path.resolve().parent).as_posix()
     except ValueError:
-        return path.name
+        shown = path.name
+    # A query may hold what opens the file to its owner alone.
+    name, mark, _ = shown.partition("?")
+    return f"{name}?..." if mark else name
 
 
 def _is_file(path: Path) -> bool:

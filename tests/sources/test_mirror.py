@@ -106,10 +106,11 @@ def test_urls_that_differ_in_their_query_are_different_files(mirror, tmp_path):
         assert mirrored_url(loaded, f"https://drive.host/uc{query}") == folder / f"uc{query}"
     assert mirrored_url(loaded, "https://drive.host/uc?path=a/b") == folder / "uc?path=a%2Fb"
     for query in ("?export=download&id=C", "?id", "?path=../uc", "?sig=" + "x" * 300):
-        with pytest.raises(
-            SourceError, match=r"https://drive\.host/uc\?\.\.\.: source unavailable: not in mirror"
-        ):
+        with pytest.raises(SourceError) as caught:
             mirrored_url(loaded, f"https://drive.host/uc{query}")
+        assert str(caught.value) == (
+            "https://drive.host/uc?...: source unavailable: not in mirror mirror.yaml (looked for data/other/uc?...)"
+        )
 
 
 def test_any_scheme_can_be_mapped(mirror, tmp_path):
