@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 
 FAMILY = """\
 family: colour
@@ -40,6 +40,36 @@ FILES = {
     "styles": "_styles.yaml",
     "more": "more.yaml",
 }
+
+
+ECHO_FAMILY = """\
+family: echo
+needs: {text: text}
+options: none
+example: {text: t, answer: a}
+forward:
+  plain: {input: "Q: {{ text }}", target: "{{ answer }}"}
+"""
+"""The smallest family, and a task of it below: what a text says is answered in free text."""
+
+ECHO_TASK = """\
+task: echoes
+submix: mine
+source: {files: rows.jsonl, format: jsonl}
+splits: {train: train}
+family: echo
+fields: {text: text}
+answer: {text: answer}
+license: mit
+languages: en
+cluster: echo
+"""
+
+
+def echo_family(forward: str, more: str = "") -> str:
+    """The family with other templates (lines of YAML), and `more` keys."""
+    templates = indent(dedent(forward).strip("\n"), "  ")
+    return f"{ECHO_FAMILY[: ECHO_FAMILY.index('  plain')]}{templates}\n{more}"
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

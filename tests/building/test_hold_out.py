@@ -7,29 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalogs import write
+from tests.catalogs import ECHO_FAMILY, ECHO_TASK, write
 from tests.small import Ran, command
 
-FAMILY = """
-    family: echo
-    needs: {text: text}
-    options: none
-    example: {text: t, answer: a}
-    forward:
-      plain: {input: "Q: {{ text }}", target: "{{ answer }}"}
-"""
-TASK = """
-    task: NAME
-    submix: SUBMIX
-    source: {files: FILE, format: jsonl}
-    splits: {SPLIT: train}
-    family: echo
-    fields: {text: q}
-    answer: {text: a}
-    license: mit
-    languages: en
-    cluster: echo
-"""
 BENCHMARK = "benchmark: exam\nselect: {tasks: [asked]}\nsplit: test\nhold_out: [rows]\n"
 MIXTURE = "mixture: all\nsize: 1000\nhold_out: [exam]\nparts: {mine: {variants: {zs_opt: 1, fs_opt: 1}}}\n"
 CAPITAL = "What is the capital city of old France?"
@@ -38,11 +18,14 @@ ROWS = [{"q": CAPITAL, "a": "Paris"}, *({"q": f"Where is {n}?", "a": str(n)} for
 
 
 def task(name: str, submix: str, split: str) -> str:
-    names = {"NAME": name, "SUBMIX": submix, "FILE": f"{name}.jsonl", "SPLIT": split}
-    text = TASK
-    for word, value in names.items():
-        text = text.replace(word, value)
-    return text
+    return (
+        ECHO_TASK.replace("echoes", name)
+        .replace("submix: mine", f"submix: {submix}")
+        .replace("rows.jsonl", f"{name}.jsonl")
+        .replace("{train: train}", f"{{{split}: train}}")
+        .replace("{text: text}", "{text: q}")
+        .replace("{text: answer}", "{text: a}")
+    )
 
 
 def lines(rows: list[dict[str, object]]) -> str:
@@ -52,7 +35,7 @@ def lines(rows: list[dict[str, object]]) -> str:
 def build(folder: Path, asked: str = "", questions: list[dict[str, object]] | None = None) -> Ran:
     """Build the mixture into `out`, with another card of the benchmark's task or other questions."""
     files = {
-        "echo.yaml": FAMILY,
+        "echo.yaml": ECHO_FAMILY,
         "asked.yaml": asked or task("asked", "theirs", "test"),
         "mine.yaml": task("taught", "mine", "train"),
         "_styles.yaml": 'shots:\n  q_a: {exemplar: "{{ input }}\\n{{ target }}", query: "{{ input }}"}\n',
@@ -77,7 +60,7 @@ def dropped(ran: Ran, folder: Path) -> dict[str, int]:
         ("{text: q}", "{text: nope}", 'asked.yaml:6  fields.text: no column "nope"'),
         ("{text: a}", "{text: nope}", 'asked.yaml:7  answer.text: no column "nope"'),
         ("{text: q}", "{text: q | int}", "none can be read (fields.text: not a number"),
-        ("fields:", "where: q == 'other'\n    fields:", "none can be read (where: 1)"),
+        ("fields:", "where: q == 'other'\nfields:", "none can be read (where: 1)"),
     ],
 )
 @pytest.mark.parametrize("workers", [1, 2])
@@ -102,12 +85,12 @@ def test_a_benchmark_whose_card_does_not_fit_its_source_stops_the_build(
 def test_a_question_is_held_out_whatever_its_answer(
     tmp_path: Path, questions: list[dict[str, object]], split_answers: str
 ) -> None:
-    card = task("asked", "theirs", "test").rstrip() + f"\n    {split_answers}\n"
+    card = task("asked", "theirs", "test") + f"{split_answers}\n"
     assert dropped(build(tmp_path, card, questions), tmp_path) == {"held out for a benchmark": 1}
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("{text: q}", "{text: b}"), ("fields:", "where: b == 'x'\n    fields:")]
+    ("old", "new"), [("{text: q}", "{text: b}"), ("fields:", "where: b == 'x'\nfields:")]
 )
 def test_a_card_that_asks_other_questions_makes_other_rows(tmp_path: Path, old: str, new: str) -> None:
     asked = task("asked", "theirs", "test")

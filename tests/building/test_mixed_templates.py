@@ -7,20 +7,15 @@ from pathlib import Path
 import pytest
 
 import flancollect as fc
-from tests.catalogs import write
+from tests.catalogs import ECHO_TASK, echo_family, write
 from tests.small import nothing_embedded
 
-FAMILY = """
-    family: echo
-    needs: {text: text}
-    options: none
-    example: {text: t, answer: a}
-    forward:
-      asks: {input: "What of {{ text }}?", target: "{{ answer }}"}
-      tells: {input: "Tell of {{ text }}.", target: "It is {{ answer }}"}
-      wonders: {input: "I wonder about {{ text }}.", target: "{{ answer }}!"}
-      opened: {intro: "Look.", input: "What of {{ text }}?", target: "{{ answer }}"}
-"""
+FAMILY = echo_family("""
+  asks: {input: "What of {{ text }}?", target: "{{ answer }}"}
+  tells: {input: "Tell of {{ text }}.", target: "It is {{ answer }}"}
+  wonders: {input: "I wonder about {{ text }}.", target: "{{ answer }}!"}
+  opened: {intro: "Look.", input: "What of {{ text }}?", target: "{{ answer }}"}
+""")
 INPUTS = {
     "asks": "What of {}?",
     "tells": "Tell of {}.",
@@ -28,18 +23,6 @@ INPUTS = {
     "opened": "What of {}?",
 }
 TARGETS = {"asks": "{}", "tells": "It is {}", "wonders": "{}!", "opened": "{}"}
-TASK = """
-    task: echoes
-    submix: mine
-    source: {files: rows.jsonl, format: jsonl}
-    splits: {train: train}
-    family: echo
-    fields: {text: text}
-    answer: {text: answer}
-    license: mit
-    languages: en
-    cluster: echo
-"""
 STYLES = """
     shots:
       plain: {exemplar: "{{ input }}\\n{{ target }}", query: "{{ input }}"}
@@ -54,7 +37,7 @@ ROWS = "".join(f'{{"text": "row {i}", "answer": "r{i}"}}\n' for i in range(200))
 
 
 def built(folder: Path, templates: str = "mixed", family: str = FAMILY, out: str = "out") -> fc.Build:
-    files = {"echo.yaml": family, "echoes.yaml": TASK, "_styles.yaml": STYLES, "rows.jsonl": ROWS}
+    files = {"echo.yaml": family, "echoes.yaml": ECHO_TASK, "_styles.yaml": STYLES, "rows.jsonl": ROWS}
     write(folder / "cards", {**files, "all.yaml": MIXTURE.replace("TEMPLATES", templates)})
     with nothing_embedded():
         fc.build(fc.BuildRequest("all", catalogs=(folder / "cards",)), folder / out)
@@ -128,7 +111,7 @@ def test_an_edited_template_reaches_the_exemplars_of_other_templates(tmp_path: P
 
 def test_the_rule_of_flan_2022_builds_prompts_of_five_and_of_two_or_three(tmp_path: Path) -> None:
     text = MIXTURE.replace("min: 1, max: 5, templates: TEMPLATES", "templates: flan2022")
-    files = {"echo.yaml": FAMILY, "echoes.yaml": TASK, "_styles.yaml": STYLES, "rows.jsonl": ROWS}
+    files = {"echo.yaml": FAMILY, "echoes.yaml": ECHO_TASK, "_styles.yaml": STYLES, "rows.jsonl": ROWS}
     write(tmp_path / "cards", {**files, "all.yaml": text})
     with nothing_embedded():
         fc.build(fc.BuildRequest("all", catalogs=(tmp_path / "cards",)), tmp_path / "out")

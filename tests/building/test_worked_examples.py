@@ -8,31 +8,13 @@ from pathlib import Path
 import pytest
 
 import flancollect as fc
-from tests.catalogs import write
+from tests.catalogs import ECHO_TASK, echo_family, write
 from tests.small import nothing_embedded
 
-FAMILY = """
-    family: echo
-    needs: {text: text}
-    options: none
-    example: {text: t, answer: a}
-    forward:
-      plain: {input: "{{ text }}?", target: "{{ answer }}"}
-"""
-TASK = """
-    task: echoes
-    submix: mine
-    source: {files: rows.json, format: json, rows: rows}
-    splits: {train: train}
-    family: echo
-    fields: {text: text}
-    answer: {text: answer}
-    exemplars: doc.examples
-    exemplar_explanation: '"Why: " ~ why'
-    license: mit
-    languages: en
-    cluster: echo
-"""
+FAMILY = echo_family('  plain: {input: "{{ text }}?", target: "{{ answer }}"}\n')
+TASK = ECHO_TASK.replace("rows.jsonl, format: jsonl", "rows.json, format: json, rows: rows") + (
+    "exemplars: doc.examples\nexemplar_explanation: '\"Why: \" ~ why'\n"
+)
 STYLES = """
     shots:
       q_a: {exemplar: "{{ input }}\\n{{ target }}{{ explanation | line }}", query: "{{ input }}"}

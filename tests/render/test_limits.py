@@ -11,30 +11,10 @@ from hypothesis import strategies as st
 import flancollect as fc
 from flancollect.errors import CardError
 from flancollect.render.limits import cut_at_word
-from tests.catalogs import write
+from tests.catalogs import ECHO_TASK, echo_family, write
 from tests.small import nothing_embedded
 
-FAMILY = """
-    family: echo
-    needs: {text: text}
-    long: text
-    options: none
-    example: {text: t, answer: a}
-    forward:
-      plain: {input: "Say: {{ text }}", target: "{{ answer }}"}
-"""
-TASK = """
-    task: echoes
-    submix: mine
-    source: {files: rows.jsonl, format: jsonl}
-    splits: {train: train}
-    family: echo
-    fields: {text: text}
-    answer: {text: answer}
-    license: mit
-    languages: en
-    cluster: echo
-"""
+FAMILY = echo_family('  plain: {input: "Say: {{ text }}", target: "{{ answer }}"}\n', "long: text\n")
 STYLES = """
     shots:
       q_a: {exemplar: "Q: {{ input }}\\nA: {{ target }}", query: "Q: {{ input }}\\nA:"}
@@ -51,7 +31,7 @@ MIXTURE = """
 def built(folder: Path, limits: str, rows: list[tuple[str, str]]) -> tuple[set[str], dict[str, int]]:
     """The targets, and why rows fell away."""
     lines = "".join(f'{{"text": "{text}", "answer": "{answer}"}}\n' for text, answer in rows)
-    files = {"echo.yaml": FAMILY, "echoes.yaml": TASK, "_styles.yaml": STYLES, "rows.jsonl": lines}
+    files = {"echo.yaml": FAMILY, "echoes.yaml": ECHO_TASK, "_styles.yaml": STYLES, "rows.jsonl": lines}
     write(folder / "cards", {**files, "all.yaml": MIXTURE.replace("LIMITS", limits)})
     with nothing_embedded():
         result = fc.build(fc.BuildRequest("all", catalogs=(folder / "cards",)), folder / "out")
