@@ -175,11 +175,15 @@ class RunningJob:
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
             order = self._source.question_order(scope)
+            looked_at = given = 0
             while remaining and len(order) and not (inputs and inputs.exhausted):
-                # Where rows fall away some more are read at once, so that the last few need no pass of their own.
-                spare = remaining // 8 + 16 if self.dropped else 0
-                size = min(MORSEL_ROWS, remaining + spare)
+                # Where rows fall away more are read at once, as many as it took so far: 30 missing rows, of which one
+                # in five is of use, need 150. So the last few need no pass of their own.
+                needed = remaining * looked_at // max(given, 1) + 16 if self.dropped else remaining
+                size = min(MORSEL_ROWS, max(needed, remaining))
                 ids, order = order[:size], order[size:]
+                looked_at += len(ids)
+                self._source.cache_large(ids, shown)
                 # All of these rows are looked at, also where their first morsels were enough: what falls away is
                 # counted, and must not depend on where morsels are cut.
                 for morsel in self._source.morsels(ids, shown):
@@ -190,6 +194,7 @@ class RunningJob:
                         block = inputs.without(block, self.dropped)
                     block = part(block, 0, min(remaining, block.rows))
                     remaining -= block.rows
+                    given += block.rows
                     yield block
         if self._job.variant.few_shot:
             for reason, count in self._source.lost_worked_examples().items():

@@ -45,6 +45,8 @@ class TaskSource:
         self.plan = plan
         self.settings = settings
         self._tables: dict[str, SourceTable] = {}
+        self._cached: SourceTable | None = None
+        self._cached_ids: Ints = np.empty(0, dtype=np.int64)
         self._exemplar_source: TaskSource | None = None
         self._pool: ExemplarPool | None = None
         self._row_bytes: int | None = None
@@ -91,6 +93,8 @@ class TaskSource:
     ) -> list[Row]:
         """The usable rows among `ids` (any order, no repeats), in the order of `ids`; `scoring` for questions."""
         table = self.table(split)
+        if self._cached is not None and split == self.plan.split.name:
+            table = self._cached
         numbers, values = table.take_usable(
             ids, columns_read(self.plan.task.card, table.schema.names), dropped
         )
@@ -114,10 +118,13 @@ class TaskSource:
         """
         start = 0
         while start < len(ids):
-            rows = MORSEL_BYTES // (self._row_bytes * shown) if self._row_bytes else FIRST_ROWS
-            stop = start + min(max(rows, 1), MORSEL_ROWS)
+            stop = start + self._morsel_rows(shown)
             yield ids[start:stop]
             start = stop
+
+    def _morsel_rows(self, shown: int) -> int:
+        rows = MORSEL_BYTES // (self._row_bytes * shown) if self._row_bytes else FIRST_ROWS
+        return min(max(rows, 1), MORSEL_ROWS)
 
     def _learn_size(self, size: int, rows: int) -> None:
         """Take note of how many bytes rows have: of the last that were many, or of a few that were larger."""
@@ -130,6 +137,14 @@ class TaskSource:
         """The questions that benchmarks keep to themselves."""
         return self.settings.hold_out.questions
 
+    def cache_large(self, ids: Ints, shown: int) -> None:
+        """Have these rows at hand if they are so large that they will be read in several morsels.
+
+        Each morsel would go through the whole file again, since rows are asked for in random order.
+        """
+        if len(ids) > self._morsel_rows(shown) and not np.isin(ids, self._cached_ids).all():
+            self.cache_rows([ids], exemplars=False)
+
     def cache_rows(self, source_rows: Sequence[Ints], *, exemplars: bool) -> None:
         """Read these rows, and if asked those of the pool, in one pass, and keep them where they are soon at hand.
 
@@ -140,7 +155,8 @@ class TaskSource:
         own_pool = exemplars and self.plan.exemplar_source is None and self.plan.pool == split
         ids = np.unique(np.concatenate([*source_rows, self.pool_ids()] if own_pool else source_rows))
         columns = columns_read(self.plan.task.card, table.schema.names)
-        self._tables[split.name], size = cached(table, ids, columns, self.settings.access)
+        self._cached, size = cached(table, ids, columns, self.settings.access)
+        self._cached_ids = ids
         # Until large texts have been read: in Python they may be four times as large as in a file.
         self._learn_size(4 * size if size > LARGE_CELL_BYTES * len(ids) else size, len(ids))
 

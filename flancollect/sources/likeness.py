@@ -40,7 +40,7 @@ def unlike_columns(files: Sequence[FileColumns]) -> dict[str, str]:
             if not alike(type_before, kind):
                 message = (
                     f'{file.name}: column "{field.name}" is {field.type}, but {type_before} in {name}: '
-                    f"the files of a split must agree on the columns that a card reads"
+                    f"the files of a split must agree on the columns that a card reads; {_cure(type_before, field.type)}"
                 )
                 wrong.setdefault(field.name, message)
             elif field.name not in first or pa.types.is_null(type_before):
@@ -52,6 +52,13 @@ def unlike_columns(files: Sequence[FileColumns]) -> dict[str, str]:
                 f'{file.name}: no column "{column}", which {first[column][0]} has. Columns: {names}'
             )
     return wrong
+
+
+def _cure(one: pa.DataType, other: pa.DataType) -> str:
+    if {_family(_bare(one)), _family(_bare(other))} == {"whole number", "number"}:
+        # pandas has no null among whole numbers, and writes 1.0 where one is missing.
+        return "write them anew with one type, of pandas with `Int64` for whole numbers with holes"
+    return "write them anew with one type, or give each file a card of its own"
 
 
 def alike(one: pa.DataType, other: pa.DataType) -> bool:

@@ -94,6 +94,7 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
     Raises:
         SourceError: a prefix maps it, but the file is not there or would lie outside the folder.
     """
+    url = url.partition("#")[0]  # a fragment is a place within the file
     missing: list[Path] = []
     for prefix, folder in mirror.urls:
         match = _prefix_pattern(prefix).match(url)

@@ -13,6 +13,7 @@ import pytest
 from flancollect.building import task_source
 from flancollect.building.task_source import cached
 from flancollect.draw import Ints
+from flancollect.sources import parquet
 from flancollect.sources.parts import table_of
 from flancollect.sources.table import SourceAccess
 from tests.catalogs import TASK, colours, write
@@ -134,3 +135,27 @@ def test_the_row_as_a_whole_has_its_own_keys(tmp_path: Path) -> None:
     )
     shown = table.filter(pa.compute.equal(table["template_type"], "zs_opt"))["inputs"].to_pylist()
     assert sorted(shown) == sorted(f"Q: {dict(sorted(row.items()))}" for row in rows)
+
+
+def test_large_rows_of_which_none_is_of_use_cost_few_passes_through_the_file(
+    tmp_path: Path, monkeypatch
+) -> None:
+    # 400 rows of 200 KB: some 26 fit into a morsel, and no question leaves room for an exemplar.
+    catalogue = write(
+        tmp_path / "catalogue",
+        {
+            "plain.yaml": PLAIN,
+            "t.yaml": task_of("t", "{files: t.parquet, format: parquet}"),
+            "_styles.yaml": 'shots:\n  plain: {exemplar: "{{ input }}\\n{{ target }}", query: "{{ input }}"}\n',
+            "mix.yaml": "mixture: mix\nsize: 20\nparts: {p: {select: {tasks: [t]}, variants: {fs_opt: 1, zs_opt: 1}}}",
+        },
+    )
+    rows = {"q": [f"{i} " * 50_000 for i in range(400)], "a": [str(i) for i in range(400)]}
+    pq.write_table(pa.table(rows), catalogue / "t.parquet", row_group_size=400)
+    passes = []
+    read_group = parquet._read_group
+    monkeypatch.setattr(parquet, "_read_group", lambda *args: passes.append(1) or read_group(*args))
+    build = built(tmp_path / "out", request("mix", catalogue))
+    dropped = {task.variant: task.dropped for task in build.manifest.tasks}
+    assert dropped == {"fs_opt": {"no exemplar fits max_input_bytes": 400}, "zs_opt": {}}
+    assert len(passes) < 12

@@ -92,6 +92,7 @@ def test_the_rest_of_a_url_is_the_path_inside(mirror, tmp_path):
         path.write_text("{}")
     found = lambda rest: mirrored_url(loaded, f"https://raw.host/org/main/tasks/{rest}")  # noqa: E731
     assert found("a.json") == tmp_path / "data/raw/tasks/a.json"
+    assert found("a.json#top") == tmp_path / "data/raw/tasks/a.json"
     assert found("a.json?raw=true") == tmp_path / "data/raw/tasks/a.json"
     assert found("a.json?download=1&dl") == tmp_path / "data/raw/tasks/a.json"
     assert found("deep/b%20c.json") == tmp_path / "data/raw/tasks/deep/b c.json"
