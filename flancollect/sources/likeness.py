@@ -40,7 +40,8 @@ def unlike_columns(files: Sequence[FileColumns]) -> dict[str, str]:
             if not alike(type_before, kind):
                 message = (
                     f'{file.name}: column "{field.name}" is {field.type}, but {type_before} in {name}: '
-                    f"the files of a split must agree on the columns that a card reads; {_cure(type_before, field.type)}"
+                    "the files of a split must agree on the columns that a card reads; "
+                    + _cure(type_before, field.type)
                 )
                 wrong.setdefault(field.name, message)
             elif field.name not in first or pa.types.is_null(type_before):

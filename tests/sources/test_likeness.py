@@ -56,8 +56,11 @@ def _columns(name, without_values=(), **types):
 def test_disagreement_names_both_files_and_what_each_has():
     files = [_columns("a", q=pa.null(), n=pa.int32()), _columns("b", n=pa.string(), q=pa.string())]
     assert unlike_columns(files) == {
-        "n": 'b: column "n" is string, but int32 in a: the files of a split must agree on the columns that a card reads'
+        "n": 'b: column "n" is string, but int32 in a: the files of a split must agree on the columns that a card '
+        "reads; write them anew with one type, or give each file a card of its own"
     }
+    whole, with_holes = _columns("a", n=pa.int64()), _columns("b", n=pa.float64())
+    assert "of pandas with `Int64`" in unlike_columns([whole, with_holes])["n"]
     assert unlike_columns([*files, _columns("c", q=pa.int64(), n=pa.int8())])["q"].startswith(
         'c: column "q" is int64, but string in b: '
     )
