@@ -67,6 +67,11 @@ def _quoted_rows(file: LocalFile, source: FileSource) -> Iterator[NumberedRow]:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
+        if "new-line character" in str(error):
+            raise SourceError(
+                f"{file.name}:{reader.line_num}: a carriage return alone, which ends no line here; write line ends as "
+                r"`\n` or `\r\n`, or put the value in quotes"
+            ) from error
         raise SourceError(
             f"{file.name}:{reader.line_num}: {error}. If quotes are plain characters, write `quoting: none`"
         ) from error
