@@ -20,6 +20,9 @@ from flancollect.jinja.evaluate import render_columns
 from flancollect.jinja.expression import compile_template
 from flancollect.render.zero_shot import Example
 
+FEW_EXEMPLARS = 256
+"""Up to so many, prompts are put together in Python: a small task's rows of one shot style are some ten."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotSelection:
@@ -51,12 +54,14 @@ def few_shot_prompts(
     selection: ShotSelection,
     questions: Sequence[Example],
     max_input_bytes: int,
-) -> tuple[pa.StringArray, Ints]:
+) -> tuple[list[str], list[int]]:
     """For each question the prompt and how many exemplars it shows: as many of the first ones as fit.
 
     Where none fits, the prompt is empty and the number 0. Exemplars are numbered from 1 and the question
     after them, so dropping the last ones keeps the count right.
     """
+    if len(selection.exemplars) <= FEW_EXEMPLARS:
+        return _one_by_one(style, exemplars, selection, questions, max_input_bytes)
     intros, intro_of = _intros(style, questions)
     while True:
         pieces, piece_of = _pieces(style, exemplars, selection)
@@ -68,10 +73,69 @@ def few_shot_prompts(
         fitting = _fitting(selection, _sizes(pieces)[piece_of], room)
         if (fitting == selection.counts).all() or not _is_numbered(style.query):
             prompts = _gather((intros, pieces, queries), intro_of, piece_of, selection, fitting)
-            return prompts, fitting
+            return prompts.to_pylist(), fitting.tolist()
         # A shorter prompt has another number before its question, which may be shorter or longer itself: so
         # no more than one exemplar is given up at a time.
         selection = selection.first(np.maximum(fitting, selection.counts - 1))
+
+
+def _one_by_one(
+    style: ShotStyle,
+    exemplars: Sequence[Example],
+    selection: ShotSelection,
+    questions: Sequence[Example],
+    max_input_bytes: int,
+) -> tuple[list[str], list[int]]:
+    """The same prompts without Arrow, for so few that its thirty calls would take longer than the prompts."""
+    ends = np.cumsum(selection.counts).tolist()
+    numbers = selection.exemplars.tolist()
+    shown = [numbers[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    numbered = _is_numbered(style.exemplar)
+    # A piece is an exemplar at a position; without numbers it reads alike at every one.
+    keys = list(dict.fromkeys((n, i if numbered else 0) for each in shown for i, n in enumerate(each)))
+    written = _write_exemplars(style, [exemplars[n] for n, _ in keys], [i + 1 for _, i in keys])
+    pieces = {
+        key: (text + style.between, _size(text + style.between))
+        for key, text in zip(keys, written, strict=True)
+    }
+    openings = list(dict.fromkeys(question.intro for question in questions if question.intro))
+    columns: dict[str, list[Any]] = {"intro": openings, "number": [0] * len(openings)}
+    texts = [text + style.between for text in render_columns(style.intro, columns, len(openings))]
+    intros = {"": ("", 0)} | {intro: (text, _size(text)) for intro, text in zip(openings, texts, strict=True)}
+    inputs = [question.input for question in questions]
+    while True:
+        after = [len(each) + 1 for each in shown]
+        queries = render_columns(style.query, {"input": inputs, "number": after}, len(questions))
+        prompts, counts = [], []
+        for question, each, query in zip(questions, shown, queries, strict=True):
+            intro, intro_size = intros[question.intro]
+            parts, room = [intro], max_input_bytes - _size(query) - intro_size
+            for i, n in enumerate(each):
+                piece, size = pieces[n, i if numbered else 0]
+                room -= size
+                if room < 0:
+                    break
+                parts.append(piece)
+            counts.append(len(parts) - 1)
+            prompts.append("".join([*parts, query]) if counts[-1] else "")
+        if counts == [len(each) for each in shown] or not _is_numbered(style.query):
+            return prompts, counts
+        shown = [each[: max(count, len(each) - 1)] for each, count in zip(shown, counts, strict=True)]
+
+
+def _write_exemplars(style: ShotStyle, exemplars: Sequence[Example], numbers: Sequence[int]) -> list[str]:
+    columns: dict[str, list[Any]] = {
+        "input": [exemplar.input for exemplar in exemplars],
+        "target": [exemplar.target for exemplar in exemplars],
+        "explanation": [exemplar.explanation for exemplar in exemplars],
+        "number": list(numbers),
+    }
+    return render_columns(style.exemplar, columns, len(exemplars))
+
+
+def _size(text: str) -> int:
+    """Bytes in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _pieces(
@@ -88,13 +152,8 @@ def _pieces(
     distinct = np.flatnonzero(used)
     piece_of = (np.cumsum(used) - 1)[keys]
     written = [exemplars[number] for number in (distinct // most).tolist()]
-    columns: dict[str, list[Any]] = {
-        "input": [exemplar.input for exemplar in written],
-        "target": [exemplar.target for exemplar in written],
-        "explanation": [exemplar.explanation for exemplar in written],
-        "number": (distinct % most + 1).tolist(),
-    }
-    return _texts(render_columns(style.exemplar, columns, len(written)), style.between), piece_of
+    texts = _write_exemplars(style, written, (distinct % most + 1).tolist())
+    return _texts(texts, style.between), piece_of
 
 
 def _intros(style: ShotStyle, questions: Sequence[Example]) -> tuple[pa.StringArray, Ints]:

@@ -205,9 +205,7 @@ def _few_shot(
         inputs, counts = few_shot_prompts(
             styles.shots[style], shown, selection, group_questions, max_input_bytes
         )
-        for i, examples, text, count in zip(
-            positions, usable, inputs.to_pylist(), counts.tolist(), strict=True
-        ):
+        for i, examples, text, count in zip(positions, usable, inputs, counts, strict=True):
             if not examples:
                 yield i, NO_EXEMPLAR
             elif not count:

@@ -149,4 +149,4 @@ def _examples(columns: Columns, start: int = 0, stop: int | None = None) -> list
 
 def _gathered(exemplars: list[Example], questions: list[Example], chosen: Places) -> pa.Array:
     shown = ShotSelection(exemplars=chosen.ravel(), counts=np.full(len(chosen), SHOTS))
-    return few_shot_prompts(STYLE, exemplars, shown, questions, ROOM)[0]
+    return pa.array(few_shot_prompts(STYLE, exemplars, shown, questions, ROOM)[0], pa.string())

@@ -33,4 +33,4 @@ def few_shot_prompt(
     """`few_shot_prompts` for one question that shows all of these exemplars, if they fit."""
     selection = ShotSelection(exemplars=np.arange(len(exemplars)), counts=np.array([len(exemplars)]))
     prompts, counts = few_shot_prompts(style, exemplars, selection, [question], max_input_bytes)
-    return prompts[0].as_py(), int(counts[0])
+    return prompts[0], counts[0]

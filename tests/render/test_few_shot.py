@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flancollect.cards.style_card import ShotStyle
 from flancollect.jinja.expression import compile_template
+from flancollect.render import few_shot
 from flancollect.render.few_shot import ShotSelection, few_shot_prompts
 from flancollect.render.zero_shot import Example
 from tests.render.single import few_shot_prompt
@@ -65,12 +67,15 @@ def test_many_prompts_are_made_as_one_by_one(
     places = [data.draw(st.integers(0, 4)) for _ in range(sum(counts))]
     shown = ShotSelection(exemplars=np.array(places, dtype=np.int64), counts=np.array(counts))
     prompts, kept = few_shot_prompts(style, pool, shown, questions, room)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(few_shot, "FEW_EXEMPLARS", -1)
+        assert few_shot_prompts(style, pool, shown, questions, room) == (prompts, kept)
     rest = iter(places)
     own = [[pool[next(rest)] for _ in range(count)] for count in counts]
     wanted = [
         _slowly(style, exemplars, question, room) for exemplars, question in zip(own, questions, strict=True)
     ]
-    assert list(zip(prompts.to_pylist(), kept.tolist(), strict=True)) == wanted
+    assert list(zip(prompts, kept, strict=True)) == wanted
 
 
 def _slowly(style: ShotStyle, exemplars: list[Example], question: Example, room: int) -> tuple[str, int]:
