@@ -130,13 +130,14 @@ class ExampleStore:
 
 
 def _example_or_reason(row: Row, example: Example | CardError) -> ExampleOrReason:
-    """The example, or why there is none; a row with an answer of its own has no excuse but a null that it holds."""
+    """The example, or why there is none: nothing to show, nothing to say, or a null that the row holds.
+
+    Any other failure is the template's, unless it is what works out the answer.
+    """
     if isinstance(example, CardError):
         if row.answer and not isinstance(example, NullCellError):
             raise example
         return example.problems[0].what[:200]
-    if row.answer:
-        return example
     if not join_zero_shot(example).strip():
         return EMPTY_PROMPT
     return example if example.target.strip() else EMPTY_TARGET

@@ -167,3 +167,21 @@ def test_without_limits_nothing_is_too_long(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mixture", ["flan2022", "chung2022-a", "chung2022-b", "t0"])
 def test_mixtures_of_the_collection_have_limits(mixture: str) -> None:
     assert fc.load_catalog().mixtures[mixture].card.limits.input_bytes == 8000
+
+
+def test_an_inverted_template_writes_no_empty_target(tmp_path: Path) -> None:
+    family = (
+        echo_family('plain: {input: "Say: {{ text }} {{ more }}", target: "{{ answer }}"}')
+        .replace("{text: text}", "{text: text, more: text}")
+        .replace("{text: t,", "{text: t, more: m,")
+        + 'inverted:\n  back: {input: "Who says {{ answer }}?", target: "{{ text }}"}\n'
+    )
+    lines = '{"text": "", "answer": "a", "more": "m"}\n{"text": "t", "answer": "b", "more": "m"}\n'
+    task = ECHO_TASK.replace("{text: text}", "{text: text, more: more}")
+    mixture = "mixture: all\nsize: 10\nparts: {mine: {variants: {zs_opt_inv: 1}}}\n"
+    files = {"echo.yaml": family, "echoes.yaml": task, "all.yaml": mixture, "rows.jsonl": lines}
+    write(tmp_path / "cards", files)
+    with nothing_embedded():
+        result = fc.build(fc.BuildRequest("all", catalogs=(tmp_path / "cards",)), tmp_path / "out")
+    assert [row["targets"] for row in fc.open_build(tmp_path / "out")] == ["t"]
+    assert result.manifest.tasks[0].dropped == {"the target comes out empty": 1}
