@@ -36,13 +36,11 @@ class HoldOut:
         for task in self._tasks:
             name, lock = task.task.card.task, task.lock
             if isinstance(lock, FlancollectError):
-                raise HoldOutError(f"the questions of {name} are held out, and cannot be read: {lock}")
+                raise _refusal(name, f"cannot be read: {lock}")
             for split in task.splits:
                 if split.name not in lock.splits:
-                    raise HoldOutError(
-                        f'the questions of {name} are held out, and {task.source_key} has no split "{split.name}". '
-                        f"Splits: {', '.join(lock.splits)}."
-                    )
+                    splits = ", ".join(lock.splits)
+                    raise _refusal(name, f'{task.source_key} has no split "{split.name}". Splits: {splits}.')
 
     @cached_property
     def questions(self) -> HeldOutQuestions:
@@ -78,15 +76,10 @@ class HoldOut:
             try:
                 table = open_shaped(task.source, split.name, self._access, lock)
             except SourceError as error:
-                raise HoldOutError(
-                    f"the questions of {name} are held out, and cannot be read: {error}"
-                ) from error
+                raise _refusal(name, f"cannot be read: {error}") from error
             problems = column_problems(task, held_out.source_key, table.schema.names)
             if problems:
-                listed = "; ".join(map(str, problems))
-                raise HoldOutError(
-                    f"the questions of {name} are held out, and its card does not fit: {listed}"
-                )
+                raise _refusal(name, f"its card does not fit: {'; '.join(map(str, problems))}")
             names = columns_read(task.card, table.schema.names)
             low, high = split.bounds(table.rows)
             for start in range(low, high, READ_ROWS):
@@ -99,4 +92,8 @@ class HoldOut:
                     yield {field: fields[field] for field in content}
         if not count:
             reasons = "; ".join(f"{reason}: {rows}" for reason, rows in dropped.most_common(3)) or "no rows"
-            raise HoldOutError(f"the questions of {name} are held out, and none can be read ({reasons})")
+            raise _refusal(name, f"none can be read ({reasons})")
+
+
+def _refusal(task: str, why: str) -> HoldOutError:
+    return HoldOutError(f"the questions of {task} are held out, and {why}")

@@ -49,9 +49,6 @@ class JobOutcome:
     fallbacks: Mapping[str, int] = field(default_factory=dict)
 
 
-WORKED_EXAMPLE = "a worked example of the card"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOutcome:
     """What became of one task: its jobs, or why it was skipped."""
@@ -87,7 +84,7 @@ def render_task(
         few_shot = any(job.variant.few_shot for job in jobs)
         source.cache_rows([job.first_rows() for job in running], exemplars=few_shot)
         return TaskOutcome(task=plan.name, jobs=tuple(job.run() for job in running))
-    except HoldOutError:
+    except HoldOutError:  # no fault of this task: without the questions no task can be trusted
         raise
     # A worker hands back what went wrong as a value: one bad task must not stop the others.
     except CardError as error:
@@ -175,11 +172,11 @@ class RunningJob:
         for repeat in range(self._settings.max_repeat):
             scope = self._scope(repeat)
             order = self._source.question_order(scope)
-            looked_at = given = 0
+            looked_at = usable = 0
             while remaining and len(order) and not (inputs and inputs.exhausted):
                 # Where rows fall away more are read at once, as many as it took so far: 30 missing rows, of which one
                 # in five is of use, need 150. So the last few need no pass of their own.
-                needed = remaining * looked_at // max(given, 1) + 16 if self.dropped else remaining
+                needed = remaining * looked_at // max(usable, 1) + 16 if self.dropped else remaining
                 size = min(MORSEL_ROWS, max(needed, remaining))
                 ids, order = order[:size], order[size:]
                 looked_at += len(ids)
@@ -194,11 +191,11 @@ class RunningJob:
                         block = inputs.without(block, self.dropped)
                     block = part(block, 0, min(remaining, block.rows))
                     remaining -= block.rows
-                    given += block.rows
+                    usable += block.rows
                     yield block
         if self._job.variant.few_shot:
             for reason, count in self._source.lost_worked_examples().items():
-                self.dropped[f"{WORKED_EXAMPLE}: {reason}"] += count
+                self.dropped[f"a worked example of the card: {reason}"] += count
 
     def _scope(self, repeat: int) -> DrawScope:
         """What keys the decisions of one use of the rows."""

@@ -28,7 +28,7 @@ from flancollect.dataset.hashing import content_hash
 from flancollect.dataset.schemas import columns_of, schema_of
 from flancollect.jinja.evaluate import RENDER_VERSION
 from flancollect.planning.plan import BuildPlan
-from flancollect.planning.selection import EXPECTED_SKIPS, Skip
+from flancollect.planning.selection import EXPECTED_SKIPS, Skip, missing_tasks
 from flancollect.planning.task_plan import TaskPlan
 from flancollect.render.batch import TASK_SOURCES
 
@@ -84,8 +84,7 @@ def make_manifest(
         shards=list(shards),
         tasks=list(tasks),
         skipped=[Skipped(task=skip.task, kind=skip.kind, reason=skip.reason) for skip in skipped],
-        complete=plan.recipe.kind == "mixture"
-        or not (lacking or plan.recipe.only or any(skip.kind != "quota" for skip in skipped)),
+        complete=plan.recipe.kind == "mixture" or not (lacking or plan.recipe.only or missing_tasks(skipped)),
         lacking=lacking,
         coverage=Coverage(planned_tasks=built + failures, built_tasks=built, skipped_tasks=failures),
         license=whole.id,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flancollect.errors import CheckError, FlancollectError, MisfitError, SourceError, UsageError
 from flancollect.planning.recipe import Recipe
-from flancollect.planning.selection import EXPECTED_SKIPS, Skip
+from flancollect.planning.selection import EXPECTED_SKIPS, Skip, missing_tasks
 
 MOST_FAILURES_LISTED = 20
 
@@ -30,7 +30,7 @@ def refuse_incomplete(recipe: Recipe, skipped: Sequence[Skip]) -> None:
 
     What was asked for in part (`--only`, `--rows`) lacks nothing.
     """
-    missing = [skip for skip in skipped if skip.kind != "quota"]
+    missing = missing_tasks(skipped)
     if recipe.kind == "benchmark" and missing:
         reasons = "\n".join(f"{skip.task}: {skip.reason}" for skip in missing)
         raise SourceError(

@@ -56,7 +56,8 @@ def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
     loaded = load_catalog(catalog or [])
     tasks = loaded.tasks
     if task not in tasks and task in loaded.families:
-        _print_values(_family_values(loaded.families[task]), json)
+        family = loaded.families[task]
+        _print_values({"family": family.name, "file": family.file, **_family_values(family)}, json)
         return
     if task not in tasks:
         raise UsageError(
@@ -65,9 +66,7 @@ def show(task: str, catalog: Catalogs = None, json: Json = False) -> None:
     entry = tasks[task]
     # Keys that are not written are left out; those with a default are part of what the card means.
     card = {"file": entry.file, **entry.card.model_dump(mode="json", exclude_none=True)}
-    family = _family_values(entry.family)
-    # Where the family's file is stands with the family's name; its own are the card's values.
-    _print_values({**card, **{name: family[name] for name in family if name not in ("family", "file")}}, json)
+    _print_values({**card, **_family_values(entry.family)}, json)
 
 
 @app.command()
@@ -99,8 +98,6 @@ def sources(catalog: Catalogs = None) -> None:
 def _family_values(family: Family) -> dict[str, object]:
     """What a family needs of a card, and its templates."""
     return {
-        "family": family.name,
-        "file": family.file,
         "needs": dict(family.needs),
         "options": family.options,
         "example": dict(family.example),

@@ -80,7 +80,7 @@ def plan(
     if json:
         print_json(_plan_dict(build_plan, outlooks))
         return
-    _print_plan(build_plan, outlooks, looked=resolve_from == "sources")
+    _print_plan(build_plan, outlooks, resolved=resolve_from == "sources")
 
 
 def _plan_dict(build_plan: BuildPlan, outlooks: Mapping[str, Outlook]) -> dict[str, Any]:
@@ -149,11 +149,12 @@ def _parts(build_plan: BuildPlan) -> dict[str, dict[str, Any]]:
     return dict(sorted(parts.items()))
 
 
-def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook], *, looked: bool) -> None:
-    """`looked` says whether sources were looked at: else a task whose size nobody knows is no loss yet."""
+def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook], *, resolved: bool) -> None:
+    """`resolved` says whether sources were looked at: else a task whose size nobody knows is no loss yet."""
     from flancollect.cards.ledger import differences
     from flancollect.cards.licenses import combined
     from flancollect.dataset.stats import lacking_line, number_of
+    from flancollect.planning.selection import missing_tasks
 
     whole = combined(task.task.card.license for task in build_plan.tasks if task.quota)
     # Tabs, so that `cut` and spreadsheets take the tasks; the sums come last, where a terminal ends.
@@ -176,9 +177,9 @@ def _print_plan(build_plan: BuildPlan, outlooks: Mapping[str, Outlook], *, looke
     if differing:
         where = "named in task_cards/SOURCES.md and by `flancollect cards sources`"
         print(f"{differing:,} of {len(build_plan.tasks):,} tasks differ from the original ones: {where}")
-    missing = [skip for skip in build_plan.skipped if skip.kind != "quota"]
+    missing = missing_tasks(build_plan.skipped)
     lacking = build_plan.lacking_questions({task.name: task.quota for task in build_plan.tasks})
-    if looked and build_plan.recipe.kind == "benchmark" and (missing or lacking):
+    if resolved and build_plan.recipe.kind == "benchmark" and (missing or lacking):
         print(lacking_line(lacking))
         if missing:
             print(f"a build is refused without --allow-incomplete: {number_of(len(missing), 'task')} missing")

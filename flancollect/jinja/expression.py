@@ -244,18 +244,19 @@ def _compile_error(error: Exception, text: str, expression: bool) -> ExpressionE
 
 
 def _run_error(error: Exception, lazy: _LazyTemplate, row: Mapping[str, Any]) -> ExpressionError:
-    undefined = _UNDEFINED_NAME.fullmatch(str(error)) if isinstance(error, UndefinedError) else None
-    within_null = _WITHIN_NULL.match(str(error)) if isinstance(error, UndefinedError) else None
-    problem = _unknown_name(undefined[1], row) if undefined else _explanation(error)
-    if within_null:
-        error = NullError(problem := f"null where {within_null[1]} is looked for")
+    problem, is_null = _explanation(error), isinstance(error, NullError)
+    if isinstance(error, UndefinedError):
+        if undefined := _UNDEFINED_NAME.fullmatch(str(error)):
+            problem = _unknown_name(undefined[1], row)
+        elif within_null := _WITHIN_NULL.match(str(error)):
+            problem, is_null = f"null where {within_null[1]} is looked for", True
     # The innermost frame of the template says which of its lines failed; 1 where there is none.
     line, trace = 1, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<template>":
             line = lazy.load().get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
-    kind = NullValueError if isinstance(error, NullError) else ExpressionError
+    kind = NullValueError if is_null else ExpressionError
     return kind(f"{problem} ({_location(lazy.text, line)})")
 
 

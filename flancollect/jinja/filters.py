@@ -358,11 +358,11 @@ _OWN: dict[str, Function] = {
     "trim": bounded_trim,
     "wordwrap": bounded_wordwrap,
 }
-# A text before these tests is a format string to Python: `"%99999999d" is odd` would be written out first.
 _OWN_TESTS: dict[str, Function] = {
     "defined": lambda value: not is_nothing(value),
     "undefined": is_nothing,
     "none": lambda value: not isinstance(value, Undefined) and is_null(value),
+    # A text before a remainder is a format string to Python: `"%99999999d" is odd` would be written out first.
     "odd": lambda value: percent(value, 2) == 1,
     "even": lambda value: percent(value, 2) == 0,
     "divisibleby": lambda value, num: percent(value, num) == 0,

@@ -48,9 +48,7 @@ def percent(lhs: Any, rhs: Any) -> Any:
         return lhs % rhs
     values = rhs if isinstance(rhs, tuple) else (rhs,)
     for value in rhs.values() if isinstance(rhs, Mapping) else values:
-        if isinstance(value, _CONTAINERS):
-            reserve_written(value)
-        present(value)
+        reserve_written(value) if isinstance(value, _CONTAINERS) else present(value)
     # Of a tuple each value is written once; one name of a mapping may be written by every `%(name)s`.
     room = bounds.weigh(values, bounds.MAX_TEXT) * (lhs.count("%") if isinstance(rhs, Mapping) else 1)
     escaping = bounds.ESCAPED if isinstance(lhs, Markup) else 1

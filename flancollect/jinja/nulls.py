@@ -15,7 +15,6 @@ from jinja2 import Undefined, nodes
 from jinja2.visitor import NodeTransformer
 
 NULL_CHECK = "null check"
-WRITTEN = "a value that is written out"
 
 NodeT = TypeVar("NodeT", bound=nodes.Node)
 
@@ -29,7 +28,7 @@ def is_null(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def present(value: Any, name: str = WRITTEN) -> Any:
+def present(value: Any, name: str = "a value that is written out") -> Any:
     """The value. Raises NullError, which says `name`, for a null or NaN."""
     if is_null(value):
         raise NullError(f"null in {name}")
@@ -123,7 +122,7 @@ def _may_be_null(node: nodes.Node | None) -> bool:
         case nodes.Getitem():
             may = not isinstance(node.arg, nodes.Slice)
         case nodes.Filter():
-            may = node.name in _GIVE_NULL or (node.name in _CONVERSIONS and _names_default(node))
+            may = node.name in _GIVE_NULL or _converts_or_defaults(node)
         case nodes.Call():
             may = isinstance(node.node, nodes.Getattr) and node.node.attr in _METHODS_GIVE_NULL
         case nodes.CondExpr():
@@ -135,8 +134,8 @@ def _may_be_null(node: nodes.Node | None) -> bool:
     return may
 
 
-def _names_default(node: nodes.Filter) -> bool:
-    return bool(node.args) or any(word.key == "default" for word in node.kwargs)
+def _converts_or_defaults(node: nodes.Filter) -> bool:
+    return node.name in _CONVERSIONS and bool(node.args or any(word.key == "default" for word in node.kwargs))
 
 
 def _is_none(node: nodes.Node) -> bool:
@@ -243,7 +242,7 @@ class _Checker(NodeTransformer):
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Expr:  # noqa: N802
         """Value and arguments, unless the filter is one that asks: `label | default(other)` may give either."""
-        if node.name in _ASKING_FILTERS or (node.name in _CONVERSIONS and _names_default(node)):
+        if node.name in _ASKING_FILTERS or _converts_or_defaults(node):
             return self.generic_visit(node)  # type: ignore[return-value]
         if node.node is not None:
             node.node = self._needed(node.node)

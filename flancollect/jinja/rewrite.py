@@ -141,14 +141,10 @@ class _Rewriter(NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.arg, nodes.Slice):
             ends = (node.arg.start, node.arg.stop, node.arg.step)
-            return self._through(COUNTED_SLICE, node.node, *map(self._end, ends))
+            return self._through(COUNTED_SLICE, node.node, *(end or nodes.Const(None) for end in ends))
         if not _is_constant(node.arg):
             node.arg = self._through(COUNT_OPERAND, node.arg)
         return node
-
-    def _end(self, end: nodes.Expr | None) -> nodes.Expr:
-        """One end of a slice; None where it is not written."""
-        return nodes.Const(None) if end is None else end
 
     def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
         """A list written out in a template that adds to one."""

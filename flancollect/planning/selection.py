@@ -5,7 +5,7 @@ What is left out here needs no source: so nothing is downloaded to find out that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -89,6 +89,11 @@ def select_tasks(catalog: Catalog, recipe: Recipe) -> Selection:
     if not matched:
         raise UsageError(f"--only {' '.join(recipe.only)}: no task of {recipe.name} matches")
     return Selection(parts=parts, skipped=tuple(skipped), hold_out=hold_out)
+
+
+def missing_tasks(skipped: Iterable[Skip]) -> list[Skip]:
+    """The skips by which a benchmark is another one, whatever their reason; a quota of 0 is as it was asked for."""
+    return [skip for skip in skipped if skip.kind != "quota"]
 
 
 def hold_out_of(catalog: Catalog, benchmarks: Sequence[str]) -> HoldOut:

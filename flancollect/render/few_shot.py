@@ -65,9 +65,7 @@ def few_shot_prompts(
     intros, intro_of = _intros(style, questions)
     while True:
         pieces, piece_of = _pieces(style, exemplars, selection)
-        numbers = (selection.counts + 1).tolist()
-        inputs = [question.input for question in questions]
-        queries = _texts(render_columns(style.query, {"input": inputs, "number": numbers}, len(questions)))
+        queries = _texts(_write_queries(style, questions, selection.counts.tolist()))
         # A question without an intro has -1, which picks the 0 appended to the sizes.
         room = max_input_bytes - _sizes(queries) - np.append(_sizes(intros), 0)[intro_of]
         fitting = _fitting(selection, _sizes(pieces)[piece_of], room)
@@ -99,13 +97,11 @@ def _one_by_one(
         for key, text in zip(keys, written, strict=True)
     }
     openings = list(dict.fromkeys(question.intro for question in questions if question.intro))
-    columns: dict[str, list[Any]] = {"intro": openings, "number": [0] * len(openings)}
-    texts = [text + style.between for text in render_columns(style.intro, columns, len(openings))]
-    intros = {"": ("", 0)} | {intro: (text, _size(text)) for intro, text in zip(openings, texts, strict=True)}
-    inputs = [question.input for question in questions]
+    intros = {"": ("", 0)}
+    for opening, text in zip(openings, _write_intros(style, openings), strict=True):
+        intros[opening] = (text + style.between, _size(text + style.between))
     while True:
-        after = [len(each) + 1 for each in shown]
-        queries = render_columns(style.query, {"input": inputs, "number": after}, len(questions))
+        queries = _write_queries(style, questions, list(map(len, shown)))
         prompts, counts = [], []
         for question, each, query in zip(questions, shown, queries, strict=True):
             intro, intro_size = intros[question.intro]
@@ -118,7 +114,7 @@ def _one_by_one(
                 parts.append(piece)
             counts.append(len(parts) - 1)
             prompts.append("".join([*parts, query]) if counts[-1] else "")
-        if counts == [len(each) for each in shown] or not _is_numbered(style.query):
+        if counts == list(map(len, shown)) or not _is_numbered(style.query):
             return prompts, counts
         shown = [each[: max(count, len(each) - 1)] for each, count in zip(shown, counts, strict=True)]
 
@@ -131,6 +127,16 @@ def _write_exemplars(style: ShotStyle, exemplars: Sequence[Example], numbers: Se
         "number": list(numbers),
     }
     return render_columns(style.exemplar, columns, len(exemplars))
+
+
+def _write_intros(style: ShotStyle, openings: list[str]) -> list[str]:
+    return render_columns(style.intro, {"intro": openings, "number": [0] * len(openings)}, len(openings))
+
+
+def _write_queries(style: ShotStyle, questions: Sequence[Example], counts: Sequence[int]) -> list[str]:
+    """Each question after so many exemplars."""
+    inputs, numbers = [question.input for question in questions], [count + 1 for count in counts]
+    return render_columns(style.query, {"input": inputs, "number": numbers}, len(questions))
 
 
 def _size(text: str) -> int:
@@ -160,9 +166,7 @@ def _intros(style: ShotStyle, questions: Sequence[Example]) -> tuple[pa.StringAr
     """The openings of prompts, and which one each question has; -1 where its template has none."""
     numbers: dict[str, int] = {}
     intro_of = [numbers.setdefault(q.intro, len(numbers)) if q.intro else -1 for q in questions]
-    columns: dict[str, list[Any]] = {"intro": list(numbers), "number": [0] * len(numbers)}
-    intros = render_columns(style.intro, columns, len(numbers))
-    return _texts(intros, style.between), np.array(intro_of, dtype=np.int64)
+    return _texts(_write_intros(style, list(numbers)), style.between), np.array(intro_of, dtype=np.int64)
 
 
 def _fitting(selection: ShotSelection, sizes: Ints, room: Ints) -> Ints:

@@ -102,16 +102,11 @@ def normalise_columns(
     card says for it, and one whose further answers or choices cannot be worked out falls away too. `whole_rows` gives
     what `row` is in expressions, where that is not every column: rows of JSON have keys of their own.
     """
-    scope = _Scope(
-        columns=_scope_columns(task.card, columns, doc, task.published, len(ids), whole_rows), rows=len(ids)
-    )
-    reasons = _where_reasons(task.card, scope)
-    # Positions within `ids`: rows that `where` leaves out are gone before any field is evaluated, as fields
-    # may fail on them. Of ids 7, 3, 9 with row 3 left out, `positions` is [0, 2]; a failure at 1 among these
-    # is that of position 2, row 9.
-    positions = [position for position in range(len(ids)) if position not in reasons]
+    scope, positions, reasons = _of_the_task(task, columns, len(ids), doc, whole_rows)
+    # Of ids 7, 3, 9 with row 3 left out, `positions` is [0, 2]; a failure at 1 among these is that of position 2,
+    # row 9.
     usable, unusable = _usable(
-        task, [ids[position] for position in positions], scope.select(positions), held_out, scoring=scoring
+        task, [ids[position] for position in positions], scope, held_out, scoring=scoring
     )
     reasons |= {positions[i]: reason for i, reason in unusable.items()}
     for position in sorted(reasons):
@@ -129,17 +124,32 @@ def questions_in_columns(
     whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None = None,
 ) -> list[dict[str, Any]]:
     """The fields of rows of the task, in order, whether or not they have an answer; others are counted in `dropped`."""
-    scope = _Scope(
-        columns=_scope_columns(task.card, columns, doc, task.published, rows, whole_rows), rows=rows
-    )
-    left_out = _where_reasons(task.card, scope)
-    scope = scope.select([position for position in range(rows) if position not in left_out])
+    scope, _, left_out = _of_the_task(task, columns, rows, doc, whole_rows)
     fields, reasons = _fields(task, scope)
     for reason in (*left_out.values(), *reasons.values()):
         count_dropped(dropped, reason)
     return [
         {name: column[i] for name, column in fields.items()} for i in range(scope.rows) if i not in reasons
     ]
+
+
+def _of_the_task(
+    task: Task,
+    columns: Mapping[str, Sequence[Any]],
+    rows: int,
+    doc: Mapping[str, Any],
+    whole_rows: Callable[[], Sequence[Mapping[str, Any]]] | None,
+) -> tuple[_Scope, list[int], dict[int, str]]:
+    """What expressions see of the rows that pass `where`, their positions, and by position why others do not.
+
+    They are gone before any field is evaluated, as fields may fail on them.
+    """
+    scope = _Scope(
+        columns=_scope_columns(task.card, columns, doc, task.published, rows, whole_rows), rows=rows
+    )
+    reasons = _where_reasons(task.card, scope)
+    positions = [position for position in range(rows) if position not in reasons]
+    return scope.select(positions), positions, reasons
 
 
 def count_dropped(dropped: Counter[str], reason: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -82,22 +82,25 @@ def pick_rows(
     ids = np.array([row.id for row in rows], dtype=np.int64)
     few_shot = scope.variant.few_shot
 
-    def draw_styles(purpose: str, names: Sequence[str]) -> list[Any]:
-        """One of the names for each row; None where there are none."""
-        if not names:
-            return [None] * len(ids)
-        return [names[i] for i in belows(draws(scope.key(purpose), ids), len(names)).tolist()]
-
     row_templates = [templates[number] for number in draw_templates(scope, ids, templates).tolist()]
-    option_styles = _draw_option_styles(scope, ids, row_templates, styles)
-    dialog_styles = draw_styles("style of dialogs", list(styles.dialogs))
-    shot_styles = _draw_shot_styles(scope, ids, row_templates, styles) if few_shot else [None] * len(ids)
+    options = scope.variant.options
+
+    def draw_styles(purpose: str, styles_of: Callable[[Template], Sequence[str]]) -> Sequence[str | None]:
+        return _draw_names(scope.key(purpose), ids, row_templates, styles_of)
+
+    option_styles = draw_styles("style of options", lambda each: option_styles_for(each, styles.options))
+    dialog_styles = draw_styles("style of dialogs", lambda _: list(styles.dialogs))
+    shot_styles: Sequence[str | None] = [None] * len(ids)
+    if few_shot:
+        shot_styles = draw_styles(
+            "style of shots", lambda each: styles_for(each, styles.shots, options=options)
+        )
     prompt_kinds = _prompt_kinds(scope, ids, pool, shots) if few_shot else [_NO_SHOTS] * len(rows)
     exemplars = _exemplars_of(scope, rows, prompt_kinds)
     picks = [
         Pick(
             template=template,
-            option_style=option if template.shows_options and scope.variant.options and row.options else None,
+            option_style=option if template.shows_options and options and row.options else None,
             dialog_style=dialog,
             shot_style=shot,
             exemplars=row_exemplars,
@@ -122,42 +125,21 @@ def pick_rows(
     return picks
 
 
-def _draw_option_styles(
-    scope: DrawScope, ids: Ints, templates: Sequence[Template], styles: Styles
-) -> Sequence[str | None]:
-    """For each row one of the option styles that go with its template; None where there are no styles."""
-    if not styles.options:
-        return [None] * len(ids)
-    distinct = {template.id: template for template in templates}
-    names = {name: option_styles_for(template, styles.options) for name, template in distinct.items()}
-    return _draw_names(scope.key("style of options"), ids, templates, names)
-
-
 def _draw_names(
-    key: int, ids: Ints, templates: Sequence[Template], names: Mapping[str, Sequence[str]]
-) -> list[str]:
-    """For each row one of the names of its template, given by the template's id."""
+    key: int, ids: Ints, templates: Sequence[Template], names_of: Callable[[Template], Sequence[str]]
+) -> Sequence[str | None]:
+    """For each row one of the names that its template has; None where there are none at all."""
+    distinct = {template.id: template for template in templates}
+    names = {name: names_of(template) for name, template in distinct.items()}
     first, *others = names.values()
+    if not first:
+        return [None] * len(ids)
     if others.count(first) == len(others):
         return [first[i] for i in belows(draws(key, ids), len(first)).tolist()]
     row_names = [names[template.id] for template in templates]
     counts = np.array(list(map(len, row_names)), dtype=np.uint64)
     positions = belows(draws(key, ids), counts).tolist()
     return [of_row[i] for of_row, i in zip(row_names, positions, strict=True)]
-
-
-def _draw_shot_styles(
-    scope: DrawScope, ids: Ints, templates: Sequence[Template], styles: Styles
-) -> Sequence[str | None]:
-    """For each row one of the shot styles that go with its template; None where there are no styles."""
-    if not styles.shots:
-        return [None] * len(ids)
-    distinct = {template.id: template for template in templates}
-    names = {
-        name: styles_for(template, styles.shots, options=scope.variant.options)
-        for name, template in distinct.items()
-    }
-    return _draw_names(scope.key("style of shots"), ids, templates, names)
 
 
 def draw_templates(scope: DrawScope, ids: Ints, templates: Sequence[Template]) -> Ints:

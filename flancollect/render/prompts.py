@@ -44,13 +44,13 @@ class Prompt(NamedTuple):
 
 
 _Shelf: TypeAlias = dict[int, ExampleOrReason]
+"""The examples of one source of exemplars in one template and choice of styles, by row number."""
 
 
 class ExampleStore:
     """Rendered examples of one family by row, template and styles: exemplars are rendered once, then reused.
 
-    One store serves one pool of exemplars, in which row numbers are unique by their source; `_Shelf` is what such a
-    source has in one template and choice of styles, by row number. Past `MOST_STORED` entries
+    One store serves one pool of exemplars, in which row numbers are unique by their source. Past `MOST_STORED` entries
     or `MOST_STORED_CHARS` it starts again, so memory stays bounded; what is returned never depends on what was stored.
     `fallbacks` counts, by template, the rows that generated code left to reference Jinja.
     """
@@ -104,10 +104,8 @@ class ExampleStore:
 
     def _shelves_of(self, pick: Pick) -> Sequence[_Shelf]:
         """Where the example of each of a pick's exemplars is stored."""
-        templates, names = (
-            pick.exemplar_templates,
-            (pick.exemplar_source, pick.option_style, pick.dialog_style),
-        )
+        templates = pick.exemplar_templates
+        names = (pick.exemplar_source, pick.option_style, pick.dialog_style)
         if not templates:
             return ()
         if templates.count(templates[0]) == len(templates):

@@ -118,19 +118,19 @@ def mirrored_url(mirror: Mirror, url: str) -> Path | None:
     if missing:
         raise SourceError(
             f"{redact(url)}: source unavailable: not in mirror {mirror.path.name} "
-            f"(looked for {_shown(mirror, missing[0])})"
+            f"(looked for {_relative(mirror, missing[0])})"
         )
     return None
 
 
-def _shown(mirror: Mirror, path: Path) -> str:
+def _relative(mirror: Mirror, path: Path) -> str:
     """A path as the mirror file would name it: what a build says of its sources is the same on every machine."""
     try:
-        shown = path.relative_to(mirror.path.resolve().parent).as_posix()
+        relative = path.relative_to(mirror.path.resolve().parent).as_posix()
     except ValueError:
-        shown = path.name
+        relative = path.name
     # A query may hold what opens the file to its owner alone.
-    name, mark, _ = shown.partition("?")
+    name, mark, _ = relative.partition("?")
     return f"{name}?..." if mark else name
 
 
@@ -156,7 +156,7 @@ def _contained(mirror: Mirror, folder: Path, relative: str, name: str) -> Path:
     path = folder / relative
     if "\0" in relative or not is_within(path, folder):
         raise SourceError(
-            f"{redact(name)}: leads out of the folder {_shown(mirror, folder)} that mirror {mirror.path.name} "
+            f"{redact(name)}: leads out of the folder {_relative(mirror, folder)} that mirror {mirror.path.name} "
             "maps it to"
         )
     return path
@@ -185,7 +185,7 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
         splits, in_data = _splits_in(dataset, numbered=True), _splits_in(dataset / "data", numbered=True)
         if splits and in_data and (dataset / "data").name not in splits:
             raise SourceError(
-                f"{hub}: Parquet files of splits both in {_shown(mirror, dataset)} and in its folder data: "
+                f"{hub}: Parquet files of splits both in {_relative(mirror, dataset)} and in its folder data: "
                 "delete those of one of them"
             )
         splits = splits or in_data
@@ -199,10 +199,10 @@ def mirrored_dataset(mirror: Mirror, hub: str, config: str) -> dict[str, list[Pa
         for file in files:
             _contained(mirror, parent, str(file.relative_to(parent)), hub)
         stems = [file.stem for file in files]
-        place = f'{hub} ({config}), split "{split}" in {_shown(mirror, files[0].parent)}'
+        place = f'{hub} ({config}), split "{split}" in {_relative(mirror, files[0].parent)}'
         refuse_incomplete(stems, place)
         refuse_gaps(stems, place)
-        refuse_two_sets(stems, f"{hub} ({config}) in {_shown(mirror, files[0].parent)}")
+        refuse_two_sets(stems, f"{hub} ({config}) in {_relative(mirror, files[0].parent)}")
     return splits
 
 

@@ -56,15 +56,12 @@ class Values:
 
         The order of JSON's columns is that in which the first rows of the file happen to name them.
         """
+        names = sorted(self.columns) if self.sparse else list(self.columns)
         if not self.lacking:
-            names = sorted(self.columns) if self.sparse else list(self.columns)
-            columns = [self.columns[name] for name in names]
-            values = zip(*columns, strict=True) if names else [()] * self.count
+            values = zip(*map(self.columns.__getitem__, names), strict=True) if names else [()] * self.count
             return [dict(zip(names, row, strict=True)) for row in values]
         nowhere = frozenset[int]()
-        cells = [
-            (name, column, self.lacking.get(name, nowhere)) for name, column in sorted(self.columns.items())
-        ]
+        cells = [(name, self.columns[name], self.lacking.get(name, nowhere)) for name in names]
         return [
             {name: column[i] for name, column, lacking in cells if i not in lacking}
             for i in range(self.count)

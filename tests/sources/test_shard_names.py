@@ -40,8 +40,8 @@ def test_a_set_that_lacks_a_file_is_refused_with_its_name(stems, missing):
     "stems", [[], ["train"], ["a-0-of-2", "a-1-of-2", "b-0-of-1"], ["a-1-of-2", "a-2-of-2"], ["0000", "0001"]]
 )
 def test_whole_sets_pass(stems):
-    refuse_incomplete(stems, "org/d")
-    refuse_two_sets(stems[:2], "org/d")
+    assert refuse_incomplete(stems, "org/d") is None
+    assert refuse_two_sets(stems[:2], "org/d") is None
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_a_gap_in_numbered_files_is_refused(stems, missing):
 
 @pytest.mark.parametrize("stems", [[], ["0000"], ["0001"], ["0000", "0001"], ["1", "2"], ["a", "0002"]])
 def test_numbers_without_a_gap_and_other_names_are_fine(stems):
-    refuse_gaps(stems, "org/d")
+    assert refuse_gaps(stems, "org/d") is None
