@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from finetune import command as finetuning
 from flancollect.cli import build, cards, export, importers, inspect, plan, publish
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "publish": publish.publish,
     "pull": publish.pull,
     "import": importers.import_,
+    "finetune": finetuning.finetune,
 }
 
 app.add_typer(cards.app, name="cards")

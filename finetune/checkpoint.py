@@ -1,0 +1,186 @@
+"""Checkpoints: a folder per saved step, whole or absent, from which training goes on as if it had not stopped.
+
+Weights and optimizer states are safetensors, written by torch.distributed.checkpoint's storage for Hugging Face
+files: every rank writes its shards, and any number of ranks reads them. Nothing is pickled. `checkpoint.json`, last,
+has the step and the SHA-256 of every file.
+
+Of the data nothing is saved, and no generator's state: batches and dropout are functions of the step.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load as load_sharded
+from torch.distributed.checkpoint.state_dict_saver import save as save_sharded
+from torch.optim import Optimizer
+
+from finetune.distributed import World
+from finetune.optim import state_items
+from flancollect.artifacts import file_sha256, write_atomically
+from flancollect.errors import CheckError, FlancollectError
+
+FOLDER = "checkpoints"
+RECORD = "checkpoint.json"
+UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """How far a run is: steps taken, the lowest validation loss and its step, and validations since."""
+
+    step: int = 0
+    best_loss: float | None = None
+    best_step: int = 0
+    without_gain: int = 0
+
+
+def checkpoints(out: Path) -> list[tuple[int, Path]]:
+    """The finished checkpoints of a run folder, by step."""
+    folders = [record.parent for record in (out / FOLDER).glob(f"step-*/{RECORD}")]
+    return sorted((int(folder.name.removeprefix("step-")), folder) for folder in folders)
+
+
+def save(
+    out: Path,
+    module: nn.Module,
+    optimizers: list[Optimizer],
+    progressed: Progressed,
+    place: World,
+    *,
+    keep: int,
+) -> Path:
+    """Write a checkpoint, and remove those that are neither among the last `keep` nor the best.
+
+    All ranks call it together. Raises FlancollectError for a full disk; earlier checkpoints are untouched then.
+    """
+    folder = out / FOLDER / f"step-{progressed.step:08d}"
+    unfinished = out / FOLDER / f"{UNFINISHED}{progressed.step:08d}"
+    try:
+        if place.first:
+            for stale in (out / FOLDER).glob(f"{UNFINISHED}*"):
+                shutil.rmtree(stale)
+            unfinished.mkdir(parents=True)
+        place.wait()
+        tensors, numbers = _state(module, optimizers)
+        _quietly(
+            lambda: save_sharded(
+                tensors,
+                storage_writer=HuggingFaceStorageWriter(str(unfinished), save_distributed=True),
+                no_dist=place.ranks == 1,
+            )
+        )
+        place.wait()
+        if place.first:
+            record = {
+                "progressed": asdict(progressed),
+                "numbers": numbers,
+                "ranks": place.ranks,
+                "torch": torch.__version__,
+                "files": {file.name: file_sha256(file) for file in sorted(unfinished.glob("*.safetensors"))},
+            }
+            write_atomically(unfinished / RECORD, json.dumps(record, sort_keys=True, indent=1).encode())
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.rename(folder)
+            _remove_old(out, progressed, keep)
+        place.wait()
+    except (OSError, RuntimeError) as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        last = checkpoints(out)
+        safe = (
+            f"the checkpoint of step {last[-1][0]} is whole" if last else "no checkpoint was written before"
+        )
+        raise FlancollectError(
+            f"{folder}: cannot be written: {getattr(error, 'strerror', None) or error}; {safe}: make room and run the "
+            "same command again"
+        ) from error
+    return folder
+
+
+def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: World) -> Progressed:
+    """Read a checkpoint into the model and its optimizers, in place; how far the run was.
+
+    Raises CheckError for a checkpoint that is damaged or of another model.
+    """
+    record = read_record(folder)
+    for name, digest in record["files"].items():
+        file = folder / Path(name).name
+        if not file.is_file() or file_sha256(file) != digest:
+            raise CheckError(
+                f"{file}: is damaged: its bytes are not those that {RECORD} names. Delete {folder} and run again: "
+                "training goes on from the checkpoint before"
+            )
+    tensors, _ = _state(module, optimizers)
+    try:
+        _quietly(
+            lambda: load_sharded(
+                tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=place.ranks == 1
+            )
+        )
+    except (RuntimeError, ValueError, KeyError, CheckpointException) as error:
+        raise CheckError(f"{folder}: is not of this model: {str(error).strip().splitlines()[0]}") from error
+    for name, state in state_items(optimizers, module):
+        for field, value in record["numbers"].get(name, {}).items():
+            if isinstance(state.get(field), Tensor):
+                state[field].fill_(value)
+            else:
+                state[field] = value
+    return Progressed(**record["progressed"])
+
+
+def load_weights(folder: Path, module: nn.Module, place: World) -> None:
+    """Read the weights of a checkpoint alone, in place."""
+    tensors, _ = _state(module, [])
+    _quietly(
+        lambda: load_sharded(
+            tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=place.ranks == 1
+        )
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """checkpoint.json. Raises CheckError where it cannot be read."""
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
+        return record
+    except (OSError, ValueError) as error:
+        raise CheckError(
+            f"{folder / RECORD}: cannot be read: {error}. Delete {folder} and run again"
+        ) from error
+
+
+def _state(
+    module: nn.Module, optimizers: list[Optimizer]
+) -> tuple[dict[str, Tensor], dict[str, dict[str, float]]]:
+    """Tensors by name, and what is a number: counts of steps, which files of tensors have no need of."""
+    tensors = {f"weights.{name}": weight.detach() for name, weight in module.named_parameters()}
+    numbers: dict[str, dict[str, float]] = {}
+    for name, state in state_items(optimizers, module):
+        for field, value in state.items():
+            if isinstance(value, Tensor) and value.ndim:
+                tensors[f"optimizer.{name}.{field}"] = value
+            elif field != "RMS":  # Adafactor's, of the weights as they are
+                numbers.setdefault(name, {})[field] = float(value) if field != "step" else int(value)
+    return tensors, numbers
+
+
+def _remove_old(out: Path, progressed: Progressed, keep: int) -> None:
+    for step, folder in checkpoints(out)[:-keep]:
+        if step != progressed.best_step or progressed.best_loss is None:
+            shutil.rmtree(folder)
+
+
+def _quietly(call: Any) -> None:
+    with warnings.catch_warnings():
+        # One process needs no process group, which torch warns of.
+        warnings.simplefilter("ignore")
+        call()

@@ -1,0 +1,96 @@
+"""One process or many: torchrun's environment, FSDP2, and the few numbers that all ranks must agree on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+from finetune.models.t5 import T5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """This process among all: `rank` of `ranks`, on its device."""
+
+    rank: int = 0
+    ranks: int = 1
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that prints and writes what all share."""
+        return self.rank == 0
+
+    def sum(self, values: list[float]) -> list[float]:
+        """Numbers added up over all ranks, in float64; every rank gets the same."""
+        if self.ranks == 1:
+            return values
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(total)
+        return total.tolist()
+
+    def wait(self) -> None:
+        """Until all ranks are here."""
+        if self.ranks > 1:
+            dist.barrier()
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """The processes that torchrun started, or this one alone; on GPUs where there are any."""
+    ranks, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    on_gpu = torch.cuda.is_available()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    if ranks == 1:
+        yield World(device=device)
+        return
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield World(rank=rank, ranks=ranks, device=device)
+    finally:
+        dist.destroy_process_group()
+
+
+def shard(module: nn.Module, place: World, *, mixed: bool) -> None:
+    """Spread the weights over all ranks (FSDP2), layer by layer; nothing for one rank.
+
+    T5's table of position biases lies in block 0 of each stack and is read outside of it, so that block stays in the
+    root's group, which is whole during the forward pass.
+    """
+    if place.ranks == 1:
+        return
+    from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # noqa: PLC0415
+
+    mesh = init_device_mesh(place.device.type, (place.ranks,))
+    policy = (
+        MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+        if mixed
+        else MixedPrecisionPolicy()
+    )
+    for layer in _layers(module):
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(module, mesh=mesh, mp_policy=policy)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor that may be spread over ranks, in one piece; all ranks must ask together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def _layers(module: nn.Module) -> list[nn.Module]:
+    t5 = [inner for inner in module.modules() if isinstance(inner, T5)]
+    if t5:
+        return [*list(t5[0].encoder.block)[1:], *list(t5[0].decoder.block)[1:]]
+    # What transformers calls modules that must not be split are its layers.
+    names = set(getattr(module, "_no_split_modules", None) or ())
+    return [inner for inner in module.modules() if type(inner).__name__ in names]

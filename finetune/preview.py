@@ -1,0 +1,83 @@
+"""What a run would see: packed rows with their segments and masks, decoded, and whose tokens are learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finetune.batches import Batch
+from finetune.config import RunCard, TrainedTokenizer
+from finetune.data import Groups, open_training_build, run_data
+from finetune.models.load import read_config
+from finetune.tokenizer import TextEncoder, load_tokenizer, text_encoder
+from finetune.train import reading_summary, trained_tokenizer
+
+MOST_TASKS = 12
+
+
+def preview_run(card: RunCard, *, cache: Path, rows: int) -> None:
+    """Print the first packed rows of a run, and the share of target tokens of each task among 50 of them.
+
+    Raises as `train` does for cards, builds and tokenizers; no weights are read.
+    """
+    build = open_training_build(card.data.build)
+    named = card.model.tokenizer
+    if isinstance(named, TrainedTokenizer):
+        tokenizer = trained_tokenizer(named, build)
+    else:
+        tokenizer = load_tokenizer(str(named or card.model.from_))
+    config, _ = read_config(card.model, tokenizer)
+    encoder_decoder = bool(config.is_encoder_decoder)
+    encoder = text_encoder(tokenizer, encoder_decoder=encoder_decoder, separator=card.data.separator)
+    data = run_data(
+        build, card.data, encoder, cache, encoder_decoder=encoder_decoder, ranks=1, seed=card.schedule.seed
+    )
+    batches, groups = data.training, Groups(build)
+    for number in range(rows):
+        print(f"packed row {number}")
+        print("\n".join(row_lines(batches.rows([number]), encoder, groups, batches.settings.capacity)))
+    count = min(50, max(1, len(build) // 2000 + rows))
+    shares = np.zeros(len(groups.tasks))
+    for number in range(count):
+        batch = batches.rows([number])
+        np.add.at(shares, groups.of(batch.rows)[0], batch.target_lengths)
+    print(f"target tokens by task, of {int(shares.sum()):,} in {count} packed rows:")
+    for task in np.argsort(-shares, kind="stable")[:MOST_TASKS]:
+        if shares[task]:
+            print(f"  {shares[task] / shares.sum():6.1%}  {groups.tasks[task]}")
+    if np.count_nonzero(shares) > MOST_TASKS:
+        print(f"  and {np.count_nonzero(shares) - MOST_TASKS} further tasks")
+    summary = reading_summary(batches, groups)
+    print(
+        f"{summary['rows']:,} rows read: {summary['packed_tokens']:,} tokens in packed rows of which "
+        f"{summary['empty_slots']:.1%} is empty; inputs cut: {sum(summary['inputs_cut'].values())}"
+    )
+    for reason, counts in summary["dropped"].items():
+        print(f"dropped: {sum(counts.values())} rows: {reason}")
+
+
+def row_lines(batch: Batch, encoder: TextEncoder, groups: Groups, capacity: int) -> list[str]:
+    """A packed row for people: each example's place, task, and text, the learnt part behind `=>`."""
+    tasks, variants = groups.of(batch.rows)
+    targets = int(batch.target_lengths.sum())
+    lines = [
+        f"  {len(batch.rows)} examples, {len(batch.ids)} tokens (room for {capacity}), {targets} learnt; each token "
+        "sees its own example alone"
+    ]
+    for number, (row, task, variant) in enumerate(zip(batch.rows, tasks, variants, strict=True)):
+        start, end = batch.starts[number], batch.starts[number + 1]
+        middle = end - batch.target_lengths[number]
+        decode: Any = encoder.tokenizer.decode
+        text, learnt = decode(batch.ids[start:middle].tolist()), decode(batch.ids[middle:end].tolist())
+        lines.append(
+            f"  [{start}:{middle}:{end}] row {row} {groups.tasks[task]} {groups.variants[variant]}: "
+            f"{_short(text)} => {_short(learnt)}"
+        )
+    return lines
+
+
+def _short(text: str) -> str:
+    line = ascii(text)[1:-1] if not text.isprintable() and "\n" not in text else text.replace("\n", "\\n")
+    return line if len(line) <= 200 else f"{line[:100]} ... {line[-90:]}"

@@ -1,0 +1,219 @@
+"""What a run says while it goes and when it ends: lines, metrics.jsonl, losses by row, trackers, curves."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from flancollect.artifacts import write_atomically
+from flancollect.draw import Ints
+from flancollect.errors import UsageError
+
+METRICS = "metrics.jsonl"
+LOSSES = "losses"
+PLAIN_EVERY_S = 5.0
+
+
+class Tracker(Protocol):
+    """Where metrics go besides metrics.jsonl."""
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Take some numbers of one step."""
+
+
+def tracker(name: str, out: Path, run: str) -> Tracker:
+    """TensorBoard, trackio or Weights & Biases. Raises UsageError where it is not installed."""
+    try:
+        if name == "tensorboard":
+            return _TensorBoard(out)
+        if name == "trackio":
+            import trackio  # type: ignore[import-not-found]  # noqa: PLC0415 (optional)
+
+            trackio.init(project="flancollect", name=run)
+            return _Logging(trackio)
+        import wandb  # type: ignore[import-not-found]  # noqa: PLC0415 (optional)
+
+        wandb.init(project="flancollect", name=run, dir=str(out))
+        return _Logging(wandb)
+    except ImportError as error:
+        raise UsageError(f"saving.track {name}: is not installed: pip install {name}") from error
+
+
+class _TensorBoard:
+    def __init__(self, out: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 (optional)
+
+        self._writer = SummaryWriter(str(out / "tensorboard"))
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+
+class _Logging:
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        self._module.log(dict(values), step=step)
+
+
+class Metrics:
+    """metrics.jsonl, one line per step and one per validation; and losses/, one Arrow file per checkpoint.
+
+    A run that goes on from step s first forgets what was written of later steps, so both are those of a run that was
+    never stopped.
+    """
+
+    def __init__(self, out: Path, resumed_step: int, trackers: list[Tracker]) -> None:
+        self.path, self._losses, self._trackers = out / METRICS, out / LOSSES, trackers
+        self._rows: list[tuple[int, Ints, np.ndarray[Any, Any], Ints]] = []
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        past = [line for line in lines if _step_of(line) <= resumed_step]
+        write_atomically(self.path, "".join(f"{line}\n" for line in past).encode())
+        self._losses.mkdir(exist_ok=True)
+        for file in self._losses.glob("*.arrow"):
+            if int(file.stem.split("-")[-1]) > resumed_step:
+                file.unlink()
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def log(self, step: int, values: Mapping[str, Any]) -> None:
+        """One line; numbers go to the trackers too."""
+        self._file.write(json.dumps({"step": step, **values}, ensure_ascii=False) + "\n")
+        self._file.flush()
+        numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+        for place in self._trackers:
+            place.log(numbers, step)
+
+    def rows(self, step: int, rows: Ints, losses: np.ndarray[Any, Any], tokens: Ints) -> None:
+        """The summed loss and target tokens of each example of a step."""
+        self._rows.append((step, rows, losses, tokens))
+
+    def flush_rows(self, step: int) -> None:
+        """Write the losses of rows since the last checkpoint."""
+        if not self._rows:
+            return
+        table = pa.table(
+            {
+                "step": np.concatenate(
+                    [np.full(len(rows), at, dtype=np.int32) for at, rows, _, _ in self._rows]
+                ),
+                "row": np.concatenate([rows for _, rows, _, _ in self._rows]),
+                "loss": np.concatenate([losses for _, _, losses, _ in self._rows]).astype(np.float32),
+                "target_tokens": np.concatenate([tokens for *_, tokens in self._rows]).astype(np.int32),
+            }
+        )
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        first = self._rows[0][0]
+        write_atomically(self._losses / f"steps-{first:08d}-{step:08d}.arrow", sink.getvalue().to_pybytes())
+        self._rows = []
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Lines:
+    """Progress for people on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, steps: int, first_step: int) -> None:
+        self._steps, self._first, self._began, self._last = steps, first_step, time.monotonic(), 0.0
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415 (piped runs need not wait for it)
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=Console(file=sys.stderr))
+            self._bar.start()
+            self._task = self._bar.add_task("training", total=steps, completed=first_step)
+
+    def step(self, step: int, loss: float, tokens_per_s: float, mfu: float | None) -> None:
+        """Say how step number `step`, counted from 1, went."""
+        speed = f"{tokens_per_s:,.0f} tokens/s" + (f", MFU {mfu:.0%}" if mfu is not None else "")
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, description=f"loss {loss:.3f}, {speed}")
+            return
+        now = time.monotonic()
+        if step == self._steps or now - self._last >= PLAIN_EVERY_S:
+            self._last = now
+            remaining = (now - self._began) / max(1, step - self._first) * (self._steps - step)
+            self.say(f"step {step}/{self._steps}: loss {loss:.3f}, {speed}, {remaining:,.0f} s to go")
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        print(text, file=self._bar.console.file if self._bar is not None else sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def draw_curves(out: Path) -> bool:
+    """curves.png from metrics.jsonl: loss by step, and the last loss of the tasks; False without matplotlib."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 (optional)
+
+        mpl.use("Agg")
+        from matplotlib import pyplot as plt  # noqa: PLC0415 (optional)
+    except ImportError:
+        return False
+    lines = [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
+    steps = [(line["step"], line["loss"]) for line in lines if "loss" in line]
+    validations = [(line["step"], line["validation_loss"]) for line in lines if "validation_loss" in line]
+    tasks = [line["tasks"] for line in lines if "tasks" in line]
+    figure, (curve, bars) = plt.subplots(1, 2, figsize=(13, 5))
+    curve.plot(*zip(*steps, strict=True), linewidth=0.7, label="training")
+    if validations:
+        curve.plot(*zip(*validations, strict=True), marker="o", label="validation")
+    curve.set(xlabel="step", ylabel="loss per target token", title="Loss")
+    curve.legend()
+    if tasks:
+        losses = {task: entry["loss"] for task, entry in tasks[-1].items()}
+        worst = sorted(losses, key=lambda task: (-losses[task], task))[:30]
+        # parse_math off: a task may be called $x$.
+        bars.barh(range(len(worst)), [losses[task] for task in worst])
+        bars.set_yticks(range(len(worst)), worst, fontsize=7, parse_math=False)
+        bars.invert_yaxis()
+        bars.set(xlabel="loss per target token", title="Tasks of the highest loss, since the last checkpoint")
+    figure.tight_layout()
+    figure.savefig(out / "curves.png", dpi=110)
+    plt.close(figure)
+    return True
+
+
+def mean_by(
+    names: list[str], groups: Ints, losses: np.ndarray[Any, Any], tokens: Ints
+) -> dict[str, dict[str, float]]:
+    """Loss per target token by group: `names` of the groups that have any, in their order."""
+    loss_sums = np.bincount(groups, weights=losses, minlength=len(names))
+    token_sums = np.bincount(groups, weights=tokens, minlength=len(names))
+    return {
+        name: {"loss": round(float(loss_sums[n] / token_sums[n]), 6), "target_tokens": int(token_sums[n])}
+        for n, name in enumerate(names)
+        if token_sums[n]
+    }
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf  # a line that a killed run left half written

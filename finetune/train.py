@@ -1,0 +1,481 @@
+"""The training loop: one for every model, one process or many.
+
+A run is a function of its card, its build and the versions of torch and this package: the batch of a step, the
+dropout and the learning rate are functions of the step, so that a run that was stopped goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from finetune import checkpoint, flops
+from finetune.batches import Batch, Batches
+from finetune.config import RunCard, TrainedTokenizer
+from finetune.data import Groups, RunData, open_training_build, run_data
+from finetune.distributed import World, shard, whole, world
+from finetune.export import export_model
+from finetune.memory import memory_plan
+from finetune.models.load import Model, load_model
+from finetune.optim import learning_rate_factor, make_optimizers, set_learning_rate
+from finetune.report import Lines, Metrics, draw_curves, mean_by, tracker
+from finetune.run_folder import run_folder
+from finetune.tokenizer import TextEncoder, load_tokenizer, save_tokenizer, text_encoder, train_tokenizer
+from flancollect.artifacts import write_atomically
+from flancollect.dataset.reader import Build
+from flancollect.draw import Ints, key
+from flancollect.errors import FlancollectError, UsageError
+
+TOKENIZER = "tokenizer"
+TOKENIZER_ROWS = 8000  # rows that a tokenizer is trained on
+REFUSED = "not_finite.json"
+BY_SIGNAL = "stopped by a signal; the same command goes on from here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """How a run ended. `stopped` says why it ended before its last step, if it did."""
+
+    out: Path
+    model: Path | None
+    step: int
+    loss: float
+    best_loss: float | None
+    best_step: int
+    target_tokens: int
+    tokens_per_s: float
+    stopped: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: folders as text."""
+        return {
+            **asdict(self),
+            "out": str(self.out),
+            "model": None if self.model is None else str(self.model),
+        }
+
+
+def train(card: RunCard, out: Path, *, cache: Path, overwrite: bool = False) -> TrainResult:
+    """Train as the card says, into a run folder; go on where the folder's run was stopped.
+
+    Raises UsageError for a folder of another run (unless `overwrite`), a model or settings that do not fit; CheckError
+    for a damaged build or checkpoint; FlancollectError for a full disk, or losses that are not finite.
+    """
+    build = open_training_build(card.data.build)
+    with world() as place, run_folder(out, card, build, place, overwrite=overwrite):
+        tokenizer = _tokenizer(card, build, out, place)
+        model = load_model(card.model, tokenizer, seed=card.schedule.seed)
+        encoder = text_encoder(
+            tokenizer, encoder_decoder=model.encoder_decoder, separator=card.data.separator
+        )
+        data = run_data(
+            build,
+            card.data,
+            encoder,
+            cache,
+            encoder_decoder=model.encoder_decoder,
+            ranks=place.ranks,
+            seed=card.schedule.seed,
+        )
+        return _Run(card, out, place, model, encoder, data).run()
+
+
+class _Run:
+    """A run in a folder that is locked for it."""
+
+    def __init__(
+        self, card: RunCard, out: Path, place: World, model: Model, encoder: TextEncoder, data: RunData
+    ) -> None:
+        self.card, self.out, self.place, self.model, self.encoder, self.data = (
+            card,
+            out,
+            place,
+            model,
+            encoder,
+            data,
+        )
+        self.groups = Groups(data.build)
+        if place.first:
+            for line in memory_plan(model, card, place.ranks, place.device):
+                print(line, file=sys.stderr)
+        model.module.to(place.device)
+        shard(model.module, place, mixed=card.model.precision == "mixed")
+        self.optimizers = make_optimizers(model.module, card.optimizer, ranks=place.ranks)
+        self.progressed = checkpoint.Progressed()
+        saved = checkpoint.checkpoints(out)
+        if saved:
+            self.progressed = checkpoint.load(saved[-1][1], model.module, self.optimizers, place)
+        self.losses_by_task = _Sums(self.groups)
+        self.loss, self.tokens, self.flops = math.nan, 0, 0.0
+        self.metrics: Metrics | None = None
+        self.lines: Lines | None = None
+        if place.first:
+            trackers = [tracker(name, out, card.finetune) for name in card.saving.track]
+            self.metrics = Metrics(out, self.progressed.step, trackers)
+            self.lines = Lines(card.schedule.steps, self.progressed.step)
+
+    def run(self) -> TrainResult:
+        """From the last checkpoint to the end."""
+        card, first_step, began = self.card, self.progressed.step, time.perf_counter()
+        try:
+            stopped = self._steps(began)
+        except torch.OutOfMemoryError as error:
+            raise FlancollectError(
+                f"out of memory: {str(error).splitlines()[0]} Halve data.micro_rows ({card.data.micro_rows}) or "
+                "data.row_tokens, or set model.recompute: true; the run goes on from its last checkpoint"
+            ) from error
+        finally:
+            if self.metrics is not None:
+                self.metrics.close()
+            if self.lines is not None:
+                self.lines.close()
+        seconds = time.perf_counter() - began
+        loss = self.loss if self.progressed.step > first_step else self._last_loss()
+        self._write_reading()
+        # Who is stopped from outside goes on later: the model is written at the end of a run.
+        folder = None if stopped == BY_SIGNAL else self._export(loss)
+        if folder is not None:
+            draw_curves(self.out)
+        return TrainResult(
+            out=self.out,
+            model=folder,
+            step=self.progressed.step,
+            loss=loss,
+            best_loss=self.progressed.best_loss,
+            best_step=self.progressed.best_step,
+            target_tokens=self.data.training.reading.target_tokens,
+            tokens_per_s=self.tokens / seconds if seconds else 0.0,
+            stopped=stopped,
+        )
+
+    def _steps(self, began: float) -> str | None:
+        """All steps that remain; why they ended early, if they did."""
+        card, saving = self.card, self.card.saving
+        with _stop_signal() as stop_signal, _ahead(self._arranged, self.progressed.step) as batches:
+            for step in range(self.progressed.step, card.schedule.steps):
+                arranged = batches(step)
+                norm, tokens = self._step(step, arranged)
+                self.tokens += tokens
+                self._say(step, arranged, norm, tokens, time.perf_counter() - began)
+                (signals,) = self.place.sum([float(stop_signal())])
+                last = step + 1 == card.schedule.steps
+                if signals or last or (step + 1) % saving.every == 0:
+                    self._save(step + 1)
+                    if signals and not last:
+                        return BY_SIGNAL
+                    if saving.patience and self.progressed.without_gain >= saving.patience and not last:
+                        return f"the validation loss has not fallen {saving.patience} times in a row"
+        return None
+
+    def _say(self, step: int, arranged: _Arranged, norm: float, tokens: int, seconds: float) -> None:
+        """A line of metrics.jsonl, and one on the terminal."""
+        if self.metrics is None or self.lines is None:
+            return
+        self.metrics.log(
+            step + 1,
+            {
+                "loss": self.loss,
+                "learning_rate": self.optimizers[0].param_groups[0]["lr"],
+                "gradient_norm": norm,
+                "tokens": tokens,
+                "target_tokens": arranged.target_tokens,
+                "seconds": round(seconds, 3),
+            },
+        )
+        mfu = flops.utilisation(self.flops, seconds, self.place)
+        self.lines.step(step + 1, self.loss, self.tokens / seconds, mfu)
+
+    def _arranged(self, step: int) -> _Arranged:
+        """The batches of a step for this rank, laid out for the model."""
+        batches = self.data.training
+        parts = [
+            batches.batch(step, micro, self.place.rank) for micro in range(batches.settings.micro_batches)
+        ]
+        inputs = [self.model.arrange(batch) for batch in parts]
+        return _Arranged(parts, inputs, batches.target_tokens(step))
+
+    def _step(self, step: int, arranged: _Arranged) -> tuple[float, int]:
+        """One update: `self.loss` is the loss per target token over all ranks. Gradient norm, tokens of all ranks."""
+        card, place = self.card, self.place
+        set_learning_rate(self.optimizers, learning_rate_factor(step, card.schedule))
+        by_batch: list[tuple[Batch, Tensor]] = []
+        for micro, (batch, inputs) in enumerate(zip(arranged.batches, arranged.inputs, strict=True)):
+            # Dropout is a function of the step too. Keys have 64 bits, seeds of torch 63.
+            torch.manual_seed(key(card.schedule.seed, "dropout", step, micro, place.rank) >> 1)
+            with _precision(card, place):
+                losses = self.model.losses(self.model.module, inputs.to(place.device))
+            # FSDP takes the mean of the ranks' gradients, and the loss is per target token of all of them.
+            torch.autograd.backward(losses.sum() * (place.ranks / arranged.target_tokens))
+            by_batch.append((batch, losses.detach()))
+            self.flops += flops.training_flops(self.model, batch)
+        norm = float(whole(nn.utils.clip_grad_norm_(self.model.module.parameters(), card.optimizer.clip)))
+        examples = [_by_example(batch, losses) for batch, losses in by_batch]
+        own_loss = sum(float(summed.sum()) for _, summed, _ in examples)
+        own_tokens = sum(len(batch.ids) for batch in arranged.batches)
+        total, tokens = place.sum([own_loss, float(own_tokens)])
+        self.loss = total / arranged.target_tokens
+        if not math.isfinite(self.loss) or not math.isfinite(norm):
+            self._refuse(step, norm, examples)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        for rows, summed, counts in examples:
+            self.losses_by_task.add(rows, summed, counts)
+            if self.metrics is not None:
+                self.metrics.rows(step + 1, rows, summed, counts)
+        return norm, int(tokens)
+
+    def _refuse(self, step: int, norm: float, examples: list[Any]) -> None:
+        """Write down the rows of a step whose loss or gradient is not finite, and stop before the update."""
+        rows = [
+            {"row": int(row), "loss": float(loss_of), "target_tokens": int(count)}
+            for part in examples
+            for row, loss_of, count in zip(*part, strict=True)
+        ]
+        if self.place.first:
+            text = json.dumps(
+                {"step": step + 1, "loss": str(self.loss), "gradient_norm": str(norm), "rows": rows}, indent=1
+            )
+            write_atomically(self.out / REFUSED, text.encode())
+        raise FlancollectError(
+            f"step {step + 1}: the loss ({self.loss}) or the gradient ({norm}) is not finite; weights were not changed. "
+            f"Its rows are in {self.out / REFUSED}; a lower optimizer.learning_rate or a warm-up is the usual cure"
+        )
+
+    def _save(self, step: int) -> None:
+        """Validate, note losses by task, and write a checkpoint."""
+        self.progressed = replace(self.progressed, step=step)
+        if self.metrics is not None:
+            self.metrics.log(step, self.losses_by_task.means())
+        self.losses_by_task.clear()
+        if self.data.validation is not None:
+            loss, by_task = self._validate(self.data.validation)
+            best = self.progressed.best_loss
+            if best is None or loss < best:
+                self.progressed = replace(self.progressed, best_loss=loss, best_step=step, without_gain=0)
+            else:
+                self.progressed = replace(self.progressed, without_gain=self.progressed.without_gain + 1)
+            if self.metrics is not None and self.lines is not None:
+                self.metrics.log(step, {"validation_loss": loss, "validation": by_task})
+                self.lines.say(f"step {step}: validation loss {loss:.4f}")
+        if self.metrics is not None:
+            self.metrics.flush_rows(step)
+        checkpoint.save(
+            self.out,
+            self.model.module,
+            self.optimizers,
+            self.progressed,
+            self.place,
+            keep=self.card.saving.keep,
+        )
+
+    def _validate(self, batches: Batches) -> tuple[float, dict[str, Any]]:
+        """The loss per target token of all validation rows, and by task; every rank takes its share."""
+        sums = _Sums(Groups(self.data.validation_build))
+        total, count, number, ranks = 0.0, 0.0, 0, self.place.ranks
+        self.model.module.eval()
+        with torch.no_grad():
+            while batches.epoch_of(number) == 0:
+                # Every rank runs every forward pass, as FSDP wants; ranks behind the end repeat the last row.
+                mine = number + self.place.rank
+                counts = batches.epoch_of(mine) == 0
+                batch = batches.rows([mine if counts else number])
+                with _precision(self.card, self.place):
+                    losses = self.model.losses(
+                        self.model.module, self.model.arrange(batch).to(self.place.device)
+                    )
+                if counts:
+                    rows, summed, tokens = _by_example(batch, losses)
+                    sums.add(rows, summed, tokens)
+                    total, count = total + float(summed.sum()), count + float(tokens.sum())
+                number += ranks
+        self.model.module.train()
+        total, count = self.place.sum([total, count])
+        return total / count, sums.means()["tasks"]
+
+    def _export(self, loss: float) -> Path | None:
+        """OUT/model: the best weights by validation, else the last ones."""
+        if self.progressed.best_loss is not None and self.progressed.best_step != self.progressed.step:
+            best = dict(checkpoint.checkpoints(self.out))[self.progressed.best_step]
+            checkpoint.load_weights(best, self.model.module, self.place)
+        state = {
+            name: whole(weight.detach()).cpu() for name, weight in self.model.module.state_dict().items()
+        }
+        if not self.place.first:
+            return None
+        summary = {
+            "encoder_decoder": self.model.encoder_decoder,
+            "step": self.progressed.step,
+            "target_tokens": self.data.training.reading.target_tokens,
+            "loss": loss,
+            "best_loss": self.progressed.best_loss,
+            "best_step": self.progressed.best_step,
+        }
+        return export_model(
+            self.out,
+            model=self.model,
+            state=state,
+            tokenizer=self.encoder.tokenizer,
+            card=self.card,
+            manifest=self.data.build.manifest,
+            summary=summary,
+        )
+
+    def _last_loss(self) -> float:
+        """That of the last step of a run that was done before."""
+        path = self.out / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        losses = [
+            json.loads(line)["loss"] for line in lines if '"loss": ' in line and "learning_rate" in line
+        ]
+        return float(losses[-1]) if losses else math.nan
+
+    def _write_reading(self) -> None:
+        """data.json: what was read of the build, and what of it was cut or fell away, by task."""
+        if not self.place.first:
+            return
+        write_atomically(
+            self.out / "data.json",
+            (
+                json.dumps(reading_summary(self.data.training, self.groups), indent=1, ensure_ascii=False)
+                + "\n"
+            ).encode(),
+        )
+
+
+def reading_summary(batches: Batches, groups: Groups) -> dict[str, Any]:
+    """What was read so far, each row once: counts, how full packed rows are, and cut and dropped rows by task."""
+    reading = batches.reading
+    dropped = {
+        reason: groups.counts(parts) for reason, parts in reading.dropped_rows.items() if any(map(len, parts))
+    }
+    return {
+        "rows": reading.rows,
+        "packed_tokens": reading.tokens,
+        "target_tokens": reading.target_tokens,
+        "empty_slots": round(1 - reading.tokens / max(1, reading.slots), 4),
+        "inputs_cut": groups.counts(reading.cut_rows),
+        "dropped": dropped,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Arranged:
+    batches: list[Batch]
+    inputs: list[Any]
+    target_tokens: int
+
+
+class _Sums:
+    """Losses added up by task and variant."""
+
+    def __init__(self, groups: Groups) -> None:
+        self.groups = groups
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._parts: list[tuple[Ints, np.ndarray[Any, Any], Ints]] = []
+
+    def add(self, rows: Ints, losses: np.ndarray[Any, Any], tokens: Ints) -> None:
+        """The summed loss and target tokens of some rows."""
+        self._parts.append((rows, losses, tokens))
+
+    def means(self) -> dict[str, Any]:
+        """Loss per target token by task and by variant."""
+        if not self._parts:
+            return {"tasks": {}, "variants": {}}
+        rows, losses, tokens = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        tasks, variants = self.groups.of(rows)
+        return {
+            "tasks": mean_by(self.groups.tasks, tasks, losses, tokens),
+            "variants": mean_by(self.groups.variants, variants, losses, tokens),
+        }
+
+
+def _by_example(batch: Batch, losses: Tensor) -> tuple[Ints, np.ndarray[Any, Any], Ints]:
+    """Row numbers, summed losses and target tokens of a batch's examples."""
+    counts = batch.target_lengths
+    summed = np.add.reduceat(losses.double().cpu().numpy(), np.cumsum(counts) - counts)
+    return batch.rows, summed, counts
+
+
+def _precision(card: RunCard, place: World) -> Any:
+    if card.model.precision == "mixed":
+        return torch.autocast(place.device.type, torch.bfloat16)
+    return nullcontext()
+
+
+def _tokenizer(card: RunCard, build: Build, out: Path, place: World) -> Any:
+    """The run's tokenizer: the one named, the base model's, or one trained on the build's first rows."""
+    named = card.model.tokenizer
+    if isinstance(named, str) or named is None:
+        name = named or card.model.from_
+        if name is None:
+            raise UsageError("model.tokenizer: name a folder, a Hub id, or {vocabulary: N}")
+        return load_tokenizer(name)
+    folder = out / TOKENIZER
+    if place.first and not (folder / "tokenizer.json").is_file():
+        save_tokenizer(trained_tokenizer(named, build), folder)
+    place.wait()
+    return load_tokenizer(str(folder))
+
+
+def trained_tokenizer(settings: TrainedTokenizer, build: Build) -> Any:
+    """A tokenizer trained on a build's first rows."""
+    table = build.take(np.arange(min(TOKENIZER_ROWS, len(build))), columns=["inputs", "targets"])
+    texts = (
+        f"{source}\n{target}"
+        for source, target in zip(table["inputs"].to_pylist(), table["targets"].to_pylist(), strict=True)
+    )
+    return train_tokenizer(texts, vocabulary=settings.vocabulary, single_digits=settings.single_digits)
+
+
+@contextmanager
+def _ahead(make: Any, first: int) -> Iterator[Any]:
+    """A function that gives step after step, each made by a thread while the one before is trained on."""
+    with ThreadPoolExecutor(1) as pool:
+        pending: dict[int, Future[_Arranged]] = {first: pool.submit(make, first)}
+
+        def take(step: int) -> _Arranged:
+            arranged = pending.pop(step).result()
+            pending[step + 1] = pool.submit(make, step + 1)
+            return arranged
+
+        try:
+            yield take
+        finally:
+            for future in pending.values():
+                future.cancel()
+
+
+@contextmanager
+def _stop_signal() -> Iterator[Any]:
+    """A function that says whether SIGTERM came: the step is finished and saved first."""
+    flag = [False]
+
+    def note(*_: Any) -> None:
+        flag[0] = True
+
+    try:
+        before = signal.signal(signal.SIGTERM, note)
+    except ValueError:  # not in the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: flag[0]
+    finally:
+        signal.signal(signal.SIGTERM, before)
