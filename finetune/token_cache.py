@@ -138,7 +138,7 @@ def _read(path: Path, rows: Ints) -> Examples | None:
         data = path.read_bytes()
     except OSError:
         return None
-    if zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
+    if len(data) < 8 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
         return None
     source = pa.BufferReader(pa.py_buffer(data[4:]))
     lengths, tokens = (pa.ipc.open_stream(source).read_all() for _ in range(2))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as transformers_logging
 
 from finetune.batches import Batch, as_batch
 from finetune.config import ModelSettings
@@ -25,6 +28,7 @@ from finetune.examples import Examples
 from finetune.models.causal import ATTENTION, CausalInputs, causal_losses
 from finetune.models.t5 import T5, T5Inputs
 from finetune.models.t5gemma2 import T5Gemma2Inputs, t5gemma2_losses
+from finetune.tokenizer import save_tokenizer
 from flancollect.draw import key
 from flancollect.errors import FlancollectError, UsageError
 
@@ -66,7 +70,8 @@ def load_model(settings: ModelSettings, tokenizer: PreTrainedTokenizerBase, *, s
     if settings.dropout and not dropouts:
         raise UsageError(f"{name}: this architecture has no dropout; leave out model.dropout")
     torch.manual_seed(key(seed, "weights") >> 1)
-    inner = _weights(settings, config, name)
+    with quiet():
+        inner = _weights(settings, config, name)
     embedding: Any = inner.get_input_embeddings()
     size = len(embedding.weight)
     if len(tokenizer) > size:
@@ -213,11 +218,15 @@ def to_transformers(
     model: Model, state: dict[str, Tensor], folder: Path, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """Write a folder that transformers opens: config, safetensors in shards, tokenizer."""
+    with quiet():
+        _save_weights(model, state, folder)
+    save_tokenizer(tokenizer, folder)
+
+
+def _save_weights(model: Model, state: dict[str, Tensor], folder: Path) -> None:
     from accelerate import init_empty_weights  # noqa: PLC0415 (imports much)
 
-    from finetune.tokenizer import save_tokenizer  # noqa: PLC0415
-
-    if isinstance(model.module, T5) or model.config.model_type in {"t5", "mt5"}:
+    if model.config.model_type in {"t5", "mt5"}:
         outer: Any
         kind: Any = AutoModelForSeq2SeqLM
         with init_empty_weights():
@@ -243,7 +252,21 @@ def to_transformers(
             outer.save_pretrained(folder, state_dict=state)
         finally:
             outer.config._attn_implementation = implementation
-    save_tokenizer(tokenizer, folder)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the bars and hints of transformers, which speak of its own code to whoever only trains."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        transformers_logging.enable_progress_bar()
 
 
 def _weights(settings: ModelSettings, config: Any, name: str) -> PreTrainedModel:
@@ -297,14 +320,19 @@ def _recompute(model: Model) -> None:
     if isinstance(model.module, T5):
         model.module.recompute = True
     else:
-        model.module.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+        # Renamed in transformers 5.2x; the old name warns there.
+        module: Any = model.module
+        enable = getattr(module, "activation_checkpointing_enable", module.gradient_checkpointing_enable)
+        enable({"use_reentrant": False})
 
 
 def _with_lora(model: Model, rank: int) -> Model:
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415 (an optional part)
 
     targets: Any = LORA_TARGETS if isinstance(model.module, T5) else "all-linear"
-    adapted = get_peft_model(model.module, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets))
+    inner: Any = model.module
+    with quiet():
+        adapted = get_peft_model(inner, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets))
     return Model(
         module=adapted,
         config=model.config,
