@@ -251,8 +251,9 @@ class _Run:
             )
             write_atomically(self.out / REFUSED, text.encode())
         raise FlancollectError(
-            f"step {step + 1}: the loss ({self.loss}) or the gradient ({norm}) is not finite; weights were not changed. "
-            f"Its rows are in {self.out / REFUSED}; a lower optimizer.learning_rate or a warm-up is the usual cure"
+            f"step {step + 1}: the loss ({self.loss}) or the gradient ({norm}) is not finite; weights were not "
+            f"changed. Its rows are in {self.out / REFUSED}; a lower optimizer.learning_rate or a warm-up is the "
+            "usual cure"
         )
 
     def _save(self, step: int) -> None:

@@ -257,16 +257,17 @@ def _save_weights(model: Model, state: dict[str, Tensor], folder: Path) -> None:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the bars and hints of transformers, which speak of its own code to whoever only trains."""
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    logging: Any = transformers_logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        transformers_logging.set_verbosity(verbosity)
-        transformers_logging.enable_progress_bar()
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
 
 
 def _weights(settings: ModelSettings, config: Any, name: str) -> PreTrainedModel:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, processors
 from transformers import PreTrainedTokenizerFast
 
 from finetune.tokenizer import load_tokenizer, save_tokenizer, text_encoder, train_tokenizer
@@ -59,8 +59,6 @@ def test_an_encoder_ends_its_input_and_has_no_separator() -> None:
 
 
 def test_a_text_begins_as_the_tokenizer_begins_it(tmp_path: Path) -> None:
-    from tokenizers import processors
-
     inner = Tokenizer.from_str(TOKENIZER.backend_tokenizer.to_str())
     inner.add_special_tokens(["<s>"])
     inner.post_processor = processors.TemplateProcessing(

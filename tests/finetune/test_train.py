@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 import torch
 import transformers
+from filelock import FileLock
 from safetensors.torch import load_file
 
 import finetune.checkpoint
@@ -97,6 +98,12 @@ def weights_hash(out: Path) -> str:
     return digest.hexdigest()
 
 
+def steps_of(out: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, but for the time that they took."""
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("threads", "ranks"), [(1, 1), (2, 1), (1, 2)])
 def test_a_run_that_was_killed_ends_with_the_same_weights(
@@ -112,15 +119,7 @@ def test_a_run_that_was_killed_ends_with_the_same_weights(
     assert not (tmp_path / "killed" / "model").exists()
     own_process(small_build, tmp_path / "killed", *settings, threads=threads, ranks=ranks)
     assert weights_hash(tmp_path / "killed") == weights_hash(tmp_path / "straight")
-    for name in ("metrics.jsonl",):
-        straight, killed = (
-            (tmp_path / run / name).read_text().splitlines() for run in ("straight", "killed")
-        )
-        timeless = [
-            [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
-            for lines in (straight, killed)
-        ]
-        assert timeless[0] == timeless[1]
+    assert steps_of(tmp_path / "killed") == steps_of(tmp_path / "straight")
 
 
 def test_two_processes_learn_what_one_does(small_build: Path, tmp_path: Path) -> None:
@@ -129,12 +128,7 @@ def test_two_processes_learn_what_one_does(small_build: Path, tmp_path: Path) ->
     own_process(small_build, tmp_path / "one", *settings)
     own_process(small_build, tmp_path / "two", *settings, ranks=2)
     one, two = (
-        [
-            json.loads(line)["loss"]
-            for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()
-            if '"loss": ' in line and "norm" in line
-        ]
-        for run in ("one", "two")
+        [line["loss"] for line in steps_of(tmp_path / run) if "loss" in line] for run in ("one", "two")
     )
     assert one == pytest.approx(two, abs=1e-4)
     first, second = (load_file(tmp_path / run / "model" / "model.safetensors") for run in ("one", "two"))
@@ -219,8 +213,6 @@ def test_a_folder_of_something_else_is_refused(small_build: Path, tmp_path: Path
 
 
 def test_two_runs_in_one_folder_are_one_too_many(small_build: Path, tmp_path: Path) -> None:
-    from filelock import FileLock
-
     (tmp_path / "run").mkdir()
     with (
         FileLock(tmp_path / "run" / "lock"),
@@ -363,14 +355,11 @@ def test_short_examples_can_come_first(small_build: Path, tmp_path: Path) -> Non
         (["data.row_tokens=100"], "cannot hold an example of max_input_tokens"),
         (["data.validation=400"], "the build has 400 rows in all"),
         (["data.max_target_tokens=1"], "no row can be trained on"),
-        (["model.dropout=0.1", "model.init.model_type=gpt_neox"], ""),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(
     settings: list[str], says: str, small_build: Path, tmp_path: Path
 ) -> None:
-    if not says:
-        return
     with pytest.raises(UsageError, match=says):
         train(run_card(small_build, *SHORT, *settings), tmp_path / "run", cache=tmp_path / "cache")
 

@@ -15,11 +15,13 @@ from tests.performance.measure import Timing
 from tests.performance.render_panel import render_panel
 from tests.performance.seqio_process import INTERPRETER
 from tests.performance.shuffle import shuffle
+from tests.performance.training import training
 
 BENCHES: dict[str, Callable[[], Iterable[Timing]]] = {
     "render": render_panel,
     "few_shot": few_shot,
     "shuffle": shuffle,
+    "training": training,
 }
 
 

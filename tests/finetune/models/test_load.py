@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from finetune.config import ModelSettings
 from finetune.models.load import as_model, check_packing, load_model
@@ -29,8 +31,6 @@ def test_a_folder_that_is_no_model_says_so(tokenizer: Any, tmp_path: Path) -> No
 
 
 def test_a_model_without_all_its_weights_is_refused(tokenizer: Any, tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     causal("llama", vocab_size=300).save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     del weights["model.norm.weight"]
@@ -91,8 +91,6 @@ def test_examples_that_see_each_other_are_noticed() -> None:
             use_cache=False,
         ).logits[0]
         return torch.nn.functional.cross_entropy(logits[inputs.predictors], inputs.labels, reduction="none")
-
-    from dataclasses import replace
 
     with pytest.raises(UsageError, match="examples of a batch see each other"):
         check_packing(replace(model, losses=careless), "llama", 120)

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 import transformers
+from transformers.models.t5gemma2.configuration_t5gemma2 import T5Gemma2DecoderConfig, T5Gemma2EncoderConfig
 
 from finetune.models.load import as_model, check_packing
 from finetune.models.t5gemma2 import T5Gemma2Inputs, t5gemma2_logits
@@ -13,11 +14,6 @@ ORDER = batch_of().rows.tolist()
 
 
 def t5gemma2() -> Any:
-    from transformers.models.t5gemma2.configuration_t5gemma2 import (
-        T5Gemma2DecoderConfig,
-        T5Gemma2EncoderConfig,
-    )
-
     torch.manual_seed(0)
     text = {
         "vocab_size": 128, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4,
