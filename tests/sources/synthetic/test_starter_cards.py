@@ -5,10 +5,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from flancollect.building.build import build
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.select import Select, select
 from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer
+from flancollect.dataset.reader import open_build
 from flancollect.jinja.expression import compile_expression, compile_template
+from flancollect.planning.request import BuildRequest
 from flancollect.sources.synthetic import GENERATORS, candidates, open_split, problems
 from tests.sources.synthetic.cells import first_rows
 
@@ -91,6 +94,24 @@ def test_chain_mixtures_differ_in_the_family_only(catalog):
         assert catalog.tasks[name].card.source == other.source
     sizes = {catalog.mixtures[name].card.size for name in ("chain-direct", "chain-cot")}
     assert len(sizes) == 1
+
+
+def problems_of(name, out):
+    """The source rows of a build of chains: what is told, how many steps, and which row."""
+    build(BuildRequest(name), out)
+    return [
+        (*row["task_name"].split("_")[2:], row["provenance"]["split"], row["provenance"]["source_row"])
+        for row in open_build(out)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("", 20_000), ("-examples", 600), ("-phrasings", 600), ("-longer", 400)]
+)
+def test_chains_are_the_same_problems_in_both_styles(tmp_path, kind, count):
+    cot, direct = (problems_of(f"{name}{kind}", tmp_path / name) for name in ("chain-cot", "chain-direct"))
+    assert len(cot) == count
+    assert Counter(cot) == Counter(direct)
 
 
 def test_longer_chains_are_hold_out_everywhere(catalog):
