@@ -90,14 +90,14 @@ def test_folders_may_be_given_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["only", "catalogs"])
 def test_a_text_is_no_list_of_its_letters(name: str) -> None:
-    with pytest.raises(flancollect.UsageError, match=rf"{name}='sent.*give a tuple"):
-        flancollect.BuildRequest("starter", **{name: "sentiment_*"})
+    with pytest.raises(flancollect.UsageError, match=rf"{name}='select.*give a tuple"):
+        flancollect.BuildRequest("starter", **{name: "select_first_*"})
 
 
 def test_lists_do_as_well_as_tuples() -> None:
     plans = [
         flancollect.plan(flancollect.BuildRequest("starter", rows=50, only=only))
-        for only in (["sentiment_*"], ("sentiment_*",))
+        for only in (["select_first_*"], ("select_first_*",))
     ]
     assert plans[0].recipe == plans[1].recipe
 

@@ -107,6 +107,9 @@ def template_hash(template: Template) -> str:
 def rendered_keys(task: Task, *, scoring: bool) -> dict[str, object]:
     """All of a card that its rows depend on; with `scoring`, also what their questions hold."""
     exclude = _NOT_RENDERED if scoring else _NOT_RENDERED | _NOT_IN_MIXTURES
+    if task.card.draws_as is None:
+        # Then the task's own name keys what is drawn, and that is hashed: no key is another one for it.
+        exclude = exclude | {"draws_as"}
     return task.card.model_dump(mode="json", exclude=exclude)
 
 

@@ -199,8 +199,8 @@ class RunningJob:
 
     def _scope(self, repeat: int) -> DrawScope:
         """What keys the decisions of one use of the rows."""
-        name = self._source.plan.name
-        return DrawScope(seed=self._settings.seed, task=name, variant=self._job.variant, repeat=repeat)
+        name = self._source.plan.draws_as
+        return DrawScope(seed=self._settings.seed, draws_as=name, variant=self._job.variant, repeat=repeat)
 
     def _previous_numbers(self, scope: DrawScope, ids: Ints) -> Ints:
         """For each row its number in the previous run, or `MISSING`."""

@@ -47,7 +47,8 @@ def outlook(plan: BuildPlan, access: SourceAccess, progress: Progress | None = N
     outlooks = {}
     for number, task in enumerate(tasks, start=1):
         source, dropped = TaskSource(task, settings), Counter[str]()
-        scope = DrawScope(seed=settings.seed, task=task.name, variant=task.active_jobs[0].variant, repeat=0)
+        variant = task.active_jobs[0].variant
+        scope = DrawScope(seed=settings.seed, draws_as=task.draws_as, variant=variant, repeat=0)
         looked_at, error = 0, ""
         try:
             for morsel in source.morsels(source.keyed_order(scope)[:ROWS]):

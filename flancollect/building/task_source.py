@@ -225,7 +225,7 @@ class TaskSource:
         count = min(self.settings.shots.pool, most)
         if self.settings.shots.order == "first":
             return np.arange(low, low + count, dtype=np.int64)
-        return permutation(key(self.settings.seed, self.plan.name, "pool"), high - low)[:count] + low
+        return permutation(key(self.settings.seed, self.plan.draws_as, "pool"), high - low)[:count] + low
 
 
 def cached(

@@ -130,6 +130,9 @@ class TaskCard(Card):
     `exemplar_explanation` is why an exemplar of the document has its answer, for mixtures that show it.
     `published` names texts that are read from another source, for all expressions of the card.
 
+    `draws_as` is a name that rows, templates, styles and exemplars are drawn under in place of the task's own. Tasks
+    that share it, over as many rows of the source, are a paired comparison: they draw the same rows.
+
     `metric` is how answers are scored. `subject` says what part of a benchmark the task is: a field of study, a
     subtask or a language.
 
@@ -160,6 +163,7 @@ class TaskCard(Card):
     exemplar_explanation: ExpressionText | None = None
     exemplars_from: ExemplarSourceCard | None = None
     published: PublishedCard | None = None
+    draws_as: Name | None = None
     metric: Metric = "exact_match"
     license: str  # ids as in `cards/licenses.py`; several are joined by ";", and then all hold
     languages: Texts

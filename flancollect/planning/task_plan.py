@@ -106,6 +106,11 @@ class TaskPlan:
         return self.task.card.task
 
     @property
+    def draws_as(self) -> str:
+        """The name that keys what is drawn of the task: its own, unless the card gives another."""
+        return self.task.card.draws_as or self.name
+
+    @property
     def quota(self) -> int:
         """Rows over all variants."""
         return sum(job.quota for job in self.jobs)

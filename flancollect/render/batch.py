@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -40,11 +41,13 @@ def to_batch(
     """The rows of a mixture, or with `scoring` those of a benchmark, with their `order` before them."""
     ids = np.array([prompt.row.id for prompt in prompts], dtype=np.int64)
     columns = {
-        "order": draws(scope.key("order"), ids),
+        # By the task's own name: two rows of a pair side by side could be packed into one sequence, where the one would
+        # tell the answer of the other.
+        "order": draws(replace(scope, draws_as=card.task).key("order"), ids),
         "inputs": [prompt.inputs for prompt in prompts],
         "targets": [prompt.targets for prompt in prompts],
         "task_source": pa.repeat(TASK_SOURCES.get(card.submix, card.submix), len(prompts)),
-        "task_name": pa.repeat(scope.task, len(prompts)),
+        "task_name": pa.repeat(card.task, len(prompts)),
         "template_type": pa.repeat(scope.variant.name, len(prompts)),
         "template_id": [prompt.pick.template.id for prompt in prompts],
         "provenance": _provenance(prompts, ids, scope, split),

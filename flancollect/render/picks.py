@@ -53,16 +53,19 @@ class ExemplarPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawScope:
-    """The names that key every decision of one job and one use of its rows."""
+    """The names that key every decision of one job and one use of its rows.
+
+    `draws_as` is the task's name, or the one that its card shares with other tasks, which then decide alike.
+    """
 
     seed: int
-    task: str
+    draws_as: str
     variant: Variant
     repeat: int
 
     def key(self, purpose: str) -> int:
         """The key of one purpose."""
-        return key(self.seed, self.task, self.variant.name, self.repeat, purpose)
+        return key(self.seed, self.draws_as, self.variant.name, self.repeat, purpose)
 
 
 def pick_rows(
@@ -216,7 +219,7 @@ def _mix_templates(
     styles: Styles,
 ) -> None:
     """Deal templates to the exemplars of the picks at these positions, different ones as long as there are any."""
-    names = (scope.seed, scope.task, scope.variant.name, scope.repeat, "exemplar templates")
+    names = (scope.seed, scope.draws_as, scope.variant.name, scope.repeat, "exemplar templates")
     for group in _positions((picks[i].template.id, picks[i].shot_style) for i in mixed):
         positions = [mixed[i] for i in group]
         template, style = picks[positions[0]].template, styles.shots[picks[positions[0]].shot_style or ""]
@@ -239,7 +242,7 @@ def _draw_exemplars(
     # Each row has a stream of numbers of its own: the first says how many exemplars, the others which. With
     # shots 1..5 and a pool of 512, one row's numbers give a count of 3 and positions 17, 402, 17, 88, ...: the
     # second 17 is the same row, so 17, 402 and 88 are shown.
-    names = (scope.seed, scope.task, scope.variant.name, scope.repeat, "exemplars")
+    names = (scope.seed, scope.draws_as, scope.variant.name, scope.repeat, "exemplars")
     numbers = streams(keys(names, (row.id for row in rows)), 1 + _tries(shots.max))
     counts = (belows(numbers[:, 0], shots.max - shots.min + 1) + np.uint64(shots.min)).tolist()
     positions = belows(numbers[:, 1:], len(pool)).tolist()

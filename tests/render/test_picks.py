@@ -53,7 +53,7 @@ TEMPLATES = [template("one"), template("two"), template("plain", shows_options=F
 
 
 def picked(variant: str, ids: Sequence[int], pool: Sequence[Row] = (), repeat: int = 0) -> list[Pick]:
-    names = DrawScope(seed=0, task="t", variant=VARIANTS[variant], repeat=repeat)
+    names = DrawScope(seed=0, draws_as="t", variant=VARIANTS[variant], repeat=repeat)
     return [pick(names, row(i), TEMPLATES, STYLES, pool, Shots(min=2, max=4)) for i in ids]
 
 
@@ -73,7 +73,7 @@ def test_no_options_and_no_shots_where_the_variant_has_none() -> None:
 @given(size=st.integers(0, 60), same=st.integers(1, 5))
 def test_exemplars_differ_from_the_row_and_from_each_other(size: int, same: int) -> None:
     pool = [row(i, content=i // same) for i in range(size)]
-    names = DrawScope(seed=0, task="t", variant=VARIANTS["fs_opt"], repeat=0)
+    names = DrawScope(seed=0, draws_as="t", variant=VARIANTS["fs_opt"], repeat=0)
     for question in pool[:10]:
         shown = pick(names, question, TEMPLATES, STYLES, pool, Shots(min=2, max=4)).exemplars
         contents = [exemplar.content for exemplar in shown]
@@ -91,7 +91,7 @@ def test_many_rows_are_picked_as_one_by_one() -> None:
         ("zs_opt", 400, 2),
     ):
         pool = [row(i, content=i // 2) for i in range(size)]
-        names = DrawScope(seed=5, task="té", variant=VARIANTS[variant], repeat=repeat)
+        names = DrawScope(seed=5, draws_as="té", variant=VARIANTS[variant], repeat=repeat)
         rows = [row(i) for i in (*range(40), 10**12)]
         shots = Shots(min=1, max=4)
         together = pick_rows(
@@ -109,7 +109,7 @@ MANY = [template(name, shows_options=False) for name in "abcdefg"]
 
 
 def few_shot(variant: str, shots: Shots, rows: int = 400) -> list[Pick]:
-    names = DrawScope(seed=0, task="t", variant=VARIANTS[variant], repeat=0)
+    names = DrawScope(seed=0, draws_as="t", variant=VARIANTS[variant], repeat=0)
     pool = ExemplarPool(rows=[row(i) for i in range(1000, 1300)], source="pool")
     return pick_rows(names, [row(i) for i in range(rows)], MANY, STYLES, pool, shots)
 
@@ -161,7 +161,7 @@ def test_flan_2022_mixes_five_in_half_of_the_prompts_with_options_and_shows_two_
 
 
 def test_mixed_rows_are_picked_as_one_by_one() -> None:
-    names = DrawScope(seed=5, task="té", variant=VARIANTS["fs_opt"], repeat=1)
+    names = DrawScope(seed=5, draws_as="té", variant=VARIANTS["fs_opt"], repeat=1)
     pool = [row(i) for i in range(40)]
     rows = [row(i) for i in (*range(60), 10**12)]
     for templates in ("mixed", "flan2022"):

@@ -51,7 +51,7 @@ def prompts(tmp_path: Path, variant: str, dropped: Counter[str]) -> list[Prompt]
     )
     task = load_catalog([folder], embedded=folder / "none").tasks["chosen"]
     rows = normalise(task, range(len(ROWS)), ROWS, {}, dropped)
-    names = DrawScope(seed=0, task="chosen", variant=VARIANTS[variant], repeat=0)
+    names = DrawScope(seed=0, draws_as="chosen", variant=VARIANTS[variant], repeat=0)
     templates = task.family.templates
     picked = [(row, pick(names, row, templates, STYLES, rows, Shots(min=4, max=4))) for row in rows]
     return render_prompts(picked, ExampleStore(task.family, STYLES), Shots(), Limits(), dropped)

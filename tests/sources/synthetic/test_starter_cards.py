@@ -5,15 +5,19 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from flancollect.building.build import build
 from flancollect.cards.catalog import load_catalog
 from flancollect.cards.select import Select, select
 from flancollect.cards.task_card import ChoicesAnswer, OptionsAnswer
+from flancollect.dataset.reader import open_build
 from flancollect.jinja.expression import compile_expression, compile_template
+from flancollect.planning.request import BuildRequest
 from flancollect.sources.synthetic import GENERATORS, candidates, open_split, problems
 from tests.sources.synthetic.cells import first_rows
 
-MIXTURES = ["starter", "starter-6", "starter-12", "starter-full", "chain-direct", "chain-cot"]
-CELLS = Select(clusters=["select and reorder"])
+MIXTURES = ["starter", "starter-8", "starter-16", "starter-full", "chain-direct", "chain-cot"]
+LADDER = {"starter-8": 1, "starter-16": 2, "starter": 3}
+KINDS = ["letters", "words", "numbers", "names"]
 
 
 @pytest.fixture(scope="module")
@@ -57,29 +61,35 @@ def test_there_are_at_least_110_tasks_in_12_clusters(tasks):
     assert len({task.card.cluster for task in tasks}) >= 12
 
 
-def test_every_operation_is_trained_with_two_kinds_and_every_kind_with_six_operations(catalog):
-    cells = cells_of(trained(catalog, "starter"))
-    assert len(cells) == 24
-    assert set(Counter(operation for operation, _ in cells).values()) == {2}
-    assert Counter(kind for _, kind in cells) == dict.fromkeys(["letters", "words", "numbers", "names"], 6)
+def test_each_step_of_the_ladder_has_one_kind_more_for_every_operation_and_all_kinds_alike(catalog):
+    smaller = set()
+    for name, kinds in LADDER.items():
+        cells = cells_of(trained(catalog, name))
+        assert len(cells) == len(trained(catalog, name)) == 8 * kinds
+        assert set(Counter(operation for operation, _ in cells).values()) == {kinds}
+        assert Counter(kind for _, kind in cells) == dict.fromkeys(KINDS, 2 * kinds)
+        assert smaller < set(cells)
+        smaller = set(cells)
 
 
-def test_hold_out_cells_are_all_the_others_and_no_mixture_trains_on_them(catalog):
-    held = asked(catalog, "starter-cells")
-    grid = set(select(catalog.tasks.values(), CELLS))
-    assert held == grid - trained(catalog, "starter")
-    assert len(held) == 24
+def test_hold_out_cells_are_the_fourth_kind_of_every_operation_and_no_mixture_trains_on_them(catalog):
+    held, cells = asked(catalog, "starter-cells"), cells_of(trained(catalog, "starter"))
+    grid = {(operation, kind) for operation, _ in cells for kind in KINDS}
+    assert set(cells_of(held)) == grid - set(cells)
+    assert len(held) == 8
+    assert Counter(kind for _, kind in cells_of(held)) == dict.fromkeys(KINDS, 2)
     for name in MIXTURES:
         assert not trained(catalog, name) & held
 
 
-def test_smaller_grids_lie_in_larger_ones_and_are_balanced(catalog):
-    grids = [cells_of(trained(catalog, name)) for name in ("starter-6", "starter-12", "starter")]
-    assert [len(grid) for grid in grids] == [6, 12, 24]
-    assert set(grids[0]) < set(grids[1]) < set(grids[2])
-    assert len({operation for operation, _ in grids[0]}) == 6
-    assert set(Counter(kind for _, kind in grids[1]).values()) == {3}
-    assert len({kind for _, kind in grids[0]}) == 4
+def test_the_ladder_is_of_one_size_zero_shot_and_asks_enough(catalog):
+    for name in LADDER:
+        card = catalog.mixtures[name].card
+        assert card.size == 20_000
+        assert [part.variants for part in card.parts.values()] == [{"zs_opt": 1}]
+        assert "starter-cells" in card.hold_out
+        for suite in (f"{name}-examples", f"{name}-phrasings", "starter-cells"):
+            assert 200 <= len(asked(catalog, suite)) * catalog.benchmarks[suite].card.rows_per_task <= 600
 
 
 def test_chain_mixtures_differ_in_the_family_only(catalog):
@@ -91,6 +101,24 @@ def test_chain_mixtures_differ_in_the_family_only(catalog):
         assert catalog.tasks[name].card.source == other.source
     sizes = {catalog.mixtures[name].card.size for name in ("chain-direct", "chain-cot")}
     assert len(sizes) == 1
+
+
+def problems_of(name, out):
+    """The source rows of a build of chains: what is told, how many steps, and which row."""
+    build(BuildRequest(name), out)
+    return [
+        (*row["task_name"].split("_")[2:], row["provenance"]["split"], row["provenance"]["source_row"])
+        for row in open_build(out)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("", 20_000), ("-examples", 600), ("-phrasings", 600), ("-longer", 400)]
+)
+def test_chains_are_the_same_problems_in_both_styles(tmp_path, kind, count):
+    cot, direct = (problems_of(f"{name}{kind}", tmp_path / name) for name in ("chain-cot", "chain-direct"))
+    assert len(cot) == count
+    assert Counter(cot) == Counter(direct)
 
 
 def test_longer_chains_are_hold_out_everywhere(catalog):
