@@ -88,6 +88,7 @@ def save(
                 "torch": torch.__version__,
                 "files": {file.name: file_sha256(file) for file in sorted(unfinished.glob("*.safetensors"))},
             }
+            # The record comes last, and the folder gets its name after it: a folder of that name is whole.
             write_atomically(unfinished / RECORD, json.dumps(record, sort_keys=True, indent=1).encode())
             shutil.rmtree(folder, ignore_errors=True)
             unfinished.rename(folder)
@@ -113,6 +114,7 @@ def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: Wo
     """
     record = read_record(folder)
     for name, digest in record["files"].items():
+        # The record may come from a stranger: no name in it leads out of the folder.
         file = folder / Path(name).name
         if not file.is_file() or file_sha256(file) != digest:
             raise CheckError(

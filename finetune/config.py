@@ -167,6 +167,7 @@ def load_run(name: str, settings: Sequence[str] = ()) -> RunCard:
                 f"{SETTING} {setting}: write it as key=value, such as {SETTING} schedule.steps=100"
             )
         try:
+            # Read as YAML, so that lists and mappings can be given as in a file.
             parsed: Any = parse(f"value: {text}", SETTING).value
             value = merged(value, _nested(key.strip().split("."), parsed["value"]))
         except CardError as error:

@@ -67,6 +67,7 @@ def run_data(
         # The rows of the smallest draws: the same ones for any seed of the run, so that runs compare.
         order = draws(key("validation"), np.arange(len(build), dtype=np.int64))
         is_validation[np.argsort(order, kind="stable")[: settings.validation]] = True
+        # In the order of the build, so that reading them goes through the shards once.
         rows = np.flatnonzero(is_validation)
         validation = Batches(tokens, [_windows(rows)], pack, shuffled=False)
     stages = [

@@ -71,6 +71,7 @@ def shard(module: nn.Module, place: World, *, mixed: bool) -> None:
     from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # noqa: PLC0415
 
+    # One dimension: every rank has a slice of every weight.
     mesh = init_device_mesh(place.device.type, (place.ranks,))
     policy = (
         MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)

@@ -47,6 +47,7 @@ def export_model(
             state = dict(merged.state_dict())
         to_transformers(model, state, unfinished, tokenizer)
         (unfinished / "README.md").write_text(model_card(card, manifest, summary), encoding="utf-8")
+        # A folder of that name is a whole model, also when the process dies between these lines.
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     except OSError as error:

@@ -78,6 +78,7 @@ class Metrics:
         self.path, self._losses, self._trackers = out / METRICS, out / LOSSES, trackers
         self._rows: list[tuple[int, Ints, np.ndarray[Any, Any], Ints]] = []
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        # A step that is trained again writes its line again.
         past = [line for line in lines if _step_of(line) <= resumed_step]
         write_atomically(self.path, "".join(f"{line}\n" for line in past).encode())
         self._losses.mkdir(exist_ok=True)

@@ -38,6 +38,7 @@ def run_folder(out: Path, card: RunCard, build: Build, place: World, *, overwrit
     Raises UsageError for anything else, and says what differs; with `overwrite` the other run is deleted.
     """
     if not place.first:
+        # The first rank locks and checks for all; the others wait until the folder is theirs.
         place.wait()
         yield
         return

@@ -97,6 +97,7 @@ class TokenCache:
         examples = self.encoder.encode(rows, table["inputs"].to_pylist(), table["targets"].to_pylist())
         with disk_errors(self.folder, "the tokens of other rows are kept"):
             self.folder.mkdir(parents=True, exist_ok=True)
+            # Not flushed: what a power loss takes is noticed by its checksum, and made again.
             write_atomically(path, _as_bytes(examples), durable=False)
         return examples
 
@@ -140,6 +141,7 @@ def _read(path: Path, rows: Ints) -> Examples | None:
         return None
     if len(data) < 8 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
         return None
+    # Two streams in one file, one behind the other: lengths and tokens are columns of different length.
     source = pa.BufferReader(pa.py_buffer(data[4:]))
     lengths, tokens = (pa.ipc.open_stream(source).read_all() for _ in range(2))
     inputs, targets = (lengths[name].to_numpy() for name in _LENGTHS)

@@ -111,10 +111,12 @@ class _Run:
         if place.first:
             for line in memory_plan(model, card, place.ranks, place.device):
                 print(line, file=sys.stderr)
+        # Optimizers hold on to the weights that they are made with, so they come after moving and spreading these.
         model.module.to(place.device)
         shard(model.module, place, mixed=card.model.precision == "mixed")
         self.optimizers = make_optimizers(model.module, card.optimizer, ranks=place.ranks)
         self.progressed = checkpoint.Progressed()
+        # The last checkpoint that is whole; a folder without its record was never finished, and is not listed.
         saved = checkpoint.checkpoints(out)
         if saved:
             self.progressed = checkpoint.load(saved[-1][1], model.module, self.optimizers, place)
@@ -170,6 +172,7 @@ class _Run:
                 norm, tokens = self._step(step, arranged)
                 self.tokens += tokens
                 self._say(step, arranged, norm, tokens, time.perf_counter() - began)
+                # One rank may be told to stop and another not yet: all ask, or those left would wait for ever.
                 (signals,) = self.place.sum([float(stop_signal())])
                 last = step + 1 == card.schedule.steps
                 if signals or last or (step + 1) % saving.every == 0:
@@ -223,6 +226,7 @@ class _Run:
             self.flops += flops.training_flops(self.model, batch)
         norm = float(whole(nn.utils.clip_grad_norm_(self.model.module.parameters(), card.optimizer.clip)))
         examples = [_by_example(batch, losses) for batch, losses in by_batch]
+        # In float64: the sum over ranks must not hang on how many there are by more than their own rounding.
         own_loss = sum(float(summed.sum()) for _, summed, _ in examples)
         own_tokens = sum(len(batch.ids) for batch in arranged.batches)
         total, tokens = place.sum([own_loss, float(own_tokens)])
@@ -453,6 +457,7 @@ def _ahead(make: Any, first: int) -> Iterator[Any]:
 
         def take(step: int) -> _Arranged:
             arranged = pending.pop(step).result()
+            # One step ahead is enough to hide tokenising, and makes no tokens that a run of few steps does not read.
             pending[step + 1] = pool.submit(make, step + 1)
             return arranged
 

@@ -21,20 +21,25 @@ LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 HEAVY = ("torch", "transformers", "datasets", "polars", "pyarrow", "pydantic")
 
 
-def floors_contract() -> dict[str, object]:
+def floors_contract(package: str) -> dict[str, object]:
     config = tomllib.loads((REPO / "pyproject.toml").read_text())
-    (contract,) = [one for one in config["tool"]["importlinter"]["contracts"] if one["type"] == "layers"]
+    contracts = config["tool"]["importlinter"]["contracts"]
+    (contract,) = [one for one in contracts if one["type"] == "layers" and one["containers"] == [package]]
     return contract
 
 
 # Top floor first; modules and folders of one floor side by side.
-FLOORS = [re.split(r" [|:] ", floor) for floor in floors_contract()["layers"]]
+FLOORS = {
+    package: [re.split(r" [|:] ", floor) for floor in floors_contract(package)["layers"]]
+    for package in ("flancollect", "finetune")
+}
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A folder with a copy of the package and the contract, to plant modules in."""
-    shutil.copytree(PACKAGE, tmp_path / "flancollect", ignore=shutil.ignore_patterns("__pycache__"))
+    """A folder with a copy of the packages and the contracts, to plant modules in."""
+    for package in FLOORS:
+        shutil.copytree(REPO / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPO / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -44,23 +49,23 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def module_of(copy: Path, name: str) -> str:
+def module_of(copy: Path, package: str, name: str) -> str:
     """A module with code of a floor's entry: the entry itself, or the first one in its folder."""
-    folder = copy / "flancollect" / name
+    folder = copy / package / name
     if folder.is_dir():
-        return f"flancollect.{name}." + min(path.stem for path in folder.glob("*.py") if path.stem[0] != "_")
-    return f"flancollect.{name}"
+        return f"{package}.{name}." + min(path.stem for path in folder.glob("*.py") if path.stem[0] != "_")
+    return f"{package}.{name}"
 
 
-def plant(copy: Path, name: str, statement: str) -> str:
+def plant(copy: Path, package: str, name: str, statement: str) -> str:
     """Put an import into a new module of a folder, or at the end of a module of the top level."""
-    path = copy / "flancollect" / name
+    path = copy / package / name
     if path.is_dir():
         (path / "planted.py").write_text(f"{statement}\n")
-        return f"flancollect.{name}.planted"
+        return f"{package}.{name}.planted"
     with path.with_suffix(".py").open("a") as file:
         file.write(f"\n{statement}\n")
-    return f"flancollect.{name}"
+    return f"{package}.{name}"
 
 
 def test_the_package_as_it_is_keeps_the_contract(copy: Path) -> None:
@@ -69,46 +74,77 @@ def test_the_package_as_it_is_keeps_the_contract(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lower", "upper"),
-    [(name, FLOORS[at - 1][0]) for at, floor in enumerate(FLOORS) if at for name in floor],
+    ("package", "lower", "upper"),
+    [
+        (package, name, floors[at - 1][0])
+        for package, floors in FLOORS.items()
+        for at, floor in enumerate(floors)
+        if at
+        for name in floor
+    ],
 )
-def test_an_import_from_the_next_higher_floor_breaks_the_contract(copy: Path, lower: str, upper: str) -> None:
-    target = module_of(copy, upper)
-    planted = plant(copy, lower, "from {} import {}".format(*target.rsplit(".", 1)))
+def test_an_import_from_the_next_higher_floor_breaks_the_contract(
+    copy: Path, package: str, lower: str, upper: str
+) -> None:
+    target = module_of(copy, package, upper)
+    planted = plant(copy, package, lower, "from {} import {}".format(*target.rsplit(".", 1)))
     done = lint_imports(copy)
     assert done.returncode == 1
     assert f"{planted} -> {target} " in done.stdout
-    assert re.search(r"floors: .* BROKEN", done.stdout)
+    assert re.search(r"floors.*BROKEN", done.stdout)
 
 
-@pytest.mark.parametrize("floor", [floor for floor in FLOORS if len(floor) > 1], ids="-".join)
-def test_folders_of_one_floor_do_not_know_each_other(copy: Path, floor: list[str]) -> None:
-    target = module_of(copy, floor[1])
-    planted = plant(copy, floor[0], "from {} import {}".format(*target.rsplit(".", 1)))
+@pytest.mark.parametrize(
+    ("package", "floor"),
+    [(package, floor) for package, floors in FLOORS.items() for floor in floors if len(floor) > 1],
+)
+def test_folders_of_one_floor_do_not_know_each_other(copy: Path, package: str, floor: list[str]) -> None:
+    target = module_of(copy, package, floor[1])
+    planted = plant(copy, package, floor[0], "from {} import {}".format(*target.rsplit(".", 1)))
     done = lint_imports(copy)
     assert done.returncode == 1
     assert f"{planted} -> {target} " in done.stdout
 
 
-def test_a_folder_that_stands_on_no_floor_breaks_the_contract(copy: Path) -> None:
-    (copy / "flancollect" / "helpers").mkdir()
-    (copy / "flancollect" / "helpers" / "__init__.py").touch()
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_folder_that_stands_on_no_floor_breaks_the_contract(copy: Path, package: str) -> None:
+    (copy / package / "helpers").mkdir()
+    (copy / package / "helpers" / "__init__.py").touch()
     done = lint_imports(copy)
     assert done.returncode == 1
-    assert "not listed as layers:\n\n- flancollect.helpers\n" in done.stdout
+    assert f"not listed as layers:\n\n- {package}.helpers\n" in done.stdout
 
 
-def test_there_are_at_most_ten_floors_and_every_module_stands_on_one() -> None:
-    contract = floors_contract()
-    assert len(FLOORS) <= 10
+@pytest.mark.parametrize("package", FLOORS)
+def test_there_are_at_most_ten_floors_and_every_module_stands_on_one(package: str) -> None:
+    contract = floors_contract(package)
+    assert len(FLOORS[package]) <= 10
     assert contract["exhaustive"] is True
-    assert contract["containers"] == ["flancollect"]
     assert contract.get("ignore_imports", []) == []
     assert contract["exhaustive_ignores"] == ["__main__"]
 
 
+@pytest.mark.parametrize(
+    "module", ["flancollect.building.planted", "flancollect.cli.planted", "flancollect.planted"]
+)
+def test_torch_is_imported_by_the_training_stage_alone(copy: Path, module: str) -> None:
+    path = copy.joinpath(*module.split(".")).with_suffix(".py")
+    path.write_text("import torch\n")
+    done = lint_imports(copy)
+    assert done.returncode == 1
+    assert f"{module} -> torch" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["datasets", "polars", "jinja2", "flancollect.render.options"])
+def test_training_needs_nothing_that_a_gpu_machine_lacks(copy: Path, name: str) -> None:
+    plant(copy, "finetune", "data", f"import {name}")
+    done = lint_imports(copy)
+    assert done.returncode == 1
+    assert f"finetune.data -> {name}" in done.stdout
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    graph = grimp.build_graph("flancollect", exclude_type_checking_imports=False, cache_dir=None)
+    graph = grimp.build_graph(*FLOORS, exclude_type_checking_imports=False, cache_dir=None)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     assert len(imports) > 150
     assert list(cycles(imports)) == []

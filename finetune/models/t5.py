@@ -176,6 +176,7 @@ class Block(nn.Module):
         """[N, d] to the same."""
         layers: Any = self.layer
         attention, *others = layers
+        # Norms come before what they feed, and the sum goes past them: pre-norm, as T5 has it.
         normed = attention.layer_norm(x)
         x = x + attention.dropout(attention.inner(normed, normed, reads, reads, masks))
         if memory is not None:
