@@ -36,9 +36,10 @@ UNFINISHED = ".unfinished-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
-    """How far a run is: steps taken, the lowest validation loss and its step, and validations since."""
+    """How far a run is: steps and target tokens, the lowest validation loss and its step, and validations since."""
 
     step: int = 0
+    target_tokens: int = 0
     best_loss: float | None = None
     best_step: int = 0
     without_gain: int = 0

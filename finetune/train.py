@@ -122,6 +122,7 @@ class _Run:
             self.progressed = checkpoint.load(saved[-1][1], model.module, self.optimizers, place)
         self.losses_by_task = _Sums(self.groups)
         self.loss, self.tokens, self.flops = math.nan, 0, 0.0
+        self.target_tokens = self.progressed.target_tokens
         self.metrics: Metrics | None = None
         self.lines: Lines | None = None
         if place.first:
@@ -158,7 +159,7 @@ class _Run:
             loss=loss,
             best_loss=self.progressed.best_loss,
             best_step=self.progressed.best_step,
-            target_tokens=self.data.training.reading.target_tokens,
+            target_tokens=self.progressed.target_tokens,
             tokens_per_s=self.tokens / seconds if seconds else 0.0,
             stopped=stopped,
         )
@@ -166,11 +167,15 @@ class _Run:
     def _steps(self, began: float) -> str | None:
         """All steps that remain; why they ended early, if they did."""
         card, saving = self.card, self.card.saving
-        with _stop_signal() as stop_signal, _ahead(self._arranged, self.progressed.step) as batches:
+        with (
+            _stop_signal() as stop_signal,
+            _ahead(self._arranged, self.progressed.step, card.schedule.steps) as batches,
+        ):
             for step in range(self.progressed.step, card.schedule.steps):
                 arranged = batches(step)
                 norm, tokens = self._step(step, arranged)
                 self.tokens += tokens
+                self.target_tokens += arranged.target_tokens
                 self._say(step, arranged, norm, tokens, time.perf_counter() - began)
                 # One rank may be told to stop and another not yet: all ask, or those left would wait for ever.
                 (signals,) = self.place.sum([float(stop_signal())])
@@ -262,7 +267,7 @@ class _Run:
 
     def _save(self, step: int) -> None:
         """Validate, note losses by task, and write a checkpoint."""
-        self.progressed = replace(self.progressed, step=step)
+        self.progressed = replace(self.progressed, step=step, target_tokens=self.target_tokens)
         if self.metrics is not None:
             self.metrics.log(step, self.losses_by_task.means())
         self.losses_by_task.clear()
@@ -316,15 +321,18 @@ class _Run:
         if self.progressed.best_loss is not None and self.progressed.best_step != self.progressed.step:
             best = dict(checkpoint.checkpoints(self.out))[self.progressed.best_step]
             checkpoint.load_weights(best, self.model.module, self.place)
-        state = {
-            name: whole(weight.detach()).cpu() for name, weight in self.model.module.state_dict().items()
-        }
+        state: dict[str, Tensor] = {}
+        for name, weight in self.model.module.state_dict().items():
+            # Put together on all ranks, as that takes all of them, and held by the first alone.
+            tensor = whole(weight.detach())
+            if self.place.first:
+                state[name] = tensor.cpu()
         if not self.place.first:
             return None
         summary = {
             "encoder_decoder": self.model.encoder_decoder,
             "step": self.progressed.step,
-            "target_tokens": self.data.training.reading.target_tokens,
+            "target_tokens": self.progressed.target_tokens,
             "loss": loss,
             "best_loss": self.progressed.best_loss,
             "best_step": self.progressed.best_step,
@@ -450,7 +458,7 @@ def trained_tokenizer(settings: TrainedTokenizer, build: Build) -> Any:
 
 
 @contextmanager
-def _ahead(make: Any, first: int) -> Iterator[Any]:
+def _ahead(make: Any, first: int, end: int) -> Iterator[Any]:
     """A function that gives step after step, each made by a thread while the one before is trained on."""
     with ThreadPoolExecutor(1) as pool:
         pending: dict[int, Future[_Arranged]] = {first: pool.submit(make, first)}
@@ -458,7 +466,8 @@ def _ahead(make: Any, first: int) -> Iterator[Any]:
         def take(step: int) -> _Arranged:
             arranged = pending.pop(step).result()
             # One step ahead is enough to hide tokenising, and makes no tokens that a run of few steps does not read.
-            pending[step + 1] = pool.submit(make, step + 1)
+            if step + 1 < end:
+                pending[step + 1] = pool.submit(make, step + 1)
             return arranged
 
         try:

@@ -27,6 +27,7 @@ COPIED = (
     "pyproject.toml",
     "sources.lock.json",
     "flancollect/**/*",  # with __pycache__: compiling the package takes longer than a command
+    "finetune/**/*",
     "task_cards/starter/*",
     "task_cards/mixtures/starter*",
     "task_cards/mixtures/chain*",
@@ -620,6 +621,21 @@ def test_a_command_is_one_file_and_one_entry(checkout: Checkout) -> None:
     assert "Print how many rows a build has." in checkout.flancollect("--help")
 
 
+PRESET = """\
+finetune: my-starter
+extends: starter
+schedule: {steps: 5}
+"""
+
+
+def test_a_preset_is_one_file(checkout: Checkout) -> None:
+    checkout.add_file("finetune/presets/my-starter.yaml", PRESET)
+    checkout.build("sort_ascending_words")
+    shown = checkout.flancollect("finetune", "my-starter", "--data", "out", "--preview", "--cache", "cache")
+    assert "packed row 0" in shown
+    assert "my-starter" in checkout.flancollect("finetune", "no-such", "--out", "run", code=2)
+
+
 RECIPES = {
     "dataset": "dataset",
     "template": "template",
@@ -633,6 +649,7 @@ RECIPES = {
     "lint": "lint",
     "importer": "importer",
     "generator": "generator",
+    "preset": "preset",
     "command": "command",
 }
 """What CONTRIBUTING says how to add, and the word in the name of the test that does."""

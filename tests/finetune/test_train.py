@@ -191,6 +191,8 @@ def test_a_run_that_is_done_only_writes_its_model_again(trained: Path, small_bui
     shutil.rmtree(trained / "model")
     result = train(run_card(small_build, *SHORT), trained, cache=trained.parent / "cache")
     assert (result.step, weights_hash(trained)) == (6, before)
+    steps = [line for line in steps_of(trained) if "learning_rate" in line]
+    assert result.target_tokens == sum(line["target_tokens"] for line in steps)
     lines = (trained / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert result.loss == json.loads(next(line for line in lines if '"step": 6' in line))["loss"]
 
