@@ -22,6 +22,7 @@ def training_flops(model: Model, batch: Batch) -> float:
     sizes = _sizes(model)
     lengths, targets = batch.lengths.astype(float), batch.target_lengths.astype(float)
     inputs = lengths - targets
+    # 2 operations per weight and token forward, 4 back: for its input's gradient and its own.
     head = 6.0 * sizes["head"] * targets.sum()
     if not model.encoder_decoder:
         # Scores and values take 2 * 2 * d operations per pair of tokens, three times that with the gradients.

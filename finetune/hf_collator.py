@@ -118,6 +118,7 @@ class PackedSeq2Seq(nn.Module):
         dtype = next(self.model.parameters()).dtype
         within = label_examples[:, :, None] == label_examples[:, None]
         causal = within & torch.ones(within.shape[1:], dtype=torch.bool, device=within.device).tril()
+        # Labels [a b e | c e] are read as [s a b | s c]: shifted by one, and the start token where an example begins.
         start = self.config.decoder_start_token_id
         previous = torch.nn.functional.pad(labels, (1, 0), value=start)[:, :-1].masked_fill(
             labels == IGNORED, 0

@@ -48,6 +48,7 @@ def make_optimizers(module: nn.Module, settings: OptimizerSettings, *, ranks: in
         for inner in module.modules()
         if isinstance(inner, nn.Embedding) and inner.weight is not None
     }
+    # Biases and norms have one dimension; what has more is multiplied by, and may shrink.
     matrices = [weight for _, weight in weights if weight.ndim == 2]
     others = [weight for _, weight in weights if weight.ndim != 2]
     optimizers: list[Optimizer]

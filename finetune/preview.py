@@ -38,6 +38,7 @@ def preview_run(card: RunCard, *, cache: Path, rows: int) -> None:
     for number in range(rows):
         print(f"packed row {number}")
         print("\n".join(row_lines(batches.rows([number]), encoder, groups, batches.settings.capacity)))
+    # Enough rows to see shares, few enough to make tokens of the first windows alone.
     count = min(50, max(1, len(build) // 2000 + rows))
     shares = np.zeros(len(groups.tasks))
     for number in range(count):

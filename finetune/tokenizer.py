@@ -131,6 +131,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int, single_digits: boo
     tokenizer.decoder = decoders.Sequence(
         [decoders.ByteLevel(), decoders.Replace("\n ", "\n"), decoders.Strip(" ", 1, 0)]
     )
+    # All 256 bytes are letters of it, so that no text is unknown.
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[PAD, END, SEPARATOR],
