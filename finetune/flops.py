@@ -25,6 +25,7 @@ def training_flops(model: Model, batch: Batch) -> float:
     # 2 operations per weight and token forward, 4 back: for its input's gradient and its own.
     head = 6.0 * sizes["head"] * targets.sum()
     if not model.encoder_decoder:
+        lengths = lengths - 1  # the last token of an example predicts nothing, and is not read
         # Scores and values take 2 * 2 * d operations per pair of tokens, three times that with the gradients.
         attention = 12.0 * sizes["width"] * sizes["layers"] * (lengths**2 / 2).sum()
         return float(6.0 * sizes["layers_weights"] * lengths.sum() + attention + head)
