@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -36,6 +38,21 @@ class World:
         dist.all_reduce(total)
         return total.tolist()
 
+    def gather(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The [n, k] arrays of all ranks, one behind the other; every rank gets the same."""
+        if self.ranks == 1:
+            return values
+        own = torch.from_numpy(values).to(self.device)
+        sizes = [torch.zeros(1, dtype=torch.int64, device=self.device) for _ in range(self.ranks)]
+        dist.all_gather(sizes, torch.tensor([len(own)], device=self.device))
+        # Ranks have examples of their own, and so different numbers of them: padded to the most, and cut again.
+        counts = [int(size) for size in sizes]
+        padded = own.new_zeros(max(counts), own.shape[1])
+        padded[: len(own)] = own
+        parts = [torch.zeros_like(padded) for _ in range(self.ranks)]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)]).cpu().numpy()
+
     def wait(self) -> None:
         """Until all ranks are here."""
         if self.ranks > 1:
@@ -56,6 +73,8 @@ def world() -> Iterator[World]:
     dist.init_process_group("nccl" if on_gpu else "gloo")
     try:
         yield World(rank=rank, ranks=ranks, device=device)
+        # The first rank writes the model when the others are done; torchrun ends all as soon as one is gone wrong.
+        dist.barrier()
     finally:
         dist.destroy_process_group()
 

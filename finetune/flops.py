@@ -60,7 +60,11 @@ def _sizes(model: Model) -> dict[str, float]:
         width = getattr(config, "hidden_size", None) or config.decoder.hidden_size
         heads = getattr(config, "num_attention_heads", 1) or 1
         head_size = getattr(config, "head_dim", None) or width // heads
-        in_decoder = sum(size for name, size in inner if "decoder." in name)
+        # The keys and values of cross-attention are made of the inputs, whatever stack they belong to.
+        of_inputs = ("EncDecAttention.k.", "EncDecAttention.v.")
+        in_decoder = sum(
+            size for name, size in inner if "decoder." in name and not any(part in name for part in of_inputs)
+        )
         module._flancollect_sizes = {
             "head": float(vocabulary * width),
             "width": float(heads * head_size),

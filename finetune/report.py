@@ -7,10 +7,12 @@ import math
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from flancollect.artifacts import write_atomically
@@ -20,6 +22,33 @@ from flancollect.errors import UsageError
 METRICS = "metrics.jsonl"
 LOSSES = "losses"
 PLAIN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleLosses:
+    """The summed loss and the target tokens of examples, and the steps and row numbers that they are of."""
+
+    steps: Ints
+    rows: Ints
+    losses: npt.NDArray[np.float64]
+    tokens: Ints
+
+    @classmethod
+    def of(cls, table: npt.NDArray[np.float64]) -> ExampleLosses:
+        """Out of [E, 4]: step, row, loss, target tokens; sorted by step and row, whichever rank had them."""
+        ordered = table[np.lexsort((table[:, 1], table[:, 0]))]
+        steps, rows, tokens = (ordered[:, column].astype(np.int64) for column in (0, 1, 3))
+        return cls(steps=steps, rows=rows, losses=ordered[:, 2], tokens=tokens)
+
+    def by(self, names: list[str], groups: Ints) -> dict[str, dict[str, float]]:
+        """Loss per target token by group: `names` of the groups that have any, in their order."""
+        losses = np.bincount(groups, weights=self.losses, minlength=len(names))
+        tokens = np.bincount(groups, weights=self.tokens, minlength=len(names))
+        return {
+            name: {"loss": round(float(losses[n] / tokens[n]), 6), "target_tokens": int(tokens[n])}
+            for n, name in enumerate(names)
+            if tokens[n]
+        }
 
 
 class Tracker(Protocol):
@@ -76,7 +105,6 @@ class Metrics:
 
     def __init__(self, out: Path, resumed_step: int, trackers: list[Tracker]) -> None:
         self.path, self._losses, self._trackers = out / METRICS, out / LOSSES, trackers
-        self._rows: list[tuple[int, Ints, np.ndarray[Any, Any], Ints]] = []
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
         # A step that is trained again writes its line again.
         past = [line for line in lines if _step_of(line) <= resumed_step]
@@ -95,30 +123,23 @@ class Metrics:
         for place in self._trackers:
             place.log(numbers, step)
 
-    def rows(self, step: int, rows: Ints, losses: np.ndarray[Any, Any], tokens: Ints) -> None:
-        """The summed loss and target tokens of each example of a step."""
-        self._rows.append((step, rows, losses, tokens))
-
-    def flush_rows(self, step: int) -> None:
-        """Write the losses of rows since the last checkpoint."""
-        if not self._rows:
+    def write_losses(self, step: int, losses: ExampleLosses) -> None:
+        """The losses of rows since the last checkpoint, as one file."""
+        if not len(losses.rows):
             return
         table = pa.table(
             {
-                "step": np.concatenate(
-                    [np.full(len(rows), at, dtype=np.int32) for at, rows, _, _ in self._rows]
-                ),
-                "row": np.concatenate([rows for _, rows, _, _ in self._rows]),
-                "loss": np.concatenate([losses for _, _, losses, _ in self._rows]).astype(np.float32),
-                "target_tokens": np.concatenate([tokens for *_, tokens in self._rows]).astype(np.int32),
+                "step": losses.steps.astype(np.int32),
+                "row": losses.rows,
+                "loss": losses.losses.astype(np.float32),
+                "target_tokens": losses.tokens.astype(np.int32),
             }
         )
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        first = self._rows[0][0]
-        write_atomically(self._losses / f"steps-{first:08d}-{step:08d}.arrow", sink.getvalue().to_pybytes())
-        self._rows = []
+        name = f"steps-{int(losses.steps.min()):08d}-{step:08d}.arrow"
+        write_atomically(self._losses / name, sink.getvalue().to_pybytes())
 
     def close(self) -> None:
         """Close the file."""
@@ -198,19 +219,6 @@ def draw_curves(out: Path) -> bool:
     figure.savefig(out / "curves.png", dpi=110)
     plt.close(figure)
     return True
-
-
-def mean_by(
-    names: list[str], groups: Ints, losses: np.ndarray[Any, Any], tokens: Ints
-) -> dict[str, dict[str, float]]:
-    """Loss per target token by group: `names` of the groups that have any, in their order."""
-    loss_sums = np.bincount(groups, weights=losses, minlength=len(names))
-    token_sums = np.bincount(groups, weights=tokens, minlength=len(names))
-    return {
-        name: {"loss": round(float(loss_sums[n] / token_sums[n]), 6), "target_tokens": int(token_sums[n])}
-        for n, name in enumerate(names)
-        if token_sums[n]
-    }
 
 
 def _step_of(line: str) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -31,12 +32,12 @@ from finetune.export import export_model
 from finetune.memory import memory_plan
 from finetune.models.load import Model, load_model
 from finetune.optim import learning_rate_factor, make_optimizers, set_learning_rate
-from finetune.report import Lines, Metrics, draw_curves, mean_by, tracker
+from finetune.report import ExampleLosses, Lines, Metrics, draw_curves, tracker
 from finetune.run_folder import run_folder
 from finetune.tokenizer import TextEncoder, load_tokenizer, save_tokenizer, text_encoder, train_tokenizer
 from flancollect.artifacts import write_atomically
 from flancollect.dataset.reader import Build
-from flancollect.draw import Ints, key
+from flancollect.draw import key
 from flancollect.errors import FlancollectError, UsageError
 
 TOKENIZER = "tokenizer"
@@ -120,7 +121,7 @@ class _Run:
         saved = checkpoint.checkpoints(out)
         if saved:
             self.progressed = checkpoint.load(saved[-1][1], model.module, self.optimizers, place)
-        self.losses_by_task = _Sums(self.groups)
+        self.example_losses: list[npt.NDArray[np.float64]] = []
         self.loss, self.tokens, self.flops = math.nan, 0, 0.0
         self.target_tokens = self.progressed.target_tokens
         self.metrics: Metrics | None = None
@@ -167,6 +168,8 @@ class _Run:
     def _steps(self, began: float) -> str | None:
         """All steps that remain; why they ended early, if they did."""
         card, saving = self.card, self.card.saving
+        if self._without_gain():
+            return self._without_gain()  # it stopped early before
         with (
             _stop_signal() as stop_signal,
             _ahead(self._arranged, self.progressed.step, card.schedule.steps) as batches,
@@ -184,9 +187,16 @@ class _Run:
                     self._save(step + 1)
                     if signals and not last:
                         return BY_SIGNAL
-                    if saving.patience and self.progressed.without_gain >= saving.patience and not last:
-                        return f"the validation loss has not fallen {saving.patience} times in a row"
+                    if self._without_gain() and not last:
+                        return self._without_gain()
         return None
+
+    def _without_gain(self) -> str | None:
+        """Why to stop early; None where there is no reason to."""
+        patience = self.card.saving.patience
+        if patience is None or self.progressed.without_gain < patience:
+            return None
+        return f"the validation loss has not fallen {patience} times in a row"
 
     def _say(self, step: int, arranged: _Arranged, norm: float, tokens: int, seconds: float) -> None:
         """A line of metrics.jsonl, and one on the terminal."""
@@ -230,29 +240,25 @@ class _Run:
             by_batch.append((batch, losses.detach()))
             self.flops += flops.training_flops(self.model, batch)
         norm = float(whole(nn.utils.clip_grad_norm_(self.model.module.parameters(), card.optimizer.clip)))
-        examples = [_by_example(batch, losses) for batch, losses in by_batch]
+        examples = np.concatenate([_by_example(step + 1, batch, losses) for batch, losses in by_batch])
         # In float64: the sum over ranks must not hang on how many there are by more than their own rounding.
-        own_loss = sum(float(summed.sum()) for _, summed, _ in examples)
         own_tokens = sum(len(batch.ids) for batch in arranged.batches)
-        total, tokens = place.sum([own_loss, float(own_tokens)])
+        total, tokens = place.sum([float(examples[:, 2].sum()), float(own_tokens)])
         self.loss = total / arranged.target_tokens
         if not math.isfinite(self.loss) or not math.isfinite(norm):
             self._refuse(step, norm, examples)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        for rows, summed, counts in examples:
-            self.losses_by_task.add(rows, summed, counts)
-            if self.metrics is not None:
-                self.metrics.rows(step + 1, rows, summed, counts)
+        self.example_losses.append(examples)
         return norm, int(tokens)
 
-    def _refuse(self, step: int, norm: float, examples: list[Any]) -> None:
+    def _refuse(self, step: int, norm: float, examples: npt.NDArray[np.float64]) -> None:
         """Write down the rows of a step whose loss or gradient is not finite, and stop before the update."""
+        losses = ExampleLosses.of(self.place.gather(examples))
         rows = [
-            {"row": int(row), "loss": float(loss_of), "target_tokens": int(count)}
-            for part in examples
-            for row, loss_of, count in zip(*part, strict=True)
+            {"row": int(row), "loss": str(loss), "target_tokens": int(tokens)}
+            for row, loss, tokens in zip(losses.rows, losses.losses, losses.tokens, strict=True)
         ]
         if self.place.first:
             text = json.dumps(
@@ -268,11 +274,14 @@ class _Run:
     def _save(self, step: int) -> None:
         """Validate, note losses by task, and write a checkpoint."""
         self.progressed = replace(self.progressed, step=step, target_tokens=self.target_tokens)
+        losses = ExampleLosses.of(self.place.gather(np.concatenate(self.example_losses)))
+        self.example_losses = []
         if self.metrics is not None:
-            self.metrics.log(step, self.losses_by_task.means())
-        self.losses_by_task.clear()
+            tasks, variants = self.groups.of(losses.rows)
+            by_variant = losses.by(self.groups.variants, variants)
+            self.metrics.log(step, {"tasks": losses.by(self.groups.tasks, tasks), "variants": by_variant})
         if self.data.validation is not None:
-            loss, by_task = self._validate(self.data.validation)
+            loss, by_task = self._validate(step, self.data.validation)
             best = self.progressed.best_loss
             if best is None or loss < best:
                 self.progressed = replace(self.progressed, best_loss=loss, best_step=step, without_gain=0)
@@ -282,7 +291,7 @@ class _Run:
                 self.metrics.log(step, {"validation_loss": loss, "validation": by_task})
                 self.lines.say(f"step {step}: validation loss {loss:.4f}")
         if self.metrics is not None:
-            self.metrics.flush_rows(step)
+            self.metrics.write_losses(step, losses)
         checkpoint.save(
             self.out,
             self.model.module,
@@ -292,10 +301,10 @@ class _Run:
             keep=self.card.saving.keep,
         )
 
-    def _validate(self, batches: Batches) -> tuple[float, dict[str, Any]]:
+    def _validate(self, step: int, batches: Batches) -> tuple[float, dict[str, Any]]:
         """The loss per target token of all validation rows, and by task; every rank takes its share."""
-        sums = _Sums(Groups(self.data.validation_build))
-        total, count, number, ranks = 0.0, 0.0, 0, self.place.ranks
+        groups, parts = Groups(self.data.validation_build), [np.zeros((0, 4))]
+        number = 0
         self.model.module.eval()
         with torch.no_grad():
             while batches.epoch_of(number) == 0:
@@ -308,13 +317,12 @@ class _Run:
                         self.model.module, self.model.arrange(batch).to(self.place.device)
                     )
                 if counts:
-                    rows, summed, tokens = _by_example(batch, losses)
-                    sums.add(rows, summed, tokens)
-                    total, count = total + float(summed.sum()), count + float(tokens.sum())
-                number += ranks
+                    parts.append(_by_example(step, batch, losses))
+                number += self.place.ranks
         self.model.module.train()
-        total, count = self.place.sum([total, count])
-        return total / count, sums.means()["tasks"]
+        examples = ExampleLosses.of(self.place.gather(np.concatenate(parts)))
+        by_task = examples.by(groups.tasks, groups.of(examples.rows)[0])
+        return float(examples.losses.sum() / examples.tokens.sum()), by_task
 
     def _export(self, loss: float) -> Path | None:
         """OUT/model: the best weights by validation, else the last ones."""
@@ -392,38 +400,11 @@ class _Arranged:
     target_tokens: int
 
 
-class _Sums:
-    """Losses added up by task and variant."""
-
-    def __init__(self, groups: Groups) -> None:
-        self.groups = groups
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin anew."""
-        self._parts: list[tuple[Ints, np.ndarray[Any, Any], Ints]] = []
-
-    def add(self, rows: Ints, losses: np.ndarray[Any, Any], tokens: Ints) -> None:
-        """The summed loss and target tokens of some rows."""
-        self._parts.append((rows, losses, tokens))
-
-    def means(self) -> dict[str, Any]:
-        """Loss per target token by task and by variant."""
-        if not self._parts:
-            return {"tasks": {}, "variants": {}}
-        rows, losses, tokens = (np.concatenate(column) for column in zip(*self._parts, strict=True))
-        tasks, variants = self.groups.of(rows)
-        return {
-            "tasks": mean_by(self.groups.tasks, tasks, losses, tokens),
-            "variants": mean_by(self.groups.variants, variants, losses, tokens),
-        }
-
-
-def _by_example(batch: Batch, losses: Tensor) -> tuple[Ints, np.ndarray[Any, Any], Ints]:
-    """Row numbers, summed losses and target tokens of a batch's examples."""
+def _by_example(step: int, batch: Batch, losses: Tensor) -> npt.NDArray[np.float64]:
+    """[E, 4]: step, row number, summed loss and target tokens of a batch's examples."""
     counts = batch.target_lengths
     summed = np.add.reduceat(losses.double().cpu().numpy(), np.cumsum(counts) - counts)
-    return batch.rows, summed, counts
+    return np.column_stack([np.full(len(counts), step), batch.rows, summed, counts]).astype(np.float64)
 
 
 def _precision(card: RunCard, place: World) -> Any:
@@ -461,7 +442,7 @@ def trained_tokenizer(settings: TrainedTokenizer, build: Build) -> Any:
 def _ahead(make: Any, first: int, end: int) -> Iterator[Any]:
     """A function that gives step after step, each made by a thread while the one before is trained on."""
     with ThreadPoolExecutor(1) as pool:
-        pending: dict[int, Future[_Arranged]] = {first: pool.submit(make, first)}
+        pending: dict[int, Future[_Arranged]] = {first: pool.submit(make, first)} if first < end else {}
 
         def take(step: int) -> _Arranged:
             arranged = pending.pop(step).result()

@@ -131,6 +131,14 @@ def test_two_processes_learn_what_one_does(small_build: Path, tmp_path: Path) ->
         [line["loss"] for line in steps_of(tmp_path / run) if "loss" in line] for run in ("one", "two")
     )
     assert one == pytest.approx(two, abs=1e-4)
+    losses = [
+        pa.concat_tables(
+            [pa.ipc.open_file(file).read_all() for file in sorted((tmp_path / run / "losses").glob("*"))]
+        )
+        for run in ("one", "two")
+    ]
+    assert losses[0].drop_columns("loss").equals(losses[1].drop_columns("loss"))
+    assert losses[0]["loss"].to_pylist() == pytest.approx(losses[1]["loss"].to_pylist(), abs=1e-3)
     first, second = (load_file(tmp_path / run / "model" / "model.safetensors") for run in ("one", "two"))
     assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in first)
 
@@ -316,6 +324,8 @@ def test_validation_rows_are_not_trained_on_and_stop_a_run_early(small_build: Pa
         for row in pa.ipc.open_file(file).read_all()["row"].to_pylist()
     }
     assert len(trained_rows) <= 340
+    again = train(run_card(small_build, *SHORT, *settings), tmp_path / "run", cache=tmp_path / "cache")
+    assert (again.step, again.stopped) == (result.step, result.stopped)
     # What is exported is the best, not the last.
     best = tmp_path / "run" / "checkpoints" / f"step-{result.best_step:08d}"
     assert best.is_dir()

@@ -27,7 +27,8 @@ ROWS = 1200
 MAX_INPUT, MAX_TARGET = 896, 128
 LONGEST = MAX_INPUT + MAX_TARGET
 VOCABULARY = 4096
-BATCH_TOKENS = 8192
+BATCH_ROWS = 8  # packed rows of LONGEST tokens in a step
+STEPS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +122,16 @@ def _build(folder: Path) -> Path:
 def _card(build: Path, model: Path, *, encoder_decoder: bool) -> Any:
     from finetune.config import RunCard
 
-    row_tokens = BATCH_TOKENS // 2
     return RunCard.model_validate(
         {
             "finetune": "bench",
             "model": {"from": str(model)},
             "data": {
                 "build": str(build), "max_input_tokens": MAX_INPUT, "max_target_tokens": MAX_TARGET,
-                "row_tokens": row_tokens, "batch_rows": 2, "micro_rows": 2,
+                "row_tokens": LONGEST, "batch_rows": BATCH_ROWS, "micro_rows": BATCH_ROWS,
             },
             "optimizer": {"name": "adamw", "learning_rate": 1e-3},
-            "schedule": {"steps": 24 if encoder_decoder else 28},
+            "schedule": {"steps": STEPS},
             "saving": {"every": 1000},
         }
     )  # fmt: skip
@@ -361,7 +361,9 @@ def _trl_packed(card: Any, folder: Path, *, encoder_decoder: bool) -> Outcome:
         for step in steps
         for a, b in step
     ]
-    arguments = _arguments(folder, BATCH_TOKENS // LONGEST)
+    # One packed row at a time: SFTTrainer joins the rows of a batch into one, and attention without a kernel for GPUs
+    # then costs the square of all of them.
+    arguments = _arguments(folder, 1, gradient_accumulation_steps=BATCH_ROWS)
     arguments["remove_unused_columns"] = True
     trainer = trl.SFTTrainer(
         model=_model(card, encoder_decoder=False),
