@@ -51,6 +51,11 @@ def checkpoints(out: Path) -> list[tuple[int, Path]]:
     return sorted((int(folder.name.removeprefix("step-")), folder) for folder in folders)
 
 
+def folder_of(out: Path, step: int) -> Path:
+    """The folder of the checkpoint of a step."""
+    return out / FOLDER / f"step-{step:08d}"
+
+
 def save(
     out: Path,
     module: nn.Module,
@@ -64,7 +69,7 @@ def save(
 
     All ranks call it together. Raises FlancollectError for a full disk; earlier checkpoints are untouched then.
     """
-    folder = out / FOLDER / f"step-{progressed.step:08d}"
+    folder = folder_of(out, progressed.step)
     unfinished = out / FOLDER / f"{UNFINISHED}{progressed.step:08d}"
     try:
         if place.first:
@@ -113,15 +118,7 @@ def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: Wo
 
     Raises CheckError for a checkpoint that is damaged or of another model.
     """
-    record = read_record(folder)
-    for name, digest in record["files"].items():
-        # The record may come from a stranger: no name in it leads out of the folder.
-        file = folder / Path(name).name
-        if not file.is_file() or file_sha256(file) != digest:
-            raise CheckError(
-                f"{file}: is damaged: its bytes are not those that {RECORD} names. Delete {folder} and run again: "
-                "training goes on from the checkpoint before"
-            )
+    record = _verified_record(folder)
     tensors, _ = _state(module, optimizers)
     try:
         _quietly(
@@ -141,7 +138,8 @@ def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: Wo
 
 
 def load_weights(folder: Path, module: nn.Module, place: World) -> None:
-    """Read the weights of a checkpoint alone, in place."""
+    """Read the weights of a checkpoint alone, in place. Raises CheckError for a checkpoint that is damaged or gone."""
+    _verified_record(folder)
     tensors, _ = _state(module, [])
     _quietly(
         lambda: load_sharded(
@@ -159,6 +157,20 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise CheckError(
             f"{folder / RECORD}: cannot be read: {error}. Delete {folder} and run again"
         ) from error
+
+
+def _verified_record(folder: Path) -> dict[str, Any]:
+    """checkpoint.json, after every file was hashed. Raises CheckError where one is not as it was written."""
+    record = read_record(folder)
+    for name, digest in record["files"].items():
+        # The record may come from a stranger: no name in it leads out of the folder.
+        file = folder / Path(name).name
+        if not file.is_file() or file_sha256(file) != digest:
+            raise CheckError(
+                f"{file}: is damaged: its bytes are not those that {RECORD} names. Delete {folder} and run again: "
+                "training goes on from the checkpoint before"
+            )
+    return record
 
 
 def _state(

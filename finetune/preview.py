@@ -47,7 +47,7 @@ def preview_run(card: RunCard, *, cache: Path, rows: int) -> None:
     print(f"target tokens by task, of {int(shares.sum()):,} in {count} packed rows:")
     for task in np.argsort(-shares, kind="stable")[:MOST_TASKS]:
         if shares[task]:
-            print(f"  {shares[task] / shares.sum():6.1%}  {groups.tasks[task]}")
+            print(f"  {shares[task] / shares.sum():6.1%}  {_short(groups.tasks[task])}")
     if np.count_nonzero(shares) > MOST_TASKS:
         print(f"  and {np.count_nonzero(shares) - MOST_TASKS} further tasks")
     summary = reading_summary(batches, groups)
@@ -73,12 +73,13 @@ def row_lines(batch: Batch, encoder: TextEncoder, groups: Groups, capacity: int)
         decode: Any = encoder.tokenizer.decode
         text, learnt = decode(batch.ids[start:middle].tolist()), decode(batch.ids[middle:end].tolist())
         lines.append(
-            f"  [{start}:{middle}:{end}] row {row} {groups.tasks[task]} {groups.variants[variant]}: "
+            f"  [{start}:{middle}:{end}] row {row} {_short(groups.tasks[task])} {groups.variants[variant]}: "
             f"{_short(text)} => {_short(learnt)}"
         )
     return lines
 
 
 def _short(text: str) -> str:
-    line = ascii(text)[1:-1] if not text.isprintable() and "\n" not in text else text.replace("\n", "\\n")
+    """One line of at most 200 characters, with what a terminal would obey written out, as Python does."""
+    line = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     return line if len(line) <= 200 else f"{line[:100]} ... {line[-90:]}"

@@ -327,7 +327,7 @@ class _Run:
     def _export(self, loss: float) -> Path | None:
         """OUT/model: the best weights by validation, else the last ones."""
         if self.progressed.best_loss is not None and self.progressed.best_step != self.progressed.step:
-            best = dict(checkpoint.checkpoints(self.out))[self.progressed.best_step]
+            best = checkpoint.folder_of(self.out, self.progressed.best_step)
             checkpoint.load_weights(best, self.model.module, self.place)
         state: dict[str, Tensor] = {}
         for name, weight in self.model.module.state_dict().items():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from finetune.preview import _short
 from flancollect.cli.app import app
 from flancollect.errors import UsageError
 
@@ -59,6 +60,11 @@ def test_preview_shows_rows_and_what_is_learnt(small_build: Path, tmp_path: Path
     assert "<sep> => " in result.stdout
     assert "target tokens by task" in result.stdout
     assert "each token sees its own example alone" in result.stdout
+
+
+def test_preview_writes_out_what_a_terminal_would_obey() -> None:
+    line = _short("Question:\n\x1b]0;owned\x07\u202ehello")
+    assert line == r"Question:\n\x1b]0;owned\x07\u202ehello"
 
 
 def test_an_out_folder_is_needed() -> None:

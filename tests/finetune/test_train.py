@@ -326,9 +326,14 @@ def test_validation_rows_are_not_trained_on_and_stop_a_run_early(small_build: Pa
     assert len(trained_rows) <= 340
     again = train(run_card(small_build, *SHORT, *settings), tmp_path / "run", cache=tmp_path / "cache")
     assert (again.step, again.stopped) == (result.step, result.stopped)
-    # What is exported is the best, not the last.
+    # What is exported is the best, not the last, and only if it is as it was written.
     best = tmp_path / "run" / "checkpoints" / f"step-{result.best_step:08d}"
-    assert best.is_dir()
+    (file,) = best.glob("*.safetensors")
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(CheckError, match="is damaged"):
+        train(run_card(small_build, *SHORT, *settings), tmp_path / "run", cache=tmp_path / "cache")
 
 
 def test_stages_come_one_after_the_other(small_build: Path, tmp_path: Path) -> None:
