@@ -9,14 +9,13 @@ Of the data nothing is saved, and no generator's state: batches and dropout are 
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
 import warnings
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
@@ -26,7 +25,7 @@ from torch.optim import Optimizer
 
 from finetune.distributed import World
 from finetune.optim import state_items
-from flancollect.artifacts import file_sha256, write_atomically
+from flancollect.artifacts import Artifact, file_sha256, read_artifact, write_artifact
 from flancollect.errors import CheckError, FlancollectError
 
 FOLDER = "checkpoints"
@@ -34,21 +33,30 @@ RECORD = "checkpoint.json"
 UNFINISHED = ".unfinished-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progressed:
+class Progressed(Artifact):
     """How far a run is: steps and target tokens, the lowest validation loss and its step, and validations since."""
 
-    step: int = 0
-    target_tokens: int = 0
-    best_loss: float | None = None
-    best_step: int = 0
-    without_gain: int = 0
+    step: Annotated[int, Field(ge=0)] = 0
+    target_tokens: Annotated[int, Field(ge=0)] = 0
+    best_loss: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    best_step: Annotated[int, Field(ge=0)] = 0
+    without_gain: Annotated[int, Field(ge=0)] = 0
+
+
+class CheckpointRecord(Artifact):
+    """checkpoint.json: how far the run was, numbers of optimizer states by weight, and the SHA-256 of every file."""
+
+    format: Literal[1] = 1
+    progressed: Progressed
+    numbers: dict[str, dict[str, float]]
+    files: Annotated[dict[str, str], Field(min_length=1)]
 
 
 def checkpoints(out: Path) -> list[tuple[int, Path]]:
-    """The finished checkpoints of a run folder, by step."""
-    folders = [record.parent for record in (out / FOLDER).glob(f"step-*/{RECORD}")]
-    return sorted((int(folder.name.removeprefix("step-")), folder) for folder in folders)
+    """The finished checkpoints of a run folder, by step; other folders beside them are none of ours."""
+    records = (out / FOLDER).glob(f"step-*/{RECORD}")
+    matches = [(re.fullmatch(r"step-(\d{8})", record.parent.name), record.parent) for record in records]
+    return sorted((int(match[1]), folder) for match, folder in matches if match)
 
 
 def folder_of(out: Path, step: int) -> Path:
@@ -87,28 +95,22 @@ def save(
         )
         place.wait()
         if place.first:
-            record = {
-                "progressed": asdict(progressed),
-                "numbers": numbers,
-                "ranks": place.ranks,
-                "torch": torch.__version__,
-                "files": {file.name: file_sha256(file) for file in sorted(unfinished.glob("*.safetensors"))},
-            }
+            files = {file.name: file_sha256(file) for file in sorted(unfinished.glob("*.safetensors"))}
             # The record comes last, and the folder gets its name after it: a folder of that name is whole.
-            write_atomically(unfinished / RECORD, json.dumps(record, sort_keys=True, indent=1).encode())
+            record = CheckpointRecord(progressed=progressed, numbers=numbers, files=files)
+            write_artifact(unfinished / RECORD, record)
             shutil.rmtree(folder, ignore_errors=True)
             unfinished.rename(folder)
             _remove_old(out, progressed, keep)
         place.wait()
-    except (OSError, RuntimeError) as error:
+    except (OSError, CheckpointException) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         last = checkpoints(out)
         safe = (
             f"the checkpoint of step {last[-1][0]} is whole" if last else "no checkpoint was written before"
         )
         raise FlancollectError(
-            f"{folder}: cannot be written: {getattr(error, 'strerror', None) or error}; {safe}: make room and run the "
-            "same command again"
+            f"{folder}: cannot be written: {_reason(error)}; {safe}: make room and run the same command again"
         ) from error
     return folder
 
@@ -127,14 +129,15 @@ def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: Wo
             )
         )
     except (RuntimeError, ValueError, KeyError, CheckpointException) as error:
-        raise CheckError(f"{folder}: is not of this model: {str(error).strip().splitlines()[0]}") from error
+        raise CheckError(f"{folder}: is not of this model: {_reason(error)}") from error
     for name, state in state_items(optimizers, module):
-        for field, value in record["numbers"].get(name, {}).items():
+        for field, value in record.numbers.get(name, {}).items():
             if isinstance(state.get(field), Tensor):
                 state[field].fill_(value)
             else:
-                state[field] = value
-    return Progressed(**record["progressed"])
+                # Adafactor counts its steps in a whole number.
+                state[field] = int(value)
+    return record.progressed
 
 
 def load_weights(folder: Path, module: nn.Module, place: World) -> None:
@@ -148,29 +151,32 @@ def load_weights(folder: Path, module: nn.Module, place: World) -> None:
     )
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """checkpoint.json. Raises CheckError where it cannot be read."""
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
-        return record
-    except (OSError, ValueError) as error:
-        raise CheckError(
-            f"{folder / RECORD}: cannot be read: {error}. Delete {folder} and run again"
-        ) from error
-
-
-def _verified_record(folder: Path) -> dict[str, Any]:
+def _verified_record(folder: Path) -> CheckpointRecord:
     """checkpoint.json, after every file was hashed. Raises CheckError where one is not as it was written."""
-    record = read_record(folder)
-    for name, digest in record["files"].items():
-        # The record may come from a stranger: no name in it leads out of the folder.
-        file = folder / Path(name).name
-        if not file.is_file() or file_sha256(file) != digest:
+    advice = f"Delete {folder} and run again: training goes on from the checkpoint before"
+    record = read_artifact(folder / RECORD, CheckpointRecord, CheckError)
+    if folder_of(folder.parent.parent, record.progressed.step) != folder:
+        raise CheckError(
+            f"{folder / RECORD}: is of step {record.progressed.step}, not of its folder. {advice}"
+        )
+    # All files, and no others: torch reads what lies there, not what the record names.
+    names = {file.name for file in folder.iterdir()} - {RECORD}
+    if names != set(record.files):
+        raise CheckError(
+            f"{folder}: has not the files that {RECORD} names ({', '.join(record.files)}). {advice}"
+        )
+    for name, digest in record.files.items():
+        if file_sha256(folder / name) != digest:
             raise CheckError(
-                f"{file}: is damaged: its bytes are not those that {RECORD} names. Delete {folder} and run again: "
-                "training goes on from the checkpoint before"
+                f"{folder / name}: is damaged: its bytes are not those that {RECORD} names. {advice}"
             )
     return record
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, of an error that torch may have wrapped together with those of all ranks."""
+    inner = next(iter(error.failures.values()))[0] if isinstance(error, CheckpointException) else error
+    return getattr(inner, "strerror", None) or (str(inner).strip().splitlines() or [type(inner).__name__])[0]
 
 
 def _state(
@@ -183,8 +189,8 @@ def _state(
         for field, value in state.items():
             if isinstance(value, Tensor) and value.ndim:
                 tensors[f"optimizer.{name}.{field}"] = value
-            elif field != "RMS":  # Adafactor's, of the weights as they are
-                numbers.setdefault(name, {})[field] = float(value) if field != "step" else int(value)
+            else:
+                numbers.setdefault(name, {})[field] = float(value)
     return tensors, numbers
 
 

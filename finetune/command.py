@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,8 @@ def finetune(
     if out is None:
         raise UsageError("--out DIR: name the run folder")
     result = train(card, out, cache=cache.expanduser(), overwrite=overwrite)
+    if os.environ.get("RANK", "0") != "0":
+        return  # the first process prints for all
     if json:
         from flancollect.artifacts import canonical_json
 

@@ -7,6 +7,7 @@ file and line. `--set optimizer.learning_rate=1e-4` sets a key as if it stood in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +27,7 @@ Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Order = Literal["shuffled", "short_to_long"]
+Stages = Annotated[list[Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]
 
 
 def _typed(value: object) -> object:
@@ -41,7 +43,11 @@ def _typed(value: object) -> object:
 
 
 def _count_or_text(value: object) -> object:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(value, str) and re.fullmatch(r"[-+.\d_]+", value):
+        if not value.isdecimal():
+            raise ValueError("a count of rows, or a folder (written ./NAME if it looks like a number)")
+        return int(value)
+    return value
 
 
 class TrainedTokenizer(Card):
@@ -74,6 +80,8 @@ class ModelSettings(Card):
             raise ValueError(
                 "model.init needs model_type, as in a transformers config.json: t5, qwen3, llama, ..."
             )
+        if self.init is not None and not isinstance(self.init.get("embedding_std", 0.0), int | float):
+            raise ValueError("model.init.embedding_std is a number")
         if self.init is not None and self.tokenizer is None:
             raise ValueError(
                 "model.init needs model.tokenizer: a folder, a Hub id, or {vocabulary: N} to train one"
@@ -88,9 +96,9 @@ class DataSettings(Card):
     another build. `order` may also be stages: lists of task globs, trained on one after the other.
     """
 
-    build: str | None = None
+    build: Annotated[str | None, Field(min_length=1)] = None
     validation: Annotated[int | str, BeforeValidator(_count_or_text)] = 0
-    order: Order | list[list[str]] = "shuffled"
+    order: Order | Stages = "shuffled"
     separator: str | None = None
     max_input_tokens: Positive
     max_target_tokens: Positive
@@ -145,6 +153,25 @@ class RunCard(Card):
     schedule: ScheduleSettings
     saving: SavingSettings = SavingSettings()
 
+    @model_validator(mode="after")
+    def _parts_fit(self) -> RunCard:
+        if self.saving.patience is not None and self.data.validation == 0:
+            raise ValueError(
+                "saving.patience waits for the validation loss to fall: it needs data.validation"
+            )
+        if self.optimizer.name == "muon" and self.model.lora is not None:
+            raise ValueError("optimizer.name muon has no use for an adapter's thin matrices: take adamw")
+        if (
+            self.model.precision == "bfloat16"
+            and self.optimizer.name != "adafactor"
+            and self.model.lora is None
+        ):
+            raise ValueError(
+                f"model.precision bfloat16 rounds the small steps of {self.optimizer.name} away: take mixed, or "
+                "adafactor, which rounds at random"
+            )
+        return self
+
 
 def preset_names() -> list[str]:
     """The presets, by name."""
@@ -159,6 +186,8 @@ def load_run(name: str, settings: Sequence[str] = ()) -> RunCard:
     path = _path_of(name)
     document = load(path, str(path) if path.parent != PRESETS else f"preset {name}")
     value, documents = _extended(document, path)
+    if path.parent != PRESETS:
+        value = _beside(value, path.parent.resolve())
     problems: list[Problem] = []
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -169,6 +198,8 @@ def load_run(name: str, settings: Sequence[str] = ()) -> RunCard:
         try:
             # Read as YAML, so that lists and mappings can be given as in a file.
             parsed: Any = parse(f"value: {text}", SETTING).value
+            if len(parsed) > 1:
+                raise UsageError(f"{SETTING} {setting}: one key at a time")
             value = merged(value, _nested(key.strip().split("."), parsed["value"]))
         except CardError as error:
             problems += [Problem(f"{SETTING} {setting}", 0, problem.what) for problem in error.problems]
@@ -177,8 +208,7 @@ def load_run(name: str, settings: Sequence[str] = ()) -> RunCard:
         problems.append(_at_home(violation, documents, settings))
     if problems or card is None:
         raise CardError(problems)
-    folder = path.parent.resolve()
-    return _resolved(card, folder) if path.parent != PRESETS else card
+    return card
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,6 +219,10 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         if key in above and above[key] is not None and key not in below and other in below:
             del out[other]
     for key, value in above.items():
+        # A config of another architecture has other keys.
+        if key == "init" and isinstance(value, Mapping) and "model_type" in value:
+            out[key] = value
+            continue
         deeper = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
         out[key] = merged(below[key], value) if deeper else value
     return out
@@ -249,27 +283,20 @@ def _at_home(problem: Problem, documents: list[Document], settings: Sequence[str
     return problem
 
 
-def _resolved(card: RunCard, folder: Path) -> RunCard:
-    """Folders as the card's own folder names them: `../build` beside the card, whatever the working directory."""
+def _beside(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The card's folders as its own folder names them, whatever the working directory.
 
-    def beside(text: str | None) -> str | None:
-        if text is None or not text.startswith(("./", "../")):
-            return text
-        return str(folder / text)
-
-    model = card.model.model_copy(
-        update={
-            "from_": beside(card.model.from_),
-            "tokenizer": beside(card.model.tokenizer)
-            if isinstance(card.model.tokenizer, str)
-            else card.model.tokenizer,
-        }
-    )
-    validation = card.data.validation
-    data = card.data.model_copy(
-        update={
-            "build": beside(card.data.build),
-            "validation": beside(validation) if isinstance(validation, str) else validation,
-        }
-    )
-    return card.model_copy(update={"model": model, "data": data})
+    Of models and tokenizers these are `./x` and `../x`, as `org/name` is on the Hub; builds are always folders.
+    """
+    out = {**value}
+    for part, names in (("data", ("build", "validation")), ("model", ("from", "tokenizer"))):
+        if isinstance(out.get(part), dict):
+            out[part] = {**out[part]}
+        for name in names:
+            text: Any = out[part].get(name) if isinstance(out.get(part), dict) else None
+            is_folder = isinstance(text, str) and (
+                text.startswith(("./", "../")) or (part == "data" and not re.fullmatch(r"[-+.\d_]*", text))
+            )
+            if is_folder:
+                out[part][name] = str(folder / Path(text).expanduser())
+    return out

@@ -16,7 +16,7 @@ from finetune.config import DataSettings
 from finetune.token_cache import CHUNK_ROWS, TokenCache
 from finetune.tokenizer import TextEncoder
 from flancollect.dataset.reader import Build, open_build
-from flancollect.draw import Ints, draws, key
+from flancollect.draw import Ints, key, permutation
 from flancollect.errors import UsageError
 
 
@@ -37,6 +37,10 @@ def open_training_build(folder: str | None) -> Build:
             "data.build: name the folder of a `flancollect build`, in the run card or by --data DIR"
         )
     build = open_build(Path(folder).expanduser())
+    if build.manifest.kind != "mixture":
+        raise UsageError(
+            f"{folder}: is a benchmark: its questions are asked, not trained on. Build a mixture"
+        )
     if not len(build):
         raise UsageError(f"{folder}: the build has no rows; there is nothing to train on")
     return build
@@ -64,9 +68,11 @@ def run_data(
     elif settings.validation:
         if settings.validation >= len(build):
             raise UsageError(f"data.validation {settings.validation}: the build has {len(build)} rows in all")
-        # The rows of the smallest draws: the same ones for any seed of the run, so that runs compare.
-        order = draws(key("validation"), np.arange(len(build), dtype=np.int64))
-        is_validation[np.argsort(order, kind="stable")[: settings.validation]] = True
+        # Whole chunks of the build, which is shuffled, in a keyed order, and a part of the last: the same rows for any
+        # seed of the run, so that runs compare, and tokens of few chunks are made for them.
+        windows = tokens.windows()
+        in_order = [windows[number] for number in permutation(key("validation"), len(windows))]
+        is_validation[np.concatenate(in_order)[: settings.validation]] = True
         # In the order of the build, so that reading them goes through the shards once.
         rows = np.flatnonzero(is_validation)
         validation = Batches(tokens, [_windows(rows)], pack, shuffled=False)

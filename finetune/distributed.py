@@ -79,7 +79,7 @@ def world() -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def shard(module: nn.Module, place: World, *, mixed: bool) -> None:
+def shard(module: nn.Module, place: World, *, precision: str) -> None:
     """Spread the weights over all ranks (FSDP2), layer by layer; nothing for one rank.
 
     T5's table of position biases lies in block 0 of each stack and is read outside of it, so that block stays in the
@@ -92,11 +92,9 @@ def shard(module: nn.Module, place: World, *, mixed: bool) -> None:
 
     # One dimension: every rank has a slice of every weight.
     mesh = init_device_mesh(place.device.type, (place.ranks,))
-    policy = (
-        MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
-        if mixed
-        else MixedPrecisionPolicy()
-    )
+    # Gradients of many ranks are added up in float32 whatever they are computed in.
+    half = None if precision == "float32" else torch.bfloat16
+    policy = MixedPrecisionPolicy(param_dtype=half, reduce_dtype=torch.float32)
     for layer in _layers(module):
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(module, mesh=mesh, mp_policy=policy)

@@ -54,16 +54,27 @@ class Examples:
 
 
 def joined(parts: Sequence[Examples]) -> Examples:
-    """Several sets of examples as one, in their order."""
-    # Tokens of 5 and 3: the starts of the second set move by 5.
-    shifts = np.cumsum([0, *(len(part.tokens) for part in parts)])
+    """Several sets of examples as one, in their order, with the tokens of no others."""
+    inputs = np.concatenate([part.inputs for part in parts])
+    targets = np.concatenate([part.targets for part in parts])
+    lengths = inputs + targets
     return Examples(
         rows=np.concatenate([part.rows for part in parts]),
-        tokens=np.concatenate([part.tokens for part in parts]),
-        starts=np.concatenate([part.starts + shift for part, shift in zip(parts, shifts, strict=False)]),
-        inputs=np.concatenate([part.inputs for part in parts]),
-        targets=np.concatenate([part.targets for part in parts]),
+        tokens=np.concatenate([_own_tokens(part) for part in parts]),
+        starts=np.cumsum(lengths) - lengths,
+        inputs=inputs,
+        targets=targets,
     )
+
+
+def _own_tokens(examples: Examples) -> Tokens:
+    """The tokens of these examples alone, end to end in their order."""
+    # Examples at [7, 2] of lengths [3, 2]: places [7, 8, 9, 2, 3], which are their starts, each repeated, plus
+    # [0, 1, 2, 0, 1].
+    lengths = examples.inputs + examples.targets
+    ends = np.cumsum(lengths)
+    places = np.repeat(examples.starts - (ends - lengths), lengths) + np.arange(int(lengths.sum()))
+    return examples.tokens[places]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Replicate, Shard, zeros
 from torch.optim import Optimizer
 
+from finetune.adafactor import Adafactor
 from finetune.config import OptimizerSettings, ScheduleSettings
 from flancollect.errors import UsageError
 
@@ -54,19 +55,7 @@ def make_optimizers(module: nn.Module, settings: OptimizerSettings, *, ranks: in
     optimizers: list[Optimizer]
     match settings.name:
         case "adafactor":
-            from transformers.optimization import Adafactor  # noqa: PLC0415 (imports much)
-
-            # Parameter-scaled and with a learning rate from outside, as T5X has it; torch.optim.Adafactor is another.
-            groups = _groups(matrices, others, settings)
-            optimizers = [
-                Adafactor(  # type: ignore[no-untyped-call]
-                    groups,
-                    lr=settings.learning_rate,
-                    scale_parameter=True,
-                    relative_step=False,
-                    warmup_init=False,
-                )
-            ]
+            optimizers = [Adafactor(_groups(matrices, others, settings), lr=settings.learning_rate)]
         case "adamw":
             groups = _groups(matrices, others, settings)
             optimizers = [torch.optim.AdamW(groups, lr=settings.learning_rate, betas=BETAS, fused=True)]
@@ -153,7 +142,7 @@ def _initial_state(optimizer: Optimizer, weight: Tensor) -> dict[str, Any]:
             }
         case "Muon":
             return {"momentum_buffer": torch.zeros_like(weight)}
-    state: dict[str, Any] = {"step": 0, "RMS": 0.0}
+    state: dict[str, Any] = {"step": 0}
     if weight.ndim >= 2:
         state["exp_avg_sq_row"] = _mean_like(weight, -1)
         state["exp_avg_sq_col"] = _mean_like(weight, -2)

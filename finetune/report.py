@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from flancollect.errors import UsageError
 
 METRICS = "metrics.jsonl"
 LOSSES = "losses"
+LOSS_COLUMNS = ("step", "row", "loss", "target_tokens")
 PLAIN_EVERY_S = 5.0
 
 
@@ -105,13 +107,14 @@ class Metrics:
 
     def __init__(self, out: Path, resumed_step: int, trackers: list[Tracker]) -> None:
         self.path, self._losses, self._trackers = out / METRICS, out / LOSSES, trackers
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.is_file() else ""
+        lines = text.splitlines()
         # A step that is trained again writes its line again.
         past = [line for line in lines if _step_of(line) <= resumed_step]
         write_atomically(self.path, "".join(f"{line}\n" for line in past).encode())
         self._losses.mkdir(exist_ok=True)
-        for file in self._losses.glob("*.arrow"):
-            if int(file.stem.split("-")[-1]) > resumed_step:
+        for file, _, last_step in self._loss_files():
+            if last_step > resumed_step:
                 file.unlink()
         self._file = self.path.open("a", encoding="utf-8")
 
@@ -123,6 +126,27 @@ class Metrics:
         for place in self._trackers:
             place.log(numbers, step)
 
+    def resume_losses(self, after: int) -> npt.NDArray[np.float64]:
+        """The losses of rows of steps after one, as `ExampleLosses.of` takes them, and no longer in files.
+
+        They are those of a checkpoint that a signal made between two regular ones.
+        """
+        parts = [np.zeros((0, 4))]
+        for file, first_step, _ in self._loss_files():
+            if first_step > after:
+                with pa.ipc.open_file(file) as reader:
+                    table = reader.read_all()
+                parts.append(np.column_stack([table[name].to_numpy() for name in LOSS_COLUMNS]))
+                file.unlink()
+        return np.concatenate(parts)
+
+    def _loss_files(self) -> list[tuple[Path, int, int]]:
+        """Files of losses/, and the first and last step of each."""
+        matches = [
+            (file, re.fullmatch(r"steps-(\d+)-(\d+)\.arrow", file.name)) for file in self._losses.iterdir()
+        ]
+        return sorted((file, int(match[1]), int(match[2])) for file, match in matches if match)
+
     def write_losses(self, step: int, losses: ExampleLosses) -> None:
         """The losses of rows since the last checkpoint, as one file."""
         if not len(losses.rows):
@@ -131,7 +155,7 @@ class Metrics:
             {
                 "step": losses.steps.astype(np.int32),
                 "row": losses.rows,
-                "loss": losses.losses.astype(np.float32),
+                "loss": losses.losses,
                 "target_tokens": losses.tokens.astype(np.int32),
             }
         )
@@ -221,8 +245,18 @@ def draw_curves(out: Path) -> bool:
     return True
 
 
+def last_loss(out: Path) -> float:
+    """The loss of the last step in metrics.jsonl; NaN where there is none."""
+    path = out / METRICS
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in reversed(text.splitlines()):
+        if _step_of(line) < math.inf and "loss" in (values := json.loads(line)):
+            return float(values["loss"])
+    return math.nan
+
+
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return math.inf  # a line that a killed run left half written

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +30,7 @@ _LENGTHS = ("inputs", "targets")
 
 
 class TokenCache:
-    """The examples of a build's rows. May be used by several processes: a file appears whole or not at all."""
+    """The examples of a build's rows, for several threads and processes: a file appears whole or not at all."""
 
     def __init__(self, build: Build, encoder: TextEncoder, folder: Path) -> None:
         self.build, self.encoder = build, encoder
@@ -45,6 +46,7 @@ class TokenCache:
         self._chunk_starts = np.array([first for _, first, _ in self._chunks], dtype=np.int64)
         self._open: OrderedDict[int, Examples] = OrderedDict()
         self._checked_shards: set[int] = set()
+        self._lock = Lock()
 
     def windows(self) -> list[Ints]:
         """The row numbers of each chunk, in the order of the build."""
@@ -73,15 +75,17 @@ class TokenCache:
         return joined(parts).select(np.argsort(order, kind="stable"))
 
     def _chunk(self, number: int) -> Examples:
-        if number not in self._open:
-            _, first, end = self._chunks[number]
-            path = self._path(number)
-            examples = _read(path, np.arange(first, end, dtype=np.int64)) or self._make(number, path)
-            self._open[number] = examples
-            if len(self._open) > MAPPED_CHUNKS:
-                self._open.popitem(last=False)
-        self._open.move_to_end(number)
-        return self._open[number]
+        # Training and validation read from threads of their own.
+        with self._lock:
+            if number not in self._open:
+                _, first, end = self._chunks[number]
+                path = self._path(number)
+                examples = _read(path, np.arange(first, end, dtype=np.int64)) or self._make(number, path)
+                self._open[number] = examples
+                if len(self._open) > MAPPED_CHUNKS:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(number)
+            return self._open[number]
 
     def _path(self, number: int) -> Path:
         shard, first, end = self._chunks[number]

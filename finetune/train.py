@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,15 @@ from finetune.export import export_model
 from finetune.memory import memory_plan
 from finetune.models.load import Model, load_model
 from finetune.optim import learning_rate_factor, make_optimizers, set_learning_rate
-from finetune.report import ExampleLosses, Lines, Metrics, draw_curves, tracker
-from finetune.run_folder import run_folder
-from finetune.tokenizer import TextEncoder, load_tokenizer, save_tokenizer, text_encoder, train_tokenizer
+from finetune.report import ExampleLosses, Lines, Metrics, draw_curves, last_loss, tracker
+from finetune.run_folder import RunFolder, described, run_folder
+from finetune.tokenizer import TextEncoder, load_tokenizer, text_encoder, train_tokenizer
 from flancollect.artifacts import write_atomically
+from flancollect.dataset.disk_errors import disk_errors
 from flancollect.dataset.reader import Build
 from flancollect.draw import key
 from flancollect.errors import FlancollectError, UsageError
 
-TOKENIZER = "tokenizer"
 TOKENIZER_ROWS = 8000  # rows that a tokenizer is trained on
 REFUSED = "not_finite.json"
 BY_SIGNAL = "stopped by a signal; the same command goes on from here"
@@ -76,9 +76,14 @@ def train(card: RunCard, out: Path, *, cache: Path, overwrite: bool = False) -> 
     for a damaged build or checkpoint; FlancollectError for a full disk, or losses that are not finite.
     """
     build = open_training_build(card.data.build)
-    with world() as place, run_folder(out, card, build, place, overwrite=overwrite):
-        tokenizer = _tokenizer(card, build, out, place)
-        model = load_model(card.model, tokenizer, seed=card.schedule.seed)
+    with (
+        world() as place,
+        run_folder(out, place) as folder,
+        disk_errors(out, "the last checkpoint is whole"),
+    ):
+        # Nothing of the folder changes before all that the run needs is there.
+        tokenizer = _tokenizer(card, build, folder)
+        model = load_model(card.model, tokenizer, longest=longest(card), seed=card.schedule.seed)
         encoder = text_encoder(
             tokenizer, encoder_decoder=model.encoder_decoder, separator=card.data.separator
         )
@@ -91,6 +96,14 @@ def train(card: RunCard, out: Path, *, cache: Path, overwrite: bool = False) -> 
             ranks=place.ranks,
             seed=card.schedule.seed,
         )
+        if place.ranks > 1 and not model.several_processes:
+            raise UsageError(f"{model.config.model_type}: cannot be spread over processes; run it in one")
+        identity = described(card, build, data.validation_build, encoder.fingerprint)
+        if place.first:
+            folder.claim(identity, overwrite=overwrite)
+            if isinstance(card.model.tokenizer, TrainedTokenizer):
+                folder.save_tokenizer(tokenizer)
+        place.wait()
         return _Run(card, out, place, model, encoder, data).run()
 
 
@@ -114,14 +127,15 @@ class _Run:
                 print(line, file=sys.stderr)
         # Optimizers hold on to the weights that they are made with, so they come after moving and spreading these.
         model.module.to(place.device)
-        shard(model.module, place, mixed=card.model.precision == "mixed")
+        shard(model.module, place, precision=card.model.precision)
         self.optimizers = make_optimizers(model.module, card.optimizer, ranks=place.ranks)
         self.progressed = checkpoint.Progressed()
         # The last checkpoint that is whole; a folder without its record was never finished, and is not listed.
         saved = checkpoint.checkpoints(out)
         if saved:
             self.progressed = checkpoint.load(saved[-1][1], model.module, self.optimizers, place)
-        self.example_losses: list[npt.NDArray[np.float64]] = []
+        # Of the rows since the last regular checkpoint.
+        self.example_losses: list[npt.NDArray[np.float64]] = [np.zeros((0, 4))]
         self.loss, self.tokens, self.flops = math.nan, 0, 0.0
         self.target_tokens = self.progressed.target_tokens
         self.metrics: Metrics | None = None
@@ -129,6 +143,9 @@ class _Run:
         if place.first:
             trackers = [tracker(name, out, card.finetune) for name in card.saving.track]
             self.metrics = Metrics(out, self.progressed.step, trackers)
+            regular = self.progressed.step // card.saving.every * card.saving.every
+            if self.progressed.step < card.schedule.steps:
+                self.example_losses = [self.metrics.resume_losses(regular)]
             self.lines = Lines(card.schedule.steps, self.progressed.step)
 
     def run(self) -> TrainResult:
@@ -147,8 +164,11 @@ class _Run:
             if self.lines is not None:
                 self.lines.close()
         seconds = time.perf_counter() - began
-        loss = self.loss if self.progressed.step > first_step else self._last_loss()
-        self._write_reading()
+        loss = self.loss
+        if self.progressed.step > first_step:
+            self._write_reading()
+        else:
+            loss = last_loss(self.out)  # the run was done before
         # Who is stopped from outside goes on later: the model is written at the end of a run.
         folder = None if stopped == BY_SIGNAL else self._export(loss)
         if folder is not None:
@@ -183,12 +203,17 @@ class _Run:
                 # One rank may be told to stop and another not yet: all ask, or those left would wait for ever.
                 (signals,) = self.place.sum([float(stop_signal())])
                 last = step + 1 == card.schedule.steps
-                if signals or last or (step + 1) % saving.every == 0:
-                    self._save(step + 1)
-                    if signals and not last:
-                        return BY_SIGNAL
-                    if self._without_gain() and not last:
-                        return self._without_gain()
+                if last or (step + 1) % saving.every == 0:
+                    self._look(step + 1)
+                elif not signals:
+                    continue
+                self._save(step + 1)
+                if last:
+                    break
+                if signals:
+                    return BY_SIGNAL
+                if self._without_gain():
+                    return self._without_gain()
         return None
 
     def _without_gain(self) -> str | None:
@@ -271,25 +296,34 @@ class _Run:
             "usual cure"
         )
 
-    def _save(self, step: int) -> None:
-        """Validate, note losses by task, and write a checkpoint."""
-        self.progressed = replace(self.progressed, step=step, target_tokens=self.target_tokens)
+    def _look(self, step: int) -> None:
+        """At a regular checkpoint: note losses by task, and validate."""
         losses = ExampleLosses.of(self.place.gather(np.concatenate(self.example_losses)))
-        self.example_losses = []
+        self.example_losses = [np.zeros((0, 4))]
         if self.metrics is not None:
             tasks, variants = self.groups.of(losses.rows)
             by_variant = losses.by(self.groups.variants, variants)
             self.metrics.log(step, {"tasks": losses.by(self.groups.tasks, tasks), "variants": by_variant})
-        if self.data.validation is not None:
-            loss, by_task = self._validate(step, self.data.validation)
-            best = self.progressed.best_loss
-            if best is None or loss < best:
-                self.progressed = replace(self.progressed, best_loss=loss, best_step=step, without_gain=0)
-            else:
-                self.progressed = replace(self.progressed, without_gain=self.progressed.without_gain + 1)
-            if self.metrics is not None and self.lines is not None:
-                self.metrics.log(step, {"validation_loss": loss, "validation": by_task})
-                self.lines.say(f"step {step}: validation loss {loss:.4f}")
+            self.metrics.write_losses(step, losses)
+        if self.data.validation is None:
+            return
+        loss, by_task = self._validate(step, self.data.validation)
+        best = self.progressed.best_loss
+        # A loss that is no number is no gain, also as the first.
+        if math.isfinite(loss) and (best is None or loss < best):
+            update = {"best_loss": loss, "best_step": step, "without_gain": 0}
+        else:
+            update = {"without_gain": self.progressed.without_gain + 1}
+        self.progressed = self.progressed.model_copy(update=update)
+        if self.metrics is not None and self.lines is not None:
+            self.metrics.log(step, {"validation_loss": loss, "validation": by_task})
+            self.lines.say(f"step {step}: validation loss {loss:.4f}")
+
+    def _save(self, step: int) -> None:
+        """Write a checkpoint; one that a signal asks for keeps the losses of rows that no regular one has yet."""
+        update = {"step": step, "target_tokens": self.target_tokens}
+        self.progressed = self.progressed.model_copy(update=update)
+        losses = ExampleLosses.of(self.place.gather(np.concatenate(self.example_losses)))
         if self.metrics is not None:
             self.metrics.write_losses(step, losses)
         checkpoint.save(
@@ -355,15 +389,6 @@ class _Run:
             summary=summary,
         )
 
-    def _last_loss(self) -> float:
-        """That of the last step of a run that was done before."""
-        path = self.out / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        losses = [
-            json.loads(line)["loss"] for line in lines if '"loss": ' in line and "learning_rate" in line
-        ]
-        return float(losses[-1]) if losses else math.nan
-
     def _write_reading(self) -> None:
         """data.json: what was read of the build, and what of it was cut or fell away, by task."""
         if not self.place.first:
@@ -413,19 +438,21 @@ def _precision(card: RunCard, place: World) -> Any:
     return nullcontext()
 
 
-def _tokenizer(card: RunCard, build: Build, out: Path, place: World) -> Any:
+def longest(card: RunCard) -> int:
+    """The most tokens that an example can have."""
+    return card.data.max_input_tokens + card.data.max_target_tokens
+
+
+def _tokenizer(card: RunCard, build: Build, folder: RunFolder) -> Any:
     """The run's tokenizer: the one named, the base model's, or one trained on the build's first rows."""
     named = card.model.tokenizer
-    if isinstance(named, str) or named is None:
-        name = named or card.model.from_
-        if name is None:
-            raise UsageError("model.tokenizer: name a folder, a Hub id, or {vocabulary: N}")
-        return load_tokenizer(name)
-    folder = out / TOKENIZER
-    if place.first and not (folder / "tokenizer.json").is_file():
-        save_tokenizer(trained_tokenizer(named, build), folder)
-    place.wait()
-    return load_tokenizer(str(folder))
+    if isinstance(named, TrainedTokenizer):
+        # Every rank trains it, as equal texts make an equal one; a run that goes on has it.
+        return folder.tokenizer(card, build) or trained_tokenizer(named, build)
+    name = named or card.model.from_
+    if name is None:
+        raise UsageError("model.tokenizer: name a folder, a Hub id, or {vocabulary: N}")
+    return load_tokenizer(name)
 
 
 def trained_tokenizer(settings: TrainedTokenizer, build: Build) -> Any:

@@ -70,6 +70,9 @@ class CausalInputs:
 # architecture. It stays set until the next batch: recomputing in the backward pass calls the function again.
 _current: CausalInputs | None = None
 
+attended_windows: set[int] = set()
+"""The sliding windows that models asked for, which were kept."""
+
 
 def causal_logits(module: nn.Module, inputs: CausalInputs) -> Tensor:
     """[M, V]: the logits of each target token."""
@@ -113,8 +116,11 @@ def flat_attention(  # noqa: PLR0917 (transformers' signature)
         raise NotImplementedError(
             f"{type(module).__name__} attends to something else than the batch's tokens"
         )
+    if sliding_window is not None:
+        attended_windows.add(sliding_window)
     q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))
-    if query.is_cuda and query.dtype in {torch.bfloat16, torch.float16}:
+    # The varlen kernel knows no dropout: who wants that of attention gets it from padded groups.
+    if query.is_cuda and query.dtype in {torch.bfloat16, torch.float16} and not dropout:
         return _varlen(q, k, v, inputs, scaling, sliding_window)[None], None
     grouped = k.shape[1] != q.shape[1]
     outputs = []
@@ -144,7 +150,7 @@ def flat_attention(  # noqa: PLR0917 (transformers' signature)
 def _varlen(
     q: Tensor, k: Tensor, v: Tensor, inputs: CausalInputs, scaling: float | None, sliding_window: int | None
 ) -> Tensor:
-    """The varlen kernel, which knows no attention dropout. [N, H, d] in and out."""
+    """The varlen kernel. [N, H, d] in and out."""
     from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 (torch for CPUs may lack it)
 
     # A window of (w - 1, 0) is causal and w tokens wide, (-1, 0) causal alone. Releases before had a flag for it.

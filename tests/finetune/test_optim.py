@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from transformers.optimization import Adafactor
 
+from finetune.adafactor import rounded_at_random
 from finetune.config import OptimizerSettings, ScheduleSettings
 from finetune.optim import learning_rate_factor, make_optimizers, set_learning_rate, state_bytes, state_items
 from flancollect.errors import UsageError
@@ -50,6 +53,50 @@ def test_adafactor_is_the_parameter_scaled_one_of_transformers() -> None:
         ],
     )
     assert all(torch.equal(a, b) for a, b in zip(weights(ours), weights(theirs), strict=True))
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_adafactor_decays_as_that_of_transformers(weight_decay: float) -> None:
+    ours, theirs = nn.Linear(6, 5, bias=False), nn.Linear(6, 5, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    step(ours, make_optimizers(ours, settings("adafactor", weight_decay=weight_decay)), times=5)
+    peer = Adafactor(
+        theirs.parameters(),
+        lr=0.01,
+        scale_parameter=True,
+        relative_step=False,
+        warmup_init=False,
+        weight_decay=weight_decay,
+    )
+    step(theirs, [peer], times=5)
+    assert torch.equal(ours.weight, theirs.weight)
+
+
+def test_in_bfloat16_small_steps_are_not_lost() -> None:
+    # A step is 1e-4 of a weight, and bfloat16 tells apart what differs by 1 / 256.
+    moved = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        module = nn.Linear(64, 64, bias=False).to(dtype)
+        nn.init.constant_(module.weight, 1.0)
+        (optimizer,) = make_optimizers(module, settings("adafactor", learning_rate=1e-4))
+        for number in range(50):
+            torch.manual_seed(number)
+            module.weight.grad = torch.ones_like(module.weight)
+            optimizer.step()
+        moved[dtype] = 1 - float(module.weight.detach().double().mean())
+    assert moved[torch.float32] == pytest.approx(50e-4, rel=0.02)
+    assert moved[torch.bfloat16] == pytest.approx(moved[torch.float32], rel=0.1)
+
+
+@given(st.floats(-(2.0**127), 2.0**127, width=32))
+def test_rounding_at_random_takes_one_of_the_two_neighbours(value: float) -> None:
+    exact = torch.full((2000,), value)
+    rounded = rounded_at_random(exact).float()
+    down = (exact.view(torch.int32) & ~0xFFFF).view(torch.float32)
+    up = ((exact.view(torch.int32) & ~0xFFFF) + 0x10000).view(torch.float32)
+    assert bool(((rounded == down) | (rounded == up)).all())
+    if float(down[0]) == value:
+        assert bool((rounded == exact).all())
 
 
 def test_a_state_of_zeros_is_what_the_optimizers_would_make() -> None:
