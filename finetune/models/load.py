@@ -439,8 +439,11 @@ def _with_lora(model: Model, rank: int) -> Model:
 
     targets: Any = LORA_TARGETS if isinstance(model.module, T5) else "all-linear"
     inner: Any = model.module
+    # GPT-2 keeps its matrices the other way round, in modules of this name.
+    turned = any(type(module).__name__ == "Conv1D" for module in inner.modules())
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, fan_in_fan_out=turned)
     with quiet():
-        adapted = get_peft_model(inner, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets))
+        adapted = get_peft_model(inner, config)
     return replace(model, module=adapted)
 
 

@@ -76,6 +76,37 @@ def test_what_does_not_fit_is_said(change: dict[str, str], says: str, tmp_path: 
     assert says in str(error.value)
 
 
+def test_folders_of_settings_are_those_of_the_working_directory(tmp_path: Path) -> None:
+    card = load_run(written(tmp_path, CARD.replace("./build", "build")), ["model.from=./x"])
+    assert (card.data.build, card.model.from_) == (f"{tmp_path}/build", "./x")
+    assert load_run(written(tmp_path, CARD), ["data.build=./y"]).data.build == "./y"
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("saving.patience=2", "needs data.validation"),
+        ("model.lora=4", "muon has no use for an adapter"),
+        ("data.order=[]", "data.order"),
+        ("data.order=[[]]", "data.order"),
+        ("data.validation=-5", "a count of rows, or a folder"),
+    ],
+)
+def test_settings_that_do_not_fit_the_others_are_refused(setting: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=says):
+        load_run(written(tmp_path, CARD), [setting])
+
+
+def test_an_odd_start_of_weights_is_refused() -> None:
+    with pytest.raises(CardError, match="embedding_std is a number"):
+        load_run("starter", ["model.init.embedding_std=abc"])
+
+
+def test_a_setting_is_one_key() -> None:
+    with pytest.raises(UsageError, match="one key at a time"):
+        load_run("starter", ["schedule.seed=1\nsteps: 3"])
+
+
 def test_a_name_that_is_neither_says_what_there_is() -> None:
     with pytest.raises(UsageError, match=r'neither a file nor a preset.*Did you mean "starter"'):
         load_run("startr")

@@ -29,4 +29,5 @@ def test_joined_examples_are_those_of_the_parts() -> None:
     parts = [whole.select(np.array([4, 0])), whole.select(np.array([2]))]
     both = joined(parts)
     assert both.rows.tolist() == [4, 0, 2]
+    assert len(both.tokens) == int((both.inputs + both.targets).sum())  # and no others
     assert [both.sequence(n).tolist() for n in range(3)] == [whole.sequence(n).tolist() for n in (4, 0, 2)]

@@ -16,10 +16,13 @@ import torch
 import transformers
 from filelock import FileLock
 from safetensors.torch import load_file
+from torch.distributed.checkpoint.api import CheckpointException
 
 import finetune.checkpoint
 import finetune.train
+import flancollect as fc
 from finetune.config import load_run
+from finetune.export import model_card
 from finetune.train import train
 from flancollect.dataset.reader import open_build
 from flancollect.errors import CheckError, FlancollectError, UsageError
@@ -416,3 +419,183 @@ def test_a_tensorboard_gets_the_curve(small_build: Path, tmp_path: Path) -> None
         cache=tmp_path / "cache",
     )
     assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
+
+
+def test_a_signal_changes_nothing_of_the_outcome(
+    small_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (*SHORT, "data.validation=60", "saving.patience=2", "schedule.steps=9")
+    straight = train(run_card(small_build, *settings), tmp_path / "straight", cache=tmp_path / "cache")
+    real = finetune.train._Run._step
+
+    def step(self: Any, number: int, arranged: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, number, arranged)
+
+    monkeypatch.setattr(finetune.train._Run, "_step", step)
+    for _ in range(9):
+        result = train(run_card(small_build, *settings), tmp_path / "signals", cache=tmp_path / "cache")
+    assert (result.step, result.best_loss, result.best_step) == (9, straight.best_loss, straight.best_step)
+    assert weights_hash(tmp_path / "signals") == weights_hash(tmp_path / "straight")
+    assert steps_of(tmp_path / "signals") == steps_of(tmp_path / "straight")
+    names = [
+        sorted(file.name for file in (tmp_path / run / "losses").iterdir()) for run in ("signals", "straight")
+    ]
+    assert names[0] == names[1]
+    for name in names[0]:
+        files = [tmp_path / run / "losses" / name for run in ("signals", "straight")]
+        first, second = (pa.ipc.open_file(file).read_all() for file in files)
+        assert first.equals(second)
+
+
+def test_what_no_run_wrote_is_never_deleted(small_build: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    (out / "sub").mkdir(parents=True)
+    (out / "run.json").write_text("{}")
+    (out / "thesis.txt").write_text("gold")
+    with pytest.raises(UsageError, match=r"no run of flancollect \(sub, thesis\.txt\)"):
+        train(run_card(small_build, *SHORT), out, cache=tmp_path / "cache", overwrite=True)
+    assert (out / "thesis.txt").read_text() == "gold"
+
+
+def test_a_run_that_cannot_begin_leaves_the_one_before(
+    trained: Path, small_build: Path, tmp_path: Path
+) -> None:
+    before = weights_hash(trained)
+    (tmp_path / "elsewhere").mkdir()
+    for setting in ("data.row_tokens=10", "model.from=/nowhere", "model.init.num_attention_heads=0"):
+        with pytest.raises(UsageError):
+            train(run_card(small_build, *SHORT, setting), trained, cache=tmp_path / "cache", overwrite=True)
+    assert weights_hash(trained) == before
+    assert train(run_card(small_build, *SHORT), trained, cache=tmp_path / "cache").step == 6
+
+
+def test_a_failed_first_attempt_leaves_the_folder_free(small_build: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot hold an example"):
+        train(run_card(small_build, *SHORT, "data.row_tokens=10"), tmp_path / "run", cache=tmp_path / "cache")
+    (tmp_path / "run" / ".run.json.123.tmp").write_text("{")
+    assert train(run_card(small_build, *SHORT), tmp_path / "run", cache=tmp_path / "cache").step == 6
+
+
+def test_what_was_read_stays_told_when_a_run_is_done(trained: Path, small_build: Path) -> None:
+    before = (trained / "data.json").read_text()
+    train(run_card(small_build, *SHORT), trained, cache=trained.parent / "cache")
+    assert (trained / "data.json").read_text() == before
+
+
+def test_another_tokenizer_in_the_same_folder_is_another_run(
+    trained: Path, small_build: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained / "tokenizer", tmp_path / "tokenizer")
+    settings = (*SHORT, f"model.tokenizer={tmp_path / 'tokenizer'}")
+    train(run_card(small_build, *settings), tmp_path / "other", cache=tmp_path / "cache")
+    file = tmp_path / "tokenizer" / "tokenizer.json"
+    file.write_text(file.read_text().replace('"prepend": " "', '"prepend": "x"'))
+    with pytest.raises(UsageError, match=r"another run: tokenizer: "):
+        train(run_card(small_build, *settings), tmp_path / "other", cache=tmp_path / "cache")
+
+
+RECORDS = {
+    "no json": "[" * 100_000,
+    "a list": "[1]",
+    "empty": "{}",
+    "text for a number": '"step": "six"',
+    "another step": '"step": 5',
+    "no file": '"files": {}',
+    "not a number": '"best_loss": NaN',
+}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_record_of_a_stranger_is_refused_by_its_name(kind: str, trained: Path, small_build: Path) -> None:
+    record = trained / "checkpoints" / "step-00000006" / "checkpoint.json"
+    text = RECORDS[kind]
+    if text.startswith('"'):
+        key, _, value = text.partition(": ")
+        old = json.loads(record.read_text())
+        new = {**old, "progressed": {**old["progressed"]}}
+        (new if key == '"files"' else new["progressed"])[json.loads(key)] = json.loads(value)
+        text = json.dumps(new)
+    record.write_text(text)
+    with pytest.raises(CheckError, match=r"checkpoint\.json|step-00000006"):
+        train(run_card(small_build, *SHORT), trained, cache=trained.parent / "cache")
+
+
+def test_other_things_in_a_run_folder_do_no_harm(trained: Path, small_build: Path) -> None:
+    (trained / "checkpoints" / "step-abc").mkdir()
+    (trained / "checkpoints" / "step-abc" / "checkpoint.json").write_text("{}")
+    (trained / "losses" / "mine.arrow").write_text("x")
+    with (trained / "metrics.jsonl").open("ab") as file:
+        file.write(b"\xff\xfe\n" + b"[" * 100_000 + b'\n{"step": 6, "loss"')
+    result = train(run_card(small_build, *SHORT), trained, cache=trained.parent / "cache")
+    assert result.step == 6
+    assert result.loss > 0
+
+
+def test_a_checkpoint_of_another_model_says_what_differs(trained: Path, small_build: Path) -> None:
+    run = json.loads((trained / "run.json").read_text())
+    run["card"]["model"]["init"]["intermediate_size"] = 64
+    (trained / "run.json").write_text(json.dumps(run))
+    with pytest.raises(CheckError, match=r"is not of this model: Size mismatch"):
+        train(
+            run_card(small_build, *SHORT, "model.init.intermediate_size=64"),
+            trained,
+            cache=trained.parent / "cache",
+        )
+
+
+def test_torch_errors_of_a_full_disk_are_told_as_such(
+    small_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # torch wraps what every rank says into an error of its own.
+    def save(*_: Any, **__: Any) -> None:
+        raise CheckpointException("write", {0: (OSError(28, "No space left on device"), None)})  # type: ignore[dict-item]
+
+    monkeypatch.setattr(finetune.checkpoint, "save_sharded", save)
+    with pytest.raises(FlancollectError, match="No space left on device; no checkpoint was written before"):
+        train(run_card(small_build, *SHORT), tmp_path / "run", cache=tmp_path / "cache")
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_an_adapter_of_two_processes_is_that_of_one(trained: Path, small_build: Path, tmp_path: Path) -> None:
+    settings = (
+        *SHORT, f"model.from={trained / 'model'}", "model.tokenizer=null", "model.lora=4",
+        "optimizer={name: adamw, learning_rate: 0.01}",
+    )  # fmt: skip
+    own_process(small_build, tmp_path / "one", *settings)
+    own_process(small_build, tmp_path / "two", *settings, ranks=2)
+    one, two = (load_file(tmp_path / run / "model" / "model.safetensors") for run in ("one", "two"))
+    assert one.keys() == two.keys()
+    assert all(torch.allclose(one[name], two[name], atol=1e-3) for name in one)
+
+
+def test_the_model_card_takes_nobody_at_their_word(trained: Path, small_build: Path) -> None:
+    card = run_card(small_build, *SHORT, "data.separator='```'")
+    manifest = open_build(small_build).manifest.model_copy(
+        update={"mixture": "a [click](http://evil)", "license_reason": "fine\n\n# Pwned\n<script>"}
+    )
+    summary = {
+        "encoder_decoder": False,
+        "step": 1,
+        "target_tokens": 2,
+        "loss": 3.0,
+        "best_loss": None,
+        "best_step": 0,
+    }
+    text = model_card(card, manifest, summary)
+    assert "\n# Pwned" not in text
+    assert "<script>" not in text
+    assert "[click](" not in text
+    assert "\n````json\n" in text
+    assert str(small_build.parent) not in text
+    derived = model_card(
+        card.model_copy(update={"model": card.model.model_copy(update={"from_": "x/y"})}), manifest, summary
+    )
+    assert 'license: "other"' in derived
+    assert 'base_model: "x/y"' in derived
+
+
+def test_a_benchmark_is_not_trained_on(tmp_path: Path) -> None:
+    fc.build(fc.BuildRequest("starter-cells", rows=20), tmp_path / "exam", fc.BuildOptions(workers=1))
+    with pytest.raises(UsageError, match="is a benchmark"):
+        train(run_card(tmp_path / "exam", *SHORT), tmp_path / "run", cache=tmp_path / "cache")
