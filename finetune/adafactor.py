@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
+
+from finetune.sharded import local, whole
 
 SQUARE_EPS = 1e-30  # added to squared gradients
 SCALE_EPS = 1e-3  # weights near zero step as if their root mean square were this
@@ -54,10 +55,10 @@ class Adafactor(Optimizer):
             update = moments.rsqrt().mul_(gradient)
         update.div_((_rms(update) / CLIP).clamp_(min=1.0)).mul_(rate)
         if group["weight_decay"]:
-            values = values.add(values, alpha=-group["weight_decay"] * float(_whole(rate)))
+            values = values.add(values, alpha=-group["weight_decay"] * float(whole(rate)))
         values = values - update
         if weight.dtype == torch.bfloat16:
-            _local(weight).copy_(rounded_at_random(_local(values)))
+            local(weight).copy_(rounded_at_random(local(values)))
         else:
             weight.copy_(values)
 
@@ -76,11 +77,3 @@ def _rms(tensor: Tensor) -> Tensor:
     norm: Tensor = tensor.norm(2)
     mean: Tensor = norm / tensor.numel() ** 0.5
     return mean
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-
-
-def _local(tensor: Tensor) -> Tensor:
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

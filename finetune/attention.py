@@ -6,14 +6,19 @@ to its longest. On a GPU decoder-only models take torch's varlen kernel, which n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from flancollect.draw import Ints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Inputs = TypeVar("Inputs", bound="DataclassInstance")
 
 SIMILAR = 0.75  # an example joins a group of which it has this share of the longest's length
 
@@ -71,6 +76,15 @@ class Layout:
             tuple(length.to(device, non_blocking=True) for length in self.lengths),
         )
 
+    def padding_masks(self, dtype: torch.dtype) -> list[Tensor]:
+        """[B, 1, 1, L] of each group: nothing for tokens, as good as minus infinity for padding."""
+        masks = []
+        for lengths, (_, longest) in zip(self.lengths, self.shapes, strict=True):
+            is_padding = torch.arange(longest, device=lengths.device) >= lengths[:, None]
+            mask = torch.zeros(is_padding.shape, dtype=dtype, device=lengths.device)
+            masks.append(mask.masked_fill(is_padding, torch.finfo(dtype).min)[:, None, None])
+        return masks
+
     @property
     def padded(self) -> int:
         """How many slots there are."""
@@ -90,6 +104,17 @@ class Layout:
         padded = torch.cat([part.transpose(1, 2).flatten(0, 1) for part in parts])
         flat: Tensor = _Unpad.apply(padded, self.slots)  # type: ignore[no-untyped-call]
         return flat
+
+
+def moved(inputs: Inputs, device: torch.device) -> Inputs:
+    """The inputs of a model on a device: its tensors and layouts, and what else it holds."""
+    parts: dict[str, Any] = {field.name: getattr(inputs, field.name) for field in fields(inputs)}
+    for name, part in parts.items():
+        if isinstance(part, Tensor):
+            parts[name] = part.to(device, non_blocking=True)
+        elif isinstance(part, Layout):
+            parts[name] = part.to(device)
+    return replace(inputs, **parts)
 
 
 class _Pad(torch.autograd.Function):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from finetune.examples import Examples, fit, joined
 from finetune.packing import pack
@@ -49,6 +50,26 @@ class Batch:
         """[E] target tokens of each example."""
         # Examples [0, 5) and [5, 9) with targets at [3, 4, 8]: searchsorted of the starts [0, 5, 9] is [0, 2, 3].
         return np.diff(np.searchsorted(self.target_positions, self.starts))
+
+    @property
+    def is_target(self) -> npt.NDArray[np.bool_]:
+        """[N] whether a token is to be learnt."""
+        out = np.zeros(len(self.ids), dtype=bool)
+        out[self.target_positions] = True
+        return out
+
+    @property
+    def labels(self) -> Ints:
+        """[M] the target tokens."""
+        return self.ids[self.target_positions]
+
+    def decoder_ids(self, start_token: int) -> Ints:
+        """[M] what a decoder reads to write the targets: each moved by one, behind the start token."""
+        # Targets [a b e | c e] are read as [start a b | start c].
+        labels, lengths = self.labels, self.target_lengths
+        ids = np.concatenate([[start_token], labels[:-1]])
+        ids[np.cumsum(lengths) - lengths] = start_token
+        return ids
 
     @property
     def target_examples(self) -> Ints:
@@ -148,6 +169,7 @@ class Batches:
         self._packed: OrderedDict[int, PackedWindow] = OrderedDict()
         self._counts: dict[int, int] = {}
         self._ends: list[int] = []
+        self._orders: dict[int, list[int]] = {}
 
     def batch(self, step: int, micro: int, rank: int = 0) -> Batch:
         """The `micro`-th batch that a rank takes in a step; all count from 0.
@@ -203,13 +225,15 @@ class Batches:
 
     def _order(self, epoch: int) -> list[int]:
         """The windows of an epoch in the order in which it takes them."""
-        if not self._shuffled:
-            return list(range(len(self._windows)))
-        order: list[int] = []
-        for stage, size in enumerate(self._stages):
-            shuffled = permutation(key(self.settings.seed, "windows", epoch, stage), size)
-            order += (shuffled + len(order)).tolist()
-        return order
+        if epoch not in self._orders:
+            order: list[int] = []
+            for stage, size in enumerate(self._stages):
+                shuffled = permutation(key(self.settings.seed, "windows", epoch, stage), size)
+                order += ((shuffled if self._shuffled else np.arange(size)) + len(order)).tolist()
+            # Asked for with every packed row. A step may lie in two epochs, so that those beside this one stay.
+            self._orders = {near: self._orders[near] for near in self._orders if abs(near - epoch) == 1}
+            self._orders[epoch] = order
+        return self._orders[epoch]
 
     def _count(self, window: int) -> int:
         if window not in self._counts:

@@ -24,6 +24,7 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_sharded
 from torch.optim import Optimizer
 
 from finetune.distributed import World
+from finetune.library_messages import first_line
 from finetune.optim import state_items
 from flancollect.artifacts import Artifact, file_sha256, read_artifact, write_artifact
 from flancollect.errors import CheckError, FlancollectError
@@ -120,16 +121,7 @@ def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: Wo
 
     Raises CheckError for a checkpoint that is damaged or of another model.
     """
-    record = _verified_record(folder)
-    tensors, _ = _state(module, optimizers)
-    try:
-        _quietly(
-            lambda: load_sharded(
-                tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=place.ranks == 1
-            )
-        )
-    except (RuntimeError, ValueError, KeyError, CheckpointException) as error:
-        raise CheckError(f"{folder}: is not of this model: {_reason(error)}") from error
+    record = _read(folder, _state(module, optimizers)[0], place)
     for name, state in state_items(optimizers, module):
         for field, value in record.numbers.get(name, {}).items():
             if isinstance(state.get(field), Tensor):
@@ -142,13 +134,21 @@ def load(folder: Path, module: nn.Module, optimizers: list[Optimizer], place: Wo
 
 def load_weights(folder: Path, module: nn.Module, place: World) -> None:
     """Read the weights of a checkpoint alone, in place. Raises CheckError for a checkpoint that is damaged or gone."""
-    _verified_record(folder)
-    tensors, _ = _state(module, [])
-    _quietly(
-        lambda: load_sharded(
-            tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=place.ranks == 1
+    _read(folder, _state(module, [])[0], place)
+
+
+def _read(folder: Path, tensors: dict[str, Tensor], place: World) -> CheckpointRecord:
+    """Read the files of a checkpoint into tensors of the same names, after every file was hashed."""
+    record = _verified_record(folder)
+    try:
+        _quietly(
+            lambda: load_sharded(
+                tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=place.ranks == 1
+            )
         )
-    )
+    except (RuntimeError, ValueError, KeyError, CheckpointException) as error:
+        raise CheckError(f"{folder}: is not of this model: {_reason(error)}") from error
+    return record
 
 
 def _verified_record(folder: Path) -> CheckpointRecord:
@@ -176,7 +176,7 @@ def _verified_record(folder: Path) -> CheckpointRecord:
 def _reason(error: BaseException) -> str:
     """What went wrong, of an error that torch may have wrapped together with those of all ranks."""
     inner = next(iter(error.failures.values()))[0] if isinstance(error, CheckpointException) else error
-    return getattr(inner, "strerror", None) or (str(inner).strip().splitlines() or [type(inner).__name__])[0]
+    return getattr(inner, "strerror", None) or first_line(inner)
 
 
 def _state(

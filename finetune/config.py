@@ -21,6 +21,7 @@ from flancollect.errors import CardError, Problem, UsageError, did_you_mean
 
 PRESETS = Path(__file__).parent / "presets"
 SETTING = "--set"
+NUMBER_LIKE = re.compile(r"[-+.\d_]+")  # what is a count, well written or not, and no folder
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -43,7 +44,7 @@ def _typed(value: object) -> object:
 
 
 def _count_or_text(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"[-+.\d_]+", value):
+    if isinstance(value, str) and NUMBER_LIKE.fullmatch(value):
         if not value.isdecimal():
             raise ValueError("a count of rows, or a folder (written ./NAME if it looks like a number)")
         return int(value)
@@ -295,7 +296,8 @@ def _beside(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         for name in names:
             text: Any = out[part].get(name) if isinstance(out.get(part), dict) else None
             is_folder = isinstance(text, str) and (
-                text.startswith(("./", "../")) or (part == "data" and not re.fullmatch(r"[-+.\d_]*", text))
+                text.startswith(("./", "../"))
+                or (part == "data" and text and not NUMBER_LIKE.fullmatch(text))
             )
             if is_folder:
                 out[part][name] = str(folder / Path(text).expanduser())

@@ -10,21 +10,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+from transformers import PreTrainedTokenizerBase
 
 from finetune.batches import Batches, PackSettings
-from finetune.config import DataSettings
+from finetune.config import RunCard, TrainedTokenizer
 from finetune.token_cache import CHUNK_ROWS, TokenCache
-from finetune.tokenizer import TextEncoder
+from finetune.tokenizer import TextEncoder, load_tokenizer, text_encoder, train_tokenizer
 from flancollect.dataset.reader import Build, open_build
 from flancollect.draw import Ints, key, permutation
 from flancollect.errors import UsageError
 
+TOKENIZER_ROWS = 8000  # rows that a tokenizer is trained on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunData:
-    """The batches to train on and to validate on (None: no validation), and the builds that they are of."""
+    """The batches to train on and to validate on (None: no validation), their builds, and how text becomes tokens."""
 
     build: Build
+    encoder: TextEncoder
     training: Batches
     validation: Batches | None
     validation_build: Build
@@ -46,18 +50,37 @@ def open_training_build(folder: str | None) -> Build:
     return build
 
 
+def card_tokenizer(card: RunCard, build: Build) -> PreTrainedTokenizerBase:
+    """The tokenizer that a card names, its base model's, or one trained on the build's first rows."""
+    named = card.model.tokenizer
+    if isinstance(named, TrainedTokenizer):
+        return trained_tokenizer(named, build)
+    return load_tokenizer(str(named or card.model.from_))
+
+
+def trained_tokenizer(settings: TrainedTokenizer, build: Build) -> PreTrainedTokenizerBase:
+    """A tokenizer trained on a build's first rows."""
+    table = build.take(np.arange(min(TOKENIZER_ROWS, len(build))), columns=["inputs", "targets"])
+    texts = (
+        f"{source}\n{target}"
+        for source, target in zip(table["inputs"].to_pylist(), table["targets"].to_pylist(), strict=True)
+    )
+    return train_tokenizer(texts, vocabulary=settings.vocabulary, single_digits=settings.single_digits)
+
+
 def run_data(
+    card: RunCard,
     build: Build,
-    settings: DataSettings,
-    encoder: TextEncoder,
-    cache: Path,
+    tokenizer: PreTrainedTokenizerBase,
     *,
     encoder_decoder: bool,
-    ranks: int,
-    seed: int,
+    cache: Path,
+    ranks: int = 1,
 ) -> RunData:
     """Windows and batches of a run. Raises UsageError for settings that do not fit each other."""
-    pack = pack_settings(settings, encoder, encoder_decoder=encoder_decoder, ranks=ranks, seed=seed)
+    settings = card.data
+    encoder = text_encoder(tokenizer, encoder_decoder=encoder_decoder, separator=settings.separator)
+    pack = pack_settings(card, encoder, encoder_decoder=encoder_decoder, ranks=ranks)
     tokens = TokenCache(build, encoder, cache)
     is_validation = np.zeros(len(build), dtype=bool)
     validation_build, validation = build, None
@@ -81,13 +104,20 @@ def run_data(
         for stage in _stages(build, tokens, settings.order)
     ]
     training = Batches(tokens, stages, pack, shuffled=settings.order != "short_to_long")
-    return RunData(build=build, training=training, validation=validation, validation_build=validation_build)
+    return RunData(
+        build=build,
+        encoder=encoder,
+        training=training,
+        validation=validation,
+        validation_build=validation_build,
+    )
 
 
 def pack_settings(
-    settings: DataSettings, encoder: TextEncoder, *, encoder_decoder: bool, ranks: int, seed: int
+    card: RunCard, encoder: TextEncoder, *, encoder_decoder: bool, ranks: int = 1
 ) -> PackSettings:
     """How examples are packed. Raises UsageError where a packed row cannot hold an example, or ranks do not divide."""
+    settings = card.data
     longest = settings.max_input_tokens + (0 if encoder_decoder else settings.max_target_tokens)
     if longest > settings.row_tokens:
         what = "max_input_tokens" if encoder_decoder else "max_input_tokens + max_target_tokens"
@@ -111,7 +141,7 @@ def pack_settings(
         batch_rows=settings.batch_rows,
         micro_rows=settings.micro_rows,
         ranks=ranks,
-        seed=seed,
+        seed=card.schedule.seed,
     )
 
 
@@ -141,6 +171,22 @@ class Groups:
         tasks, _ = self.of(np.concatenate(parts))
         counts = np.bincount(tasks, minlength=len(self.tasks))
         return {task: int(count) for task, count in zip(self.tasks, counts, strict=True) if count}
+
+
+def reading_summary(batches: Batches, groups: Groups) -> dict[str, Any]:
+    """What was read so far, each row once: counts, how full packed rows are, and cut and dropped rows by task."""
+    reading = batches.reading
+    dropped = {
+        reason: groups.counts(parts) for reason, parts in reading.dropped_rows.items() if any(map(len, parts))
+    }
+    return {
+        "rows": reading.rows,
+        "packed_tokens": reading.tokens,
+        "target_tokens": reading.target_tokens,
+        "empty_slots": round(1 - reading.tokens / max(1, reading.slots), 4),
+        "inputs_cut": groups.counts(reading.cut_rows),
+        "dropped": dropped,
+    }
 
 
 def _windows(rows: Ints) -> list[Ints]:

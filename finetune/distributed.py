@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+from torch import nn
 
 from finetune.models.t5 import T5
 
@@ -98,11 +97,6 @@ def shard(module: nn.Module, place: World, *, precision: str) -> None:
     for layer in _layers(module):
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(module, mesh=mesh, mp_policy=policy)
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor that may be spread over ranks, in one piece; all ranks must ask together."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def _layers(module: nn.Module) -> list[nn.Module]:

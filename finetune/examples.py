@@ -34,6 +34,13 @@ class Examples:
     inputs: Ints
     targets: Ints
 
+    @classmethod
+    def end_to_end(cls, *, rows: Ints, tokens: Tokens, inputs: Ints, targets: Ints) -> Examples:
+        """Examples that lie in `tokens` one behind the other, from its beginning."""
+        lengths = inputs + targets
+        starts = np.cumsum(lengths) - lengths
+        return cls(rows=rows, tokens=tokens, starts=starts, inputs=inputs, targets=targets)
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -55,15 +62,11 @@ class Examples:
 
 def joined(parts: Sequence[Examples]) -> Examples:
     """Several sets of examples as one, in their order, with the tokens of no others."""
-    inputs = np.concatenate([part.inputs for part in parts])
-    targets = np.concatenate([part.targets for part in parts])
-    lengths = inputs + targets
-    return Examples(
+    return Examples.end_to_end(
         rows=np.concatenate([part.rows for part in parts]),
         tokens=np.concatenate([_own_tokens(part) for part in parts]),
-        starts=np.cumsum(lengths) - lengths,
-        inputs=inputs,
-        targets=targets,
+        inputs=np.concatenate([part.inputs for part in parts]),
+        targets=np.concatenate([part.targets for part in parts]),
     )
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from finetune.config import RunCard
-from finetune.models.load import Model, merged_state, to_transformers
+from finetune.models.packed import Model
+from finetune.models.save import merged_state, to_transformers
 from flancollect.artifacts import Manifest
 from flancollect.errors import FlancollectError
 

@@ -26,7 +26,6 @@ from transformers.modeling_outputs import BaseModelOutput
 from finetune.batches import Batch, Batches
 from finetune.config import RunCard
 from finetune.data import open_training_build, run_data
-from finetune.tokenizer import text_encoder
 
 IGNORED = -100  # what transformers' losses leave out
 
@@ -51,16 +50,8 @@ def packed_rows(
 
     Step s of Trainer sees the examples of step s of `flancollect finetune`, if its batch is data.batch_rows.
     """
-    encoder = text_encoder(tokenizer, encoder_decoder=encoder_decoder, separator=card.data.separator)
-    data = run_data(
-        open_training_build(card.data.build),
-        card.data,
-        encoder,
-        cache,
-        encoder_decoder=encoder_decoder,
-        ranks=1,
-        seed=card.schedule.seed,
-    )
+    build = open_training_build(card.data.build)
+    data = run_data(card, build, tokenizer, encoder_decoder=encoder_decoder, cache=cache)
     return PackedRows(data.training, card.schedule.steps), seq2seq_batch if encoder_decoder else causal_batch
 
 
@@ -78,7 +69,7 @@ def causal_batch(rows: Sequence[Batch]) -> dict[str, Any]:
         ids[number, :count] = row.ids
         positions[number, :count] = row.positions
         positions[number, count:] = np.arange(longest - count)
-        labels[number, row.target_positions] = row.ids[row.target_positions]
+        labels[number, row.target_positions] = row.labels
     return {
         "input_ids": torch.from_numpy(ids),
         "position_ids": torch.from_numpy(positions),
@@ -91,15 +82,14 @@ def seq2seq_batch(rows: Sequence[Batch]) -> dict[str, Any]:
     """Packed rows as [B, S] inputs and [B, T] labels, with the example number of each token (-1, -2: padding)."""
     sides = []
     for row in rows:
-        is_target = np.zeros(len(row.ids), dtype=bool)
-        is_target[row.target_positions] = True
+        is_target = row.is_target
         members = np.repeat(np.arange(len(row.rows)), row.lengths)
         sides.append((row.ids[~is_target], members[~is_target], row.ids[is_target], members[is_target]))
     return {
-        "input_ids": _padded([side[0] for side in sides], 0),
-        "input_examples": _padded([side[1] for side in sides], -1),
-        "labels": _padded([side[2] for side in sides], IGNORED),
-        "label_examples": _padded([side[3] for side in sides], -2),
+        "input_ids": padded([side[0] for side in sides], 0),
+        "input_examples": padded([side[1] for side in sides], -1),
+        "labels": padded([side[2] for side in sides], IGNORED),
+        "label_examples": padded([side[3] for side in sides], -2),
     }
 
 
@@ -148,7 +138,8 @@ def _mask(sees: Tensor, dtype: torch.dtype) -> Tensor:
     )[:, None]
 
 
-def _padded(parts: Sequence[np.ndarray[Any, Any]], padding: int) -> Tensor:
+def padded(parts: Sequence[np.ndarray[Any, Any]], padding: int) -> Tensor:
+    """[B, L] of arrays of different lengths, filled up behind."""
     longest = max(len(part) for part in parts)
     return torch.from_numpy(
         np.stack([np.pad(part, (0, longest - len(part)), constant_values=padding) for part in parts]).astype(

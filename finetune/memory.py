@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from finetune.config import RunCard
-from finetune.models.load import Model
+from finetune.models.packed import Model
 from finetune.optim import state_bytes
 
 GIB = 2**30

@@ -65,11 +65,13 @@ def make_optimizers(module: nn.Module, settings: OptimizerSettings, *, ranks: in
                     "optimizer.name muon runs in one process: it needs whole matrices. Take adamw or adafactor "
                     "on several"
                 )
-            names = dict(weights)
-            head = [weight for name, weight in names.items() if name.endswith("lm_head.weight")]
-            rest = {id(weight) for weight in (*others, *head)} | embeddings
-            inner = [weight for weight in matrices if id(weight) not in rest]
-            outer = [weight for _, weight in weights if id(weight) in rest]
+            outer = [
+                weight
+                for name, weight in weights
+                if weight.ndim != 2 or id(weight) in embeddings or name.endswith("lm_head.weight")
+            ]
+            is_outer = {id(weight) for weight in outer}
+            inner = [weight for weight in matrices if id(weight) not in is_outer]
             optimizers = [
                 # torch's default decays by 0.1.
                 torch.optim.Muon(

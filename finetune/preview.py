@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from finetune.batches import Batch
-from finetune.config import RunCard, TrainedTokenizer
-from finetune.data import Groups, open_training_build, run_data
+from finetune.config import RunCard
+from finetune.data import Groups, card_tokenizer, open_training_build, reading_summary, run_data
 from finetune.models.load import read_config
-from finetune.tokenizer import TextEncoder, load_tokenizer, text_encoder
-from finetune.train import reading_summary, trained_tokenizer
+from finetune.tokenizer import TextEncoder
 
 MOST_TASKS = 12
 
@@ -23,21 +22,13 @@ def preview_run(card: RunCard, *, cache: Path, rows: int) -> None:
     Raises as `train` does for cards, builds and tokenizers; no weights are read.
     """
     build = open_training_build(card.data.build)
-    named = card.model.tokenizer
-    if isinstance(named, TrainedTokenizer):
-        tokenizer = trained_tokenizer(named, build)
-    else:
-        tokenizer = load_tokenizer(str(named or card.model.from_))
+    tokenizer = card_tokenizer(card, build)
     config, _ = read_config(card.model, tokenizer)
-    encoder_decoder = bool(config.is_encoder_decoder)
-    encoder = text_encoder(tokenizer, encoder_decoder=encoder_decoder, separator=card.data.separator)
-    data = run_data(
-        build, card.data, encoder, cache, encoder_decoder=encoder_decoder, ranks=1, seed=card.schedule.seed
-    )
+    data = run_data(card, build, tokenizer, encoder_decoder=bool(config.is_encoder_decoder), cache=cache)
     batches, groups = data.training, Groups(build)
     for number in range(rows):
         print(f"packed row {number}")
-        print("\n".join(row_lines(batches.rows([number]), encoder, groups, batches.settings.capacity)))
+        print("\n".join(row_lines(batches.rows([number]), data.encoder, groups, batches.settings.capacity)))
     # Enough rows to see shares, few enough to make tokens of the first windows alone.
     count = min(50, max(1, len(build) // 2000 + rows))
     shares = np.zeros(len(groups.tasks))

@@ -13,7 +13,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from finetune import checkpoint
-from finetune.config import RunCard
+from finetune.config import RunCard, TrainedTokenizer
 from finetune.distributed import World
 from finetune.tokenizer import load_tokenizer, save_tokenizer
 from flancollect.artifacts import __version__, write_atomically
@@ -51,7 +51,9 @@ class RunFolder:
     out: Path
 
     def tokenizer(self, card: RunCard, build: Build) -> PreTrainedTokenizerBase | None:
-        """The tokenizer that the same run trained before."""
+        """The tokenizer that the same run trained before; None where it trained none."""
+        if not isinstance(card.model.tokenizer, TrainedTokenizer):
+            return None
         present = _present(self.out) or {}
         same = (
             present.get("content_hash") == build.content_hash

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -36,12 +37,12 @@ class TokenCache:
         self.build, self.encoder = build, encoder
         self.folder = folder / "tokens" / encoder.fingerprint[:16]
         shards = build.manifest.shards
-        shard_starts = np.cumsum([0, *(shard.rows for shard in shards)])
+        self._shard_starts = np.cumsum([0, *(shard.rows for shard in shards)]).tolist()
         # Chunks do not cross shards: [0, 2000), [2000, 3500) of the first shard, [3500, 5500) of the next.
         self._chunks = [
-            (shard, first, min(first + CHUNK_ROWS, int(shard_starts[shard + 1])))
-            for shard in range(len(shards))
-            for first in range(int(shard_starts[shard]), int(shard_starts[shard + 1]), CHUNK_ROWS)
+            (shard, first, min(first + CHUNK_ROWS, end))
+            for shard, (start, end) in enumerate(pairwise(self._shard_starts))
+            for first in range(start, end, CHUNK_ROWS)
         ]
         self._chunk_starts = np.array([first for _, first, _ in self._chunks], dtype=np.int64)
         self._open: OrderedDict[int, Examples] = OrderedDict()
@@ -89,7 +90,7 @@ class TokenCache:
 
     def _path(self, number: int) -> Path:
         shard, first, end = self._chunks[number]
-        in_shard = first - self._chunks[int(np.searchsorted([s for s, _, _ in self._chunks], shard))][1]
+        in_shard = first - self._shard_starts[shard]
         name = fingerprint([FORMAT, self.build.manifest.shards[shard].rows_sha256, in_shard, end - first])
         return self.folder / f"{name[:32]}.tokens"
 
@@ -149,7 +150,4 @@ def _read(path: Path, rows: Ints) -> Examples | None:
     source = pa.BufferReader(pa.py_buffer(data[4:]))
     lengths, tokens = (pa.ipc.open_stream(source).read_all() for _ in range(2))
     inputs, targets = (lengths[name].to_numpy() for name in _LENGTHS)
-    starts = np.cumsum(inputs + targets) - (inputs + targets)
-    return Examples(
-        rows=rows, tokens=tokens["tokens"].to_numpy(), starts=starts, inputs=inputs, targets=targets
-    )
+    return Examples.end_to_end(rows=rows, tokens=tokens["tokens"].to_numpy(), inputs=inputs, targets=targets)

@@ -12,12 +12,12 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from finetune.examples import Examples, Tokens
+from finetune.library_messages import first_line
 from flancollect.artifacts import canonical_json
 from flancollect.draw import Ints
 from flancollect.errors import UsageError
 
 PAD, END, SEPARATOR = "<pad>", "</s>", "<sep>"
-BYTES = 256  # the letters of a byte-level vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,7 @@ class TextEncoder:
             [len(target.ids) + len(self.after_target) for target in target_ids], dtype=np.int64
         )
         tokens: Tokens = np.array([token for ids in sequences for token in ids], dtype=self.token_type)
-        starts = np.cumsum(input_lengths + target_lengths) - (input_lengths + target_lengths)
-        return Examples(rows=rows, tokens=tokens, starts=starts, inputs=input_lengths, targets=target_lengths)
+        return Examples.end_to_end(rows=rows, tokens=tokens, inputs=input_lengths, targets=target_lengths)
 
 
 def text_encoder(
@@ -108,7 +107,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     try:
         loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UsageError(f"{name}: no tokenizer can be read: {_first_line(error)}") from error
+        raise UsageError(f"{name}: no tokenizer can be read: {first_line(error)}") from error
     return loaded
 
 
@@ -156,7 +155,3 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
     finally:
         inner.encode_special_tokens = True
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

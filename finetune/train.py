@@ -24,24 +24,25 @@ import torch
 from torch import Tensor, nn
 
 from finetune import checkpoint, flops
+from finetune.attention import moved
 from finetune.batches import Batch, Batches
 from finetune.config import RunCard, TrainedTokenizer
-from finetune.data import Groups, RunData, open_training_build, run_data
-from finetune.distributed import World, shard, whole, world
+from finetune.data import Groups, RunData, card_tokenizer, open_training_build, reading_summary, run_data
+from finetune.distributed import World, shard, world
 from finetune.export import export_model
+from finetune.library_messages import first_line
 from finetune.memory import memory_plan
-from finetune.models.load import Model, load_model
+from finetune.models.load import load_model
+from finetune.models.packed import Model
 from finetune.optim import learning_rate_factor, make_optimizers, set_learning_rate
 from finetune.report import ExampleLosses, Lines, Metrics, draw_curves, last_loss, tracker
-from finetune.run_folder import RunFolder, described, run_folder
-from finetune.tokenizer import TextEncoder, load_tokenizer, text_encoder, train_tokenizer
+from finetune.run_folder import described, run_folder
+from finetune.sharded import whole
 from flancollect.artifacts import write_atomically
 from flancollect.dataset.disk_errors import disk_errors
-from flancollect.dataset.reader import Build
 from flancollect.draw import key
 from flancollect.errors import FlancollectError, UsageError
 
-TOKENIZER_ROWS = 8000  # rows that a tokenizer is trained on
 REFUSED = "not_finite.json"
 BY_SIGNAL = "stopped by a signal; the same command goes on from here"
 
@@ -82,46 +83,34 @@ def train(card: RunCard, out: Path, *, cache: Path, overwrite: bool = False) -> 
         disk_errors(out, "the last checkpoint is whole"),
     ):
         # Nothing of the folder changes before all that the run needs is there.
-        tokenizer = _tokenizer(card, build, folder)
-        model = load_model(card.model, tokenizer, longest=longest(card), seed=card.schedule.seed)
-        encoder = text_encoder(
-            tokenizer, encoder_decoder=model.encoder_decoder, separator=card.data.separator
-        )
+        tokenizer = folder.tokenizer(card, build) or card_tokenizer(card, build)
+        longest = card.data.max_input_tokens + card.data.max_target_tokens
+        model = load_model(card.model, tokenizer, longest=longest, seed=card.schedule.seed)
         data = run_data(
+            card,
             build,
-            card.data,
-            encoder,
-            cache,
+            tokenizer,
             encoder_decoder=model.encoder_decoder,
+            cache=cache,
             ranks=place.ranks,
-            seed=card.schedule.seed,
         )
         if place.ranks > 1 and not model.several_processes:
             raise UsageError(f"{model.config.model_type}: cannot be spread over processes; run it in one")
-        identity = described(card, build, data.validation_build, encoder.fingerprint)
+        identity = described(card, build, data.validation_build, data.encoder.fingerprint)
         if place.first:
             folder.claim(identity, overwrite=overwrite)
             if isinstance(card.model.tokenizer, TrainedTokenizer):
                 folder.save_tokenizer(tokenizer)
         place.wait()
-        return _Run(card, out, place, model, encoder, data).run()
+        return _Run(card, out, place, model, data).run()
 
 
 class _Run:
     """A run in a folder that is locked for it."""
 
-    def __init__(
-        self, card: RunCard, out: Path, place: World, model: Model, encoder: TextEncoder, data: RunData
-    ) -> None:
-        self.card, self.out, self.place, self.model, self.encoder, self.data = (
-            card,
-            out,
-            place,
-            model,
-            encoder,
-            data,
-        )
-        self.groups = Groups(data.build)
+    def __init__(self, card: RunCard, out: Path, place: World, model: Model, data: RunData) -> None:
+        self.card, self.out, self.place, self.model, self.data = card, out, place, model, data
+        self.groups, self.sizes = Groups(data.build), flops.sizes_of(model)
         if place.first:
             for line in memory_plan(model, card, place.ranks, place.device):
                 print(line, file=sys.stderr)
@@ -155,7 +144,7 @@ class _Run:
             stopped = self._steps(began)
         except torch.OutOfMemoryError as error:
             raise FlancollectError(
-                f"out of memory: {str(error).splitlines()[0]} Halve data.micro_rows ({card.data.micro_rows}) or "
+                f"out of memory: {first_line(error)} Halve data.micro_rows ({card.data.micro_rows}) or "
                 "data.row_tokens, or set model.recompute: true; the run goes on from its last checkpoint"
             ) from error
         finally:
@@ -203,11 +192,13 @@ class _Run:
                 # One rank may be told to stop and another not yet: all ask, or those left would wait for ever.
                 (signals,) = self.place.sum([float(stop_signal())])
                 last = step + 1 == card.schedule.steps
-                if last or (step + 1) % saving.every == 0:
-                    self._look(step + 1)
-                elif not signals:
+                regular = last or (step + 1) % saving.every == 0
+                if not regular and not signals:
                     continue
-                self._save(step + 1)
+                losses = self._gathered_losses()
+                if regular:
+                    self._look(step + 1, losses)
+                self._save(step + 1, losses)
                 if last:
                     break
                 if signals:
@@ -259,11 +250,11 @@ class _Run:
             # Dropout is a function of the step too. Keys have 64 bits, seeds of torch 63.
             torch.manual_seed(key(card.schedule.seed, "dropout", step, micro, place.rank) >> 1)
             with _precision(card, place):
-                losses = self.model.losses(self.model.module, inputs.to(place.device))
+                losses = self.model.losses(self.model.module, moved(inputs, place.device))
             # FSDP takes the mean of the ranks' gradients, and the loss is per target token of all of them.
             torch.autograd.backward(losses.sum() * (place.ranks / arranged.target_tokens))
             by_batch.append((batch, losses.detach()))
-            self.flops += flops.training_flops(self.model, batch)
+            self.flops += flops.training_flops(self.sizes, batch)
         norm = float(whole(nn.utils.clip_grad_norm_(self.model.module.parameters(), card.optimizer.clip)))
         examples = np.concatenate([_by_example(step + 1, batch, losses) for batch, losses in by_batch])
         # In float64: the sum over ranks must not hang on how many there are by more than their own rounding.
@@ -296,15 +287,18 @@ class _Run:
             "usual cure"
         )
 
-    def _look(self, step: int) -> None:
-        """At a regular checkpoint: note losses by task, and validate."""
+    def _gathered_losses(self) -> ExampleLosses:
+        """Those of the rows of all ranks since the last regular checkpoint."""
         losses = ExampleLosses.of(self.place.gather(np.concatenate(self.example_losses)))
         self.example_losses = [np.zeros((0, 4))]
+        return losses
+
+    def _look(self, step: int, losses: ExampleLosses) -> None:
+        """At a regular checkpoint: note losses by task, and validate."""
         if self.metrics is not None:
             tasks, variants = self.groups.of(losses.rows)
             by_variant = losses.by(self.groups.variants, variants)
             self.metrics.log(step, {"tasks": losses.by(self.groups.tasks, tasks), "variants": by_variant})
-            self.metrics.write_losses(step, losses)
         if self.data.validation is None:
             return
         loss, by_task = self._validate(step, self.data.validation)
@@ -319,11 +313,10 @@ class _Run:
             self.metrics.log(step, {"validation_loss": loss, "validation": by_task})
             self.lines.say(f"step {step}: validation loss {loss:.4f}")
 
-    def _save(self, step: int) -> None:
-        """Write a checkpoint; one that a signal asks for keeps the losses of rows that no regular one has yet."""
+    def _save(self, step: int, losses: ExampleLosses) -> None:
+        """Write a checkpoint and the losses of rows; the run that goes on after a signal takes those up again."""
         update = {"step": step, "target_tokens": self.target_tokens}
         self.progressed = self.progressed.model_copy(update=update)
-        losses = ExampleLosses.of(self.place.gather(np.concatenate(self.example_losses)))
         if self.metrics is not None:
             self.metrics.write_losses(step, losses)
         checkpoint.save(
@@ -347,9 +340,8 @@ class _Run:
                 counts = batches.epoch_of(mine) == 0
                 batch = batches.rows([mine if counts else number])
                 with _precision(self.card, self.place):
-                    losses = self.model.losses(
-                        self.model.module, self.model.arrange(batch).to(self.place.device)
-                    )
+                    inputs = moved(self.model.arrange(batch), self.place.device)
+                    losses = self.model.losses(self.model.module, inputs)
                 if counts:
                     parts.append(_by_example(step, batch, losses))
                 number += self.place.ranks
@@ -383,7 +375,7 @@ class _Run:
             self.out,
             model=self.model,
             state=state,
-            tokenizer=self.encoder.tokenizer,
+            tokenizer=self.data.encoder.tokenizer,
             card=self.card,
             manifest=self.data.build.manifest,
             summary=summary,
@@ -400,22 +392,6 @@ class _Run:
                 + "\n"
             ).encode(),
         )
-
-
-def reading_summary(batches: Batches, groups: Groups) -> dict[str, Any]:
-    """What was read so far, each row once: counts, how full packed rows are, and cut and dropped rows by task."""
-    reading = batches.reading
-    dropped = {
-        reason: groups.counts(parts) for reason, parts in reading.dropped_rows.items() if any(map(len, parts))
-    }
-    return {
-        "rows": reading.rows,
-        "packed_tokens": reading.tokens,
-        "target_tokens": reading.target_tokens,
-        "empty_slots": round(1 - reading.tokens / max(1, reading.slots), 4),
-        "inputs_cut": groups.counts(reading.cut_rows),
-        "dropped": dropped,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,33 +412,6 @@ def _precision(card: RunCard, place: World) -> Any:
     if card.model.precision == "mixed":
         return torch.autocast(place.device.type, torch.bfloat16)
     return nullcontext()
-
-
-def longest(card: RunCard) -> int:
-    """The most tokens that an example can have."""
-    return card.data.max_input_tokens + card.data.max_target_tokens
-
-
-def _tokenizer(card: RunCard, build: Build, folder: RunFolder) -> Any:
-    """The run's tokenizer: the one named, the base model's, or one trained on the build's first rows."""
-    named = card.model.tokenizer
-    if isinstance(named, TrainedTokenizer):
-        # Every rank trains it, as equal texts make an equal one; a run that goes on has it.
-        return folder.tokenizer(card, build) or trained_tokenizer(named, build)
-    name = named or card.model.from_
-    if name is None:
-        raise UsageError("model.tokenizer: name a folder, a Hub id, or {vocabulary: N}")
-    return load_tokenizer(name)
-
-
-def trained_tokenizer(settings: TrainedTokenizer, build: Build) -> Any:
-    """A tokenizer trained on a build's first rows."""
-    table = build.take(np.arange(min(TOKENIZER_ROWS, len(build))), columns=["inputs", "targets"])
-    texts = (
-        f"{source}\n{target}"
-        for source, target in zip(table["inputs"].to_pylist(), table["targets"].to_pylist(), strict=True)
-    )
-    return train_tokenizer(texts, vocabulary=settings.vocabulary, single_digits=settings.single_digits)
 
 
 @contextmanager

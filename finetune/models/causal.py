@@ -47,22 +47,10 @@ class CausalInputs:
             input_ids=torch.from_numpy(batch.ids[~is_last]),
             positions=torch.from_numpy(batch.positions[~is_last]),
             predictors=torch.from_numpy(batch.target_positions - batch.target_examples - 1),
-            labels=torch.from_numpy(batch.ids[batch.target_positions]),
+            labels=torch.from_numpy(batch.labels),
             layout=Layout.of(lengths, groups_of(lengths)),
             starts=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)),
             longest=int(lengths.max()),
-        )
-
-    def to(self, device: torch.device) -> CausalInputs:
-        """The same on a device."""
-        return CausalInputs(
-            input_ids=self.input_ids.to(device, non_blocking=True),
-            positions=self.positions.to(device, non_blocking=True),
-            predictors=self.predictors.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
-            layout=self.layout.to(device),
-            starts=self.starts.to(device, non_blocking=True),
-            longest=self.longest,
         )
 
 

@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that every reader of torch knows)
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from finetune.attention import Layout, groups_of
 from finetune.batches import Batch
@@ -37,31 +37,14 @@ class T5Inputs:
         """Arrange a batch; on the CPU."""
         target_lengths = batch.target_lengths
         input_lengths = batch.lengths - target_lengths
-        is_input = np.ones(len(batch.ids), dtype=bool)
-        is_input[batch.target_positions] = False
-        labels = batch.ids[batch.target_positions]
-        # Targets [a b e | c e] are read as [start a b | start c].
-        decoder_ids = np.concatenate([[start_token], labels[:-1]])
-        decoder_ids[np.cumsum(target_lengths) - target_lengths] = start_token
         together = groups_of(batch.lengths)
         return cls(
-            input_ids=torch.from_numpy(batch.ids[is_input]),
-            decoder_ids=torch.from_numpy(decoder_ids),
-            labels=torch.from_numpy(labels),
+            input_ids=torch.from_numpy(batch.ids[~batch.is_target]),
+            decoder_ids=torch.from_numpy(batch.decoder_ids(start_token)),
+            labels=torch.from_numpy(batch.labels),
             encoder=Layout.of(input_lengths, groups_of(input_lengths)),
             decoder=Layout.of(target_lengths, together),
             memory=Layout.of(input_lengths, together),
-        )
-
-    def to(self, device: torch.device) -> T5Inputs:
-        """The same on a device."""
-        return T5Inputs(
-            input_ids=self.input_ids.to(device, non_blocking=True),
-            decoder_ids=self.decoder_ids.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
-            encoder=self.encoder.to(device),
-            decoder=self.decoder.to(device),
-            memory=self.memory.to(device),
         )
 
 
@@ -272,7 +255,7 @@ class T5(nn.Module):
         y = self.dropout(self.shared(inputs.decoder_ids))
         bias = self.decoder.position_bias(max(length for _, length in inputs.decoder.shapes))
         masks = [_causal(bias[:, :length, :length]) for _, length in inputs.decoder.shapes]
-        memory_masks = [_padding(lengths, memory.dtype) for lengths in _with_longest(inputs.memory)]
+        memory_masks = inputs.memory.padding_masks(memory.dtype)
         for block in self.decoder.block:
             y = self._run(block, y, inputs.decoder, masks, memory, inputs.memory, memory_masks)
         y = self.decoder.dropout(self.decoder.final_layer_norm(y))
@@ -285,7 +268,7 @@ class T5(nn.Module):
         bias = self.encoder.position_bias(max(length for _, length in inputs.encoder.shapes))
         masks = [
             bias[:, : padding.shape[-1], : padding.shape[-1]] + padding
-            for padding in (_padding(lengths, bias.dtype) for lengths in _with_longest(inputs.encoder))
+            for padding in inputs.encoder.padding_masks(bias.dtype)
         ]
         for block in self.encoder.block:
             x = self._run(block, x, inputs.encoder, masks)
@@ -294,25 +277,10 @@ class T5(nn.Module):
 
     def _run(self, block: nn.Module, *arguments: Any) -> Tensor:
         if self.recompute and self.training:
-            from torch.utils.checkpoint import checkpoint  # noqa: PLC0415
-
             again: Tensor = checkpoint(block, *arguments, use_reentrant=False)
             return again
         out: Tensor = block(*arguments)
         return out
-
-
-def _with_longest(layout: Layout) -> list[tuple[Tensor, int]]:
-    return [(lengths, length) for lengths, (_, length) in zip(layout.lengths, layout.shapes, strict=True)]
-
-
-def _padding(group: tuple[Tensor, int], dtype: torch.dtype) -> Tensor:
-    """[B, 1, 1, L]: nothing for tokens, as good as minus infinity for padding."""
-    lengths, longest = group
-    is_padding = torch.arange(longest, device=lengths.device) >= lengths[:, None]
-    return torch.zeros(is_padding.shape, dtype=dtype, device=lengths.device).masked_fill(
-        is_padding, torch.finfo(dtype).min
-    )[:, None, None]
 
 
 def _causal(bias: Tensor) -> Tensor:

@@ -33,33 +33,16 @@ class T5Gemma2Inputs:
     @classmethod
     def of(cls, batch: Batch, start_token: int) -> T5Gemma2Inputs:
         """Arrange a batch; on the CPU."""
-        targets = batch.target_lengths
-        examples = np.arange(len(batch.rows))
-        is_input = np.ones(len(batch.ids), dtype=bool)
-        is_input[batch.target_positions] = False
-        labels = batch.ids[batch.target_positions]
+        targets, is_input = batch.target_lengths, ~batch.is_target
         firsts = np.cumsum(targets) - targets
-        decoder_ids = np.concatenate([[start_token], labels[:-1]])
-        decoder_ids[firsts] = start_token
-        arrays = (
-            batch.ids[is_input],
-            batch.positions[is_input],
-            np.repeat(examples, batch.lengths - targets),
-            decoder_ids,
-            np.arange(len(labels)) - np.repeat(firsts, targets),
-            np.repeat(examples, targets),
-            labels,
-        )
-        names = (
-            "input_ids", "input_positions", "input_examples", "decoder_ids", "decoder_positions",
-            "decoder_examples", "labels",
-        )  # fmt: skip
-        return cls(**{name: torch.from_numpy(array) for name, array in zip(names, arrays, strict=True)})
-
-    def to(self, device: torch.device) -> T5Gemma2Inputs:
-        """The same on a device."""
-        return T5Gemma2Inputs(
-            **{name: getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__}
+        return cls(
+            input_ids=torch.from_numpy(batch.ids[is_input]),
+            input_positions=torch.from_numpy(batch.positions[is_input]),
+            input_examples=torch.from_numpy(np.repeat(np.arange(len(batch.rows)), batch.lengths - targets)),
+            decoder_ids=torch.from_numpy(batch.decoder_ids(start_token)),
+            decoder_positions=torch.from_numpy(np.arange(len(batch.labels)) - np.repeat(firsts, targets)),
+            decoder_examples=torch.from_numpy(batch.target_examples),
+            labels=torch.from_numpy(batch.labels),
         )
 
 

@@ -31,10 +31,7 @@ def examples(lengths: Sequence[tuple[int, int]] = LENGTHS, seed: int = 0) -> Exa
     inputs, targets = (np.array(side, dtype=np.int64) for side in zip(*lengths, strict=True))
     total = int((inputs + targets).sum())
     tokens = np.random.default_rng(seed).integers(3, 120, total).astype(np.uint16)
-    starts = np.cumsum(inputs + targets) - (inputs + targets)
-    return Examples(
-        rows=np.arange(len(lengths)), tokens=tokens, starts=starts, inputs=inputs, targets=targets
-    )
+    return Examples.end_to_end(rows=np.arange(len(lengths)), tokens=tokens, inputs=inputs, targets=targets)
 
 
 def batch_of(numbers: Sequence[int] | None = None, lengths: Sequence[tuple[int, int]] = LENGTHS) -> Batch:

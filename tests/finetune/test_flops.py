@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from finetune import flops
 from finetune.distributed import World
-from finetune.models.load import as_model
+from finetune.models.packed import as_model
 from tests.finetune.small import batch_of, causal, t5
 
 
@@ -26,7 +26,9 @@ def test_a_decoder_takes_what_torch_counts_and_half_of_a_square_of_attention(mod
     batch = batch_of([2])  # 130 tokens, of which the last is not read
     # torch does not count the kernel of CPUs that attends without a mask.
     attention = 12.0 * 64 * 3 * 129**2 / 2
-    assert flops.training_flops(model, batch) - attention == pytest.approx(counted(model, batch), rel=1e-3)
+    assert flops.training_flops(flops.sizes_of(model), batch) - attention == pytest.approx(
+        counted(model, batch), rel=1e-3
+    )
 
 
 def test_a_t5_takes_its_encoder_for_inputs_and_its_decoder_for_targets() -> None:
@@ -35,7 +37,7 @@ def test_a_t5_takes_its_encoder_for_inputs_and_its_decoder_for_targets() -> None
     # torch counts the whole square of the decoder's attention, of which half is masked, and nothing of the kernel of
     # CPUs that cross-attention takes, whose mask has no gradient.
     masked, crossing = (12.0 * 64 * 3 * pairs for pairs in (40**2 / 2, 40 * 90))
-    assert flops.training_flops(model, batch) + masked - crossing == pytest.approx(
+    assert flops.training_flops(flops.sizes_of(model), batch) + masked - crossing == pytest.approx(
         counted(model, batch), rel=1e-3
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from finetune.memory import memory_plan
-from finetune.models.load import as_model
+from finetune.models.packed import as_model
 from tests.finetune.small import causal, run_card
 
 

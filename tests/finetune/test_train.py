@@ -235,11 +235,9 @@ def test_two_runs_in_one_folder_are_one_too_many(small_build: Path, tmp_path: Pa
 
 
 def test_saving_may_change_when_a_run_goes_on(trained: Path, small_build: Path) -> None:
-    train(
-        run_card(small_build, *SHORT, "saving.every=2", "saving.keep=5"),
-        trained,
-        cache=trained.parent / "cache",
-    )
+    card = run_card(small_build, *SHORT, "saving.every=2", "saving.keep=5")
+    result = train(card, trained, cache=trained.parent / "cache")
+    assert (result.step, result.model) == (6, trained / "model")
 
 
 def test_a_damaged_checkpoint_is_noticed(trained: Path, small_build: Path) -> None:

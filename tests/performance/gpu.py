@@ -22,11 +22,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, Trainer, TrainingArguments
 
 from finetune import flops, hf_collator
+from finetune.attention import moved
 from finetune.batches import Batch, as_batch
 from finetune.config import OptimizerSettings
 from finetune.distributed import World
 from finetune.examples import Examples
-from finetune.models.load import Model, as_model, quiet
+from finetune.library_messages import quiet
+from finetune.models.packed import Model, as_model
 from finetune.optim import make_optimizers
 from finetune.packing import pack
 
@@ -148,7 +150,8 @@ def line(
     try:
         torch.manual_seed(0)
         model = new_model(size, device)
-        operations = sum(flops.training_flops(model, batch) for batch in batches[WARMUP:])
+        sizes = flops.sizes_of(model)
+        operations = sum(flops.training_flops(sizes, batch) for batch in batches[WARMUP:])
         seconds = run(size, model, batches, device)
     except torch.OutOfMemoryError:
         return f"{size_name} | {contestant} | out of memory"
@@ -167,8 +170,7 @@ def flan_like(size: Size, steps: int) -> list[Batch]:
     targets = np.clip(random.lognormal(2.3, 1.2, count), 1, size.row_tokens // 8).astype(np.int64)
     lengths = inputs if size.encoder_decoder else inputs + targets
     tokens = random.integers(3, size.config["vocab_size"], int((inputs + targets).sum())).astype(np.uint32)
-    starts = np.cumsum(inputs + targets) - (inputs + targets)
-    examples = Examples(rows=np.arange(count), tokens=tokens, starts=starts, inputs=inputs, targets=targets)
+    examples = Examples.end_to_end(rows=np.arange(count), tokens=tokens, inputs=inputs, targets=targets)
     rows = pack(
         lengths,
         targets,
@@ -210,7 +212,7 @@ def ours(size: Size, model: Model, batches: Sequence[Batch], device: torch.devic
     for number, batch in enumerate(batches):
         if number == WARMUP:
             began = now(device)
-        losses = model.losses(module, model.arrange(batch).to(device))
+        losses = model.losses(module, moved(model.arrange(batch), device))
         torch.autograd.backward(losses.sum() / len(batch.target_positions))
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         for optimizer in optimizers:
@@ -332,19 +334,12 @@ def _padded(size: Size) -> Callable[[list[Batch]], dict[str, Any]]:
                 for ids, count in zip(sequences, learnt, strict=True)
             ]
         return {
-            "input_ids": _stacked(inputs, 0),
-            "attention_mask": _stacked([np.ones_like(ids) for ids in inputs], 0),
-            "labels": _stacked(labels, hf_collator.IGNORED),
+            "input_ids": hf_collator.padded(inputs, 0),
+            "attention_mask": hf_collator.padded([np.ones_like(ids) for ids in inputs], 0),
+            "labels": hf_collator.padded(labels, hf_collator.IGNORED),
         }
 
     return pad
-
-
-def _stacked(parts: Sequence[Any], padding: int) -> torch.Tensor:
-    longest = max(map(len, parts))
-    return torch.from_numpy(
-        np.stack([np.pad(part, (0, longest - len(part)), constant_values=padding) for part in parts])
-    )
 
 
 def _any_tokenizer() -> Any:

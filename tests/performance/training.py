@@ -139,7 +139,7 @@ def _card(build: Path, model: Path, *, encoder_decoder: bool) -> Any:
 
 def _tokenizer(build: Path) -> Any:
     from finetune.config import TrainedTokenizer
-    from finetune.train import trained_tokenizer
+    from finetune.data import trained_tokenizer
     from flancollect.dataset.reader import open_build
 
     return trained_tokenizer(TrainedTokenizer(vocabulary=VOCABULARY), open_build(build))

@@ -10,7 +10,9 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from finetune.config import ModelSettings
-from finetune.models.load import as_model, check_packing, load_model, merged_state, set_dropout
+from finetune.models.load import load_model, set_dropout
+from finetune.models.packed import as_model, check_packing
+from finetune.models.save import merged_state
 from finetune.tokenizer import train_tokenizer
 from flancollect.errors import UsageError
 from tests.finetune.models.test_t5gemma2 import t5gemma2

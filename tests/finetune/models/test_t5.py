@@ -6,7 +6,8 @@ import pytest
 import torch
 import transformers
 
-from finetune.models.load import as_model, to_transformers
+from finetune.models.packed import as_model
+from finetune.models.save import to_transformers
 from finetune.models.t5 import T5, T5Inputs, distance_buckets
 from finetune.tokenizer import train_tokenizer
 from tests.finetune.small import LENGTHS, VOCABULARY, batch_of, shifted, sides, t5

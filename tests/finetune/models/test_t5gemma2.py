@@ -6,7 +6,7 @@ import torch
 import transformers
 from transformers.models.t5gemma2.configuration_t5gemma2 import T5Gemma2DecoderConfig, T5Gemma2EncoderConfig
 
-from finetune.models.load import as_model, check_packing
+from finetune.models.packed import as_model, check_packing
 from finetune.models.t5gemma2 import T5Gemma2Inputs, t5gemma2_logits
 from tests.finetune.small import batch_of, shifted, sides
 
